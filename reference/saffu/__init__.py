@@ -1,0 +1,1 @@
+"""Softmax layers with explicit solutions."""
