@@ -1,0 +1,114 @@
+"""Self-attention without queries and keys: comparisons, fed forward to weights.   (SPEC 4)
+
+    c = x_p Xᵀ        comparisons of every slot with the pivot, in the basis as it is
+    z = c W           the comparisons are fed forward; no W_q, no W_k
+    a = φ(z)          attention, over valid slots
+    w = g · a         feature weights, g = 1 or the number of valid slots       [P1, T; gain D]
+
+`surprisal` puts w = −log a in place of g·a [P1], `uniform` w = g/K for K valid slots.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from saffu import refusals
+from saffu.namespace import namespace
+from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
+from saffu.types import Array, AttentionWeights, Inputs, Pivot, SlotMask, SlotRows
+
+
+class Attention(NamedTuple):
+    """What attention computes on the way, in order."""
+
+    comparisons: SlotRows
+    """c [n, B]"""
+    logits: SlotRows
+    """z [n, B]; zero for `uniform`"""
+    attention: SlotRows
+    """a [n, B], adds up to one over valid slots"""
+    weights: SlotRows
+    """w [n, B], zero on invalid slots"""
+
+
+def compare(inputs: Inputs, pivot: Pivot) -> SlotRows:
+    """Inner products of every slot with the pivot's slot: c = x_p Xᵀ.   (SPEC 4)
+
+    Parameters: `inputs` [n, B, D], rows of zeros in invalid slots; `pivot` [n].
+    Returns [n, B].
+
+    >>> import numpy as np
+    >>> x = np.array([[[1.0, 0.0], [0.5, 0.5]]])
+    >>> compare(x, np.array([1])).tolist()
+    [[0.5, 0.5]]
+    """
+    xp = namespace(inputs)
+    return xp.sum(inputs * at_pivot(inputs, pivot), axis=-1)
+
+
+def compare_vjp(dc: SlotRows, inputs: Inputs, pivot: Pivot) -> Inputs:
+    """Pull `dc` back to the inputs: dx_k += dc_k x_p, and dx_p += Σ_k dc_k x_k.   (SPEC 6)
+
+    Parameters: `dc` [n, B]; the others as `compare`.  Returns [n, B, D].  The pivot's own comparison
+    is a square, so it gets both terms.
+    """
+    xp = namespace(inputs)
+    d_pivot = xp.sum(dc[..., None] * inputs, axis=1, keepdims=True)
+    asks = xp.arange(inputs.shape[1])[None, :] == pivot[:, None]
+    return dc[..., None] * at_pivot(inputs, pivot) + xp.where(
+        asks[..., None], d_pivot, xp.zeros_like(inputs)
+    )
+
+
+def at_pivot(inputs: Inputs, pivot: Pivot) -> Array:
+    """The pivot's vector of each context, [n, 1, D]."""
+    xp = namespace(inputs)
+    n, _, d = inputs.shape
+    index = xp.reshape(pivot, (n, 1, 1)) + xp.zeros((n, 1, d), dtype=pivot.dtype)
+    return xp.take_along_axis(inputs, index, axis=1)
+
+
+def gains(mask: SlotMask, gain: str, dtype: object) -> Array:
+    """g [n, 1]: one, or the number of valid slots.   (SPEC 4)"""
+    xp = namespace(mask)
+    valid = xp.sum(xp.astype(mask, dtype), axis=-1, keepdims=True)
+    return valid if gain == "count" else xp.ones_like(valid)
+
+
+def attend(
+    comparisons: SlotRows, mask: SlotMask, weights: AttentionWeights, kind: str, gain: str
+) -> Attention:
+    """From comparisons to feature weights.   (SPEC 4)
+
+    Parameters: `comparisons` [n, B], zero on invalid slots; `mask` [n, B]; `weights` W [B, B];
+    `kind` `"softmax"`, `"surprisal"` or `"uniform"`; `gain` `"unit"` or `"count"` (not used by
+    `surprisal`).
+    Refuses: contexts without a valid slot.
+    """
+    refusals.mask_rows(mask)
+    xp = namespace(comparisons)
+    g = gains(mask, gain, comparisons.dtype)
+    zeros = xp.zeros_like(comparisons)
+    if kind == "uniform":
+        a = softmax(zeros, mask)
+        return Attention(comparisons, zeros, a, g * a)
+    z: Array = comparisons @ weights
+    a = softmax(z, mask)
+    if kind == "surprisal":
+        return Attention(comparisons, z, a, xp.where(mask, -log_softmax(z, mask), zeros))
+    return Attention(comparisons, z, a, g * a)
+
+
+def attend_vjp(
+    dw: SlotRows, state: Attention, mask: SlotMask, weights: AttentionWeights, kind: str, gain: str
+) -> tuple[AttentionWeights, SlotRows]:
+    """Pull `dw` [n, B] back to W and to the comparisons: (dW [B, B], dc [n, B]).   (SPEC 6)"""
+    xp = namespace(dw)
+    if kind == "uniform":
+        return xp.zeros_like(weights), xp.zeros_like(dw)
+    valid = xp.where(mask, dw, xp.zeros_like(dw))
+    if kind == "surprisal":
+        dz = log_softmax_vjp(state.attention, -valid)
+    else:
+        dz = softmax_vjp(state.attention, gains(mask, gain, dw.dtype) * valid)
+    return state.comparisons.T @ dz, dz @ weights.T

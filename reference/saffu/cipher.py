@@ -1,0 +1,120 @@
+"""The bit-cipher: a short binary code for every token, the plainest codes for the commonest.   (SPEC 2)
+
+Codes come in levels; level k holds codes with exactly k ones.  Level 1 is the standard basis.  Each
+further level adds one basis vector to the codes of the level before, going through both in reverse
+order, so that the codes given out first differ most from those already in use.   [P3, T, I]
+
+A code divided by its number of ones is a vector of unit norm: a token's embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from saffu import refusals
+from saffu.errors import TooFewBits
+from saffu.namespace import namespace
+from saffu.types import Array, Codes, Embedding, TokenCounts
+
+
+def bit_cipher(size: int, bits: int) -> Codes:
+    """The codes of `size` ranks, most frequent first.   (SPEC 2)
+
+    Parameters: `size` V >= 1, the number of tokens; `bits` b >= 1.
+    Returns [V, b] of zeros and ones; all rows distinct, none zero.  `b >= V` gives one-hot rows.
+    Refuses: 2^b - 1 < V.
+
+    >>> [set(np.flatnonzero(code).tolist()) for code in bit_cipher(9, 5)[5:]]
+    [{3, 4}, {2, 4}, {1, 4}, {0, 4}]
+    """
+    size = refusals.whole("size", size, 1, "SPEC 2")
+    bits = refusals.whole("bits", bits, 1, "SPEC 2")
+    if 2**bits - 1 < size:
+        raise TooFewBits(size, bits)
+    codes = np.zeros((size, bits), dtype=np.int8)
+    for rank, code in enumerate(islice(_in_order(bits), size)):
+        codes[rank] = [code >> bit & 1 for bit in range(bits)]
+    return codes
+
+
+def _in_order(bits: int) -> Iterator[int]:
+    """All non-zero codes as whole numbers, bit j for dimension j, in the order they are given out."""
+    basis = [1 << bit for bit in range(bits)]
+    level = basis
+    yield from level
+    for ones in range(2, bits + 1):
+        before, level, taken = level, [], set()
+        for e in reversed(basis):
+            for p in reversed(before):
+                candidate = p ^ e
+                if candidate.bit_count() == ones and candidate not in taken:
+                    taken.add(candidate)
+                    level.append(candidate)
+                    yield candidate
+
+
+def rank_tokens(counts: TokenCounts) -> Array:
+    """Token ids from the most frequent to the rarest, ties by ascending id.   (SPEC 2)
+
+    Parameters: `counts` [V], non-negative.  Returns [V], token ids.
+
+    >>> rank_tokens(np.array([2, 9, 2, 5])).tolist()
+    [1, 3, 0, 2]
+    """
+    refusals.shape("counts", counts, (None,), "V", "SPEC 2")
+    refusals.non_negative("counts", counts, "SPEC 2")
+    return np.argsort(-counts, kind="stable")
+
+
+def cipher_embedding(counts: TokenCounts, bits: int) -> Embedding:
+    """Each token's code over its number of ones, in the order of the token ids.   (SPEC 2)
+
+    Parameters: `counts` [V], how often each token occurs; `bits` b.
+    Returns [V, b]: non-negative, rows of unit norm.
+    Refuses: negative counts; too few bits.
+
+    >>> cipher_embedding(np.array([1, 5, 3]), 2).tolist()
+    [[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]]
+    """
+    ranks = rank_tokens(counts)
+    codes = bit_cipher(counts.shape[0], bits)
+    embedding = np.empty(codes.shape)
+    embedding[ranks] = codes / codes.sum(axis=1, keepdims=True, dtype=np.float64)
+    return embedding
+
+
+def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array:
+    """The rank of the code that each vector points to.   (SPEC 2)
+
+    Parameters: `vectors` [M, b], non-negative, for instance predicted distributions over bits;
+    `codes` [V, b] from `bit_cipher`; `method`
+    `"dot"`: the largest dot product with the un-normalised code [I];
+    `"likelihood"`: the largest normalised log-likelihood, the mean of log v over the code's ones.
+    Returns [M], ranks.  Ties go to the more frequent token; sums that differ by rounding alone tie.
+    Refuses: shapes that disagree; negative or non-finite vectors.
+
+    A code inside a longer code has the same dot product, so ties are the rule and not the exception:
+
+    >>> codes = bit_cipher(6, 3)
+    >>> cipher_decode(codes / codes.sum(axis=1, keepdims=True), codes).tolist()
+    [0, 1, 2, 3, 4, 5]
+    """
+    refusals.choice("method", method, ("dot", "likelihood"), "SPEC 2")
+    refusals.shape("vectors", vectors, (None, codes.shape[1]), "M b", "SPEC 2")
+    refusals.non_negative("vectors", vectors, "SPEC 2")
+    xp = namespace(vectors)
+    ones = xp.astype(xp.asarray(codes), vectors.dtype)
+    if method == "dot":
+        scores = vectors @ ones.T
+        slack = 1e-12 * xp.sum(vectors, axis=1, keepdims=True)
+    else:
+        shares = ones / xp.sum(ones, axis=1, keepdims=True)
+        floor = xp.where(vectors > 0, vectors, xp.zeros_like(vectors) + 1e-300)
+        scores = xp.log(floor) @ shares.T
+        slack = 1e-12 * xp.sum(xp.zeros_like(vectors) + 1.0, axis=1, keepdims=True)
+    near = scores >= xp.max(scores, axis=1, keepdims=True) - slack
+    best: Array = np.argmax(np.asarray(near), axis=1)
+    return best

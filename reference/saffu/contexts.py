@@ -1,0 +1,160 @@
+"""Context models: which earlier tokens a target may look at, and from which of them it asks.   (SPEC 3)
+
+A document is a row of token ids from `<sod>` to `<eod>`, and every token after `<sod>` is a target.
+The newest token before target t stands at t−1; it is called sample m = t−1 of the document, and all
+a context model needs to know is the sample's distance from the start of the document, its `offset`:
+
+    Radial(r)     slot k holds the token k steps back      pivot: slot 0
+    Block(b)      slot s holds position s of the block     pivot: slot (t−1) mod b
+    Document()    all tokens so far, as one mean           no slots, no pivot   [T]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from saffu import refusals
+from saffu.errors import BadOption, NoSamples
+from saffu.namespace import average_rows
+from saffu.types import Array, Embedding, IntArray, Pivot, SlotMask, Slots
+
+
+@dataclass(frozen=True)
+class Radial:
+    """The `radius` newest tokens, nearest first."""
+
+    radius: int
+
+    def __post_init__(self) -> None:
+        refusals.whole("radius", self.radius, 1, "SPEC 3")
+
+    @property
+    def slots(self) -> int:
+        """B, the number of slots."""
+        return self.radius
+
+
+@dataclass(frozen=True)
+class Block:
+    """The fixed block of `length` tokens that the newest token lies in, up to that token."""
+
+    length: int
+
+    def __post_init__(self) -> None:
+        refusals.whole("length", self.length, 1, "SPEC 3")
+
+    @property
+    def slots(self) -> int:
+        """B, the number of slots."""
+        return self.length
+
+
+@dataclass(frozen=True)
+class Document:
+    """A bag of all earlier tokens of the document."""
+
+
+ContextModel: TypeAlias = Radial | Block | Document
+
+
+class Context(NamedTuple):
+    """Slots of n samples: what they hold, which of them are valid, and which one asks."""
+
+    slots: Slots
+    """[n, B] token ids; 0 where the slot is invalid."""
+    mask: SlotMask
+    """[n, B] True where a slot holds a token."""
+    pivot: Pivot
+    """[n] the query's slot."""
+
+
+def steps_back(model: Radial | Block, offsets: IntArray) -> Context:
+    """The same as a context, but each slot holds how many steps back its token stands.
+
+    Parameters: `offsets` [n], distance of each sample's newest token from the start of its document.
+    """
+    at = offsets[:, None].astype(np.int64)
+    slot = np.arange(model.slots)[None, :]
+    if isinstance(model, Radial):
+        back = np.broadcast_to(slot, (at.shape[0], model.slots))
+        pivot = np.zeros(at.shape[0], dtype=np.int64)
+    else:
+        back = at % model.length - slot
+        pivot = at[:, 0] % model.length
+    mask = (back >= 0) & (back <= at)
+    return Context(np.where(mask, back, 0), mask, pivot)
+
+
+def radial_context(document: IntArray, radius: int) -> Context:
+    """For each target the `radius` tokens before it, nearest first; the pivot is slot 0.   (SPEC 3)
+
+    Parameters: `document` [T], token ids, `<sod>` first; `radius` r >= 1.
+    Returns the contexts of the T−1 targets, r slots each.
+    Refuses: a document without a target; negative ids.
+
+    >>> radial_context(np.array([7, 8, 9]), 2).slots.tolist()
+    [[7, 0], [8, 7]]
+    """
+    return _tokens(document, Radial(radius))
+
+
+def block_context(document: IntArray, length: int) -> Context:
+    """For each target the block that the token before it lies in, up to that token.   (SPEC 3)
+
+    Parameters: `document` [T], token ids, `<sod>` first; `length` b >= 1.
+    Returns the contexts of the T−1 targets, b slots each; slot s is position s of the block.
+    Refuses: a document without a target; negative ids.
+
+    >>> context = block_context(np.array([7, 8, 9, 5]), 2)
+    >>> context.slots.tolist(), context.pivot.tolist()
+    ([[7, 0], [7, 8], [9, 0]], [0, 1, 0])
+    """
+    return _tokens(document, Block(length))
+
+
+def document_context(document: IntArray, vectors: Embedding) -> Array:
+    """For each target the mean vector of all tokens before it.   (SPEC 3)
+
+    Parameters: `document` [T], token ids, `<sod>` first; `vectors` [V, D].
+    Returns [T−1, D]; unit norm if the vectors have it.
+    Refuses: a document without a target; ids out of range.
+
+    >>> document_context(np.array([0, 1, 1]), np.eye(2)).tolist()
+    [[1.0, 0.0], [0.5, 0.5]]
+    """
+    _check_document(document)
+    refusals.token_ids(document, vectors.shape[0], "document")
+    samples = document.shape[0] - 1
+    owner, earlier = earlier_samples(np.arange(samples))
+    return average_rows(vectors, document[:-1][earlier], owner, samples)
+
+
+def earlier_samples(offsets: IntArray) -> tuple[Array, Array]:
+    """Pairs (n, j): sample n, standing at offset o, has o+1 tokens up to itself, at offsets 0 … o.
+
+    >>> [pair.tolist() for pair in earlier_samples(np.array([0, 2]))]
+    [[0, 1, 1, 1], [0, 0, 1, 2]]
+    """
+    lengths = offsets.astype(np.int64) + 1
+    owner = np.repeat(np.arange(lengths.shape[0]), lengths)
+    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return owner, np.arange(owner.shape[0]) - first
+
+
+def _tokens(document: IntArray, model: Radial | Block) -> Context:
+    _check_document(document)
+    newest = np.arange(document.shape[0] - 1)
+    back, mask, pivot = steps_back(model, newest)
+    return Context(np.where(mask, document[newest[:, None] - back], 0), mask, pivot)
+
+
+def _check_document(document: IntArray) -> None:
+    refusals.shape("document", document, (None,), "T", "SPEC 3")
+    if not np.issubdtype(document.dtype, np.integer):
+        raise BadOption("document.dtype", str(document.dtype), "an integer type", "SPEC 3")
+    refusals.non_negative("document", document, "SPEC 3")
+    if document.shape[0] < 2:
+        raise NoSamples("document (every token after <sod> is a target)", "SPEC 3")

@@ -1,0 +1,79 @@
+"""Radial embeddings: a token becomes the company that it keeps.   (SPEC 2)
+
+The cipher knows a token's rank and nothing of its use.  A radial embedding adds up the cipher vectors
+of all tokens found within a radius r of a token's occurrences: `sum` over the whole disc, `cat` over
+one annulus r_{j-1} < |δ| <= r_j at a time, side by side.   [T, P3; the annuli are ours, D]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from saffu import refusals
+from saffu.errors import BadOption, NoSamples
+from saffu.types import Array, Embedding, IntArray
+
+
+def radial_embedding(
+    documents: Sequence[IntArray],
+    vectors: Embedding,
+    radii: Sequence[int],
+    *,
+    combine: str = "sum",
+) -> Embedding:
+    """What stands around each token, as a vector of unit norm.   (SPEC 2)
+
+    Parameters: `documents`, each [T] token ids; windows never leave a document; `vectors` [V, b] of
+    unit norm, usually `cipher_embedding`; `radii`, rising whole numbers >= 1; `combine`
+    `"sum"` takes one radius and returns [V, b]; `"cat"` takes q radii and returns [V, q·b].
+    A token without any neighbour keeps its cipher vector (for `cat` in the first block).
+    Refuses: no documents; ids out of range; radii that do not rise; several radii for `sum`.
+
+    >>> E = np.eye(3)
+    >>> radial_embedding([np.array([0, 1, 1])], E, [1]).tolist()
+    [[0.0, 1.0, 0.0], [0.3333333333333333, 0.6666666666666666, 0.0], [0.0, 0.0, 1.0]]
+    """
+    edges = check_radii(radii, combine)
+    if not documents:
+        raise NoSamples("documents", "SPEC 2")
+    size, bits = vectors.shape
+    near = np.zeros((size, len(edges), bits))
+    for document in documents:
+        refusals.token_ids(document, size, "document")
+        for t, token in enumerate(document):
+            for u, other in enumerate(document):
+                if 0 < abs(t - u) <= edges[-1]:
+                    near[token, annulus(abs(t - u), edges)] += vectors[other]
+    return normalise_or_fall_back(near.reshape(size, -1), vectors)
+
+
+def annulus(distance: int, edges: Sequence[int]) -> int:
+    """Which ring a distance falls into: the first j with distance <= edges[j].
+
+    >>> [annulus(d, [1, 3]) for d in (1, 2, 3)]
+    [0, 1, 1]
+    """
+    return next(j for j, edge in enumerate(edges) if distance <= edge)
+
+
+def normalise_or_fall_back(near: Array, vectors: Embedding) -> Embedding:
+    """Rows of `near` [V, q·b] over their norm; rows of zeros become the cipher vector."""
+    bits = vectors.shape[1]
+    norm = near.sum(axis=1, keepdims=True)
+    lonely = norm[:, 0] == 0
+    embedding = near / np.where(norm == 0, 1.0, norm)
+    embedding[lonely, :bits] = vectors[lonely]
+    return embedding
+
+
+def check_radii(radii: Sequence[int], combine: str) -> tuple[int, ...]:
+    """The radii as rising whole numbers, or a refusal."""
+    refusals.choice("combine", combine, ("sum", "cat"), "SPEC 2")
+    edges = tuple(refusals.whole("radii", r, 1, "SPEC 2") for r in radii)
+    rising = all(a < b for a, b in zip(edges, edges[1:], strict=False))
+    if not edges or not rising or (combine == "sum" and len(edges) != 1):
+        count = "one radius" if combine == "sum" else "rising radii"
+        raise BadOption("radii", tuple(radii), f"{count} for combine={combine!r}", "SPEC 2")
+    return edges

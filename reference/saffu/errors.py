@@ -1,0 +1,203 @@
+"""What bad input gets: an error that says what, where, what was expected and what to do.   (SPEC 8)
+
+Every refusal is a `SaffuError`, hence a `ValueError`; it carries the offending value, and a `reason`,
+a short code that ports in other languages report for the same mistake.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+
+class SaffuError(ValueError):
+    """The root of all refusals."""
+
+    reason: ClassVar[str] = "refused"
+
+
+class WrongShape(SaffuError):
+    """Two arrays that should agree in a dimension do not, or one has the wrong number of them."""
+
+    reason: ClassVar[str] = "shape"
+
+    def __init__(self, name: str, expected: str, got: tuple[int, ...], source: str) -> None:
+        super().__init__(
+            f"{name} has shape {got}, but {expected} was expected; "
+            f"check that samples are rows and that the arrays belong together ({source})"
+        )
+        self.name: Final = name
+        self.got: Final = got
+
+
+class NoSamples(SaffuError):
+    """There is nothing to count."""
+
+    reason: ClassVar[str] = "no-samples"
+
+    def __init__(self, name: str, source: str) -> None:
+        super().__init__(f"{name} holds no samples; at least one is needed ({source})")
+        self.name: Final = name
+
+
+class BadEntry(SaffuError):
+    """One entry of an array is not allowed; the first one is named."""
+
+    reason: ClassVar[str] = "entry"
+    said: str = "an entry is not allowed"
+
+    def __init__(self, name: str, index: tuple[int, ...], value: object, source: str) -> None:
+        where = ", ".join(str(i) for i in index)
+        super().__init__(f"{name}[{where}] is {value}: {self.said} ({source})")
+        self.name: Final = name
+        self.index: Final = index
+        self.value: Final = value
+
+
+class NegativeEntry(BadEntry):
+    """Features and targets count things, so they cannot be negative."""
+
+    reason: ClassVar[str] = "negative"
+    said: str = (
+        "explicit solutions count co-occurrences, so entries must be >= 0; "
+        "shift or rectify the values, or split them into a positive and a negative part"
+    )
+
+
+class SignedInput(BadEntry):
+    """The inputs of a SAFFU layer left the simplex."""
+
+    reason: ClassVar[str] = "negative"
+    said: str = (
+        "the layer is defined on non-negative inputs; a trained embedding may leave the simplex: "
+        "train with project='simplex', or pass signed=True to compute with it as it is"
+    )
+
+
+class NonFiniteEntry(BadEntry):
+    """NaN or infinity came in."""
+
+    reason: ClassVar[str] = "non-finite"
+    said: str = "finite numbers are expected; find out where it arose and drop the sample"
+
+
+class TokenOutOfRange(BadEntry):
+    """A token id that the vocabulary or the embedding does not have."""
+
+    reason: ClassVar[str] = "token-range"
+
+    def __init__(self, name: str, index: tuple[int, ...], value: object, size: int) -> None:
+        self.said = (
+            f"token ids must lie in 0 … {size - 1}; encode the text with the vocabulary "
+            "that the model was made with"
+        )
+        super().__init__(name, index, value, "SPEC 8")
+        self.size: Final = size
+
+
+class EmptyTarget(SaffuError):
+    """A row of targets that is all zero asks for nothing."""
+
+    reason: ClassVar[str] = "zero-target"
+
+    def __init__(self, name: str, row: int) -> None:
+        super().__init__(
+            f"{name}[{row}] is a row of zeros, so the sample has no target; "
+            "drop the sample, or give it a target (SPEC 8)"
+        )
+        self.row: Final = row
+
+
+class ZeroNorm(SaffuError):
+    """All features of all samples are zero, so the priming number is zero."""
+
+    reason: ClassVar[str] = "zero-norm"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name}: the mean norm of the features is zero, and (K-1)/K has no value; "
+            "at least one feature must be positive, or pass the priming number K > 0 (SPEC 1)"
+        )
+
+
+class ZeroCount(SaffuError):
+    """A cell of F is zero and nothing smooths it, so its logarithm has no value."""
+
+    reason: ClassVar[str] = "zero-count"
+
+    def __init__(self, feature: int, target: int, advice: str) -> None:
+        super().__init__(
+            f"feature {feature} was never seen with target {target}, so its weight is log 0; "
+            f"{advice} (SPEC 1, zeros)"
+        )
+        self.feature: Final = feature
+        self.target: Final = target
+
+
+class BadOption(SaffuError):
+    """A setting outside of what it may be."""
+
+    reason: ClassVar[str] = "option"
+
+    def __init__(self, name: str, value: object, expected: str, source: str) -> None:
+        super().__init__(f"{name}={value!r}, but {expected} is expected ({source})")
+        self.name: Final = name
+        self.value: Final = value
+
+
+class TooFewBits(SaffuError):
+    """2^b - 1 distinct non-zero codes are not enough for the vocabulary."""
+
+    reason: ClassVar[str] = "bits"
+
+    def __init__(self, size: int, bits: int) -> None:
+        super().__init__(
+            f"{bits} bits give {2**bits - 1} distinct non-zero codes, but {size} tokens need one "
+            f"each; use at least {size.bit_length()} bits (SPEC 2)"
+        )
+        self.size: Final = size
+        self.bits: Final = bits
+
+
+class InvalidPivot(SaffuError):
+    """The query of a context lies on a slot that holds nothing, or outside of the context."""
+
+    reason: ClassVar[str] = "pivot"
+
+    def __init__(self, row: int, pivot: int, slots: int) -> None:
+        super().__init__(
+            f"pivot[{row}] is {pivot}, which is not a valid slot of its context of {slots} slots; "
+            "the pivot must be an index whose mask is True (SPEC 3)"
+        )
+        self.row: Final = row
+        self.pivot: Final = pivot
+
+
+class EmptyMask(SaffuError):
+    """A row without any valid entry has no softmax."""
+
+    reason: ClassVar[str] = "empty-mask"
+
+    def __init__(self, row: tuple[int, ...]) -> None:
+        where = ", ".join(str(i) for i in row)
+        super().__init__(
+            f"mask[{where}] has no valid entry, so the softmax over it has no value; "
+            "drop the row, or mark at least one entry as valid (SPEC 4)"
+        )
+        self.row: Final = row
+
+
+class NotConverged(SaffuError):
+    """An optimum was not reached, or there is none at a finite place."""
+
+    reason: ClassVar[str] = "not-converged"
+
+
+class BadFile(SaffuError):
+    """A file that is not what it should be: another schema, cut short, or changed."""
+
+    reason: ClassVar[str] = "file"
+
+    def __init__(self, path: object, problem: str, advice: str) -> None:
+        super().__init__(f"{path}: {problem}; {advice} (SPEC 8)")
+        self.path: Final = path
+        self.problem: Final = problem

@@ -1,0 +1,184 @@
+"""The SAFFU layer: attention weights a context's vectors, a softmax layer reads them.   (SPEC 4)
+
+    s = Σ_k w_k x_k            aggregation "sum"
+    s = [w_1 x_1 … w_B x_B]    aggregation "cat"
+    h = φ(s U)                                                       [P1, T]
+
+Hidden states are non-negative and add up to one, as inputs do, so layers stack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from saffu import refusals
+from saffu.attention import Attention, attend, attend_vjp, compare, compare_vjp
+from saffu.errors import SignedInput
+from saffu.namespace import namespace
+from saffu.numerics import softmax, softmax_vjp
+from saffu.types import (
+    Aggregate,
+    Array,
+    AttentionWeights,
+    FeatureWeights,
+    Hidden,
+    Inputs,
+    Pivot,
+    SlotMask,
+    SlotRows,
+)
+
+
+@dataclass(frozen=True)
+class LayerOptions:
+    """The choices that SPEC 4 leaves open, under its names."""
+
+    aggregation: Literal["sum", "cat"] = "cat"
+    attention: Literal["softmax", "surprisal", "uniform"] = "softmax"
+    gain: Literal["unit", "count"] = "count"
+
+    def __post_init__(self) -> None:
+        refusals.choice("aggregation", self.aggregation, ("sum", "cat"), "SPEC 4")
+        refusals.choice(
+            "attention", self.attention, ("softmax", "surprisal", "uniform"), "SPEC 4"
+        )
+        refusals.choice("gain", self.gain, ("unit", "count"), "SPEC 4")
+
+
+class SaffuState(NamedTuple):
+    """Everything a layer computes, in order; the backward pass needs it all."""
+
+    comparisons: SlotRows
+    logits: SlotRows
+    attention: SlotRows
+    weights: SlotRows
+    features: Aggregate
+    """s [n, S], S = D or B·D"""
+    hidden: Hidden
+    """h [n, H], adds up to one"""
+
+
+class SaffuGradient(NamedTuple):
+    """Gradients in what the layer was given."""
+
+    attention_weights: AttentionWeights
+    feature_weights: FeatureWeights
+    inputs: Inputs
+
+
+def saffu_forward(
+    inputs: Inputs,
+    mask: SlotMask,
+    pivot: Pivot,
+    attention_weights: AttentionWeights,
+    feature_weights: FeatureWeights,
+    options: LayerOptions = LayerOptions(),  # noqa: B008  (a frozen record)
+    *,
+    signed: bool = False,
+) -> SaffuState:
+    """One SAFFU layer on n contexts.   (SPEC 4)
+
+    Parameters: `inputs` X [n, B, D], non-negative, rows of unit norm; what invalid slots hold does
+    not matter; `mask` [n, B]; `pivot` [n], a valid slot each; `attention_weights` W [B, B];
+    `feature_weights` U [D, H] for `sum`, [B·D, H] for `cat`; `signed=True` lets inputs leave the
+    simplex, as a trained embedding may.
+    Returns all stages; the hidden states are `.hidden` [n, H].
+    Refuses: negative or non-finite inputs on valid slots; shapes that disagree; a pivot on an
+    invalid slot; a context without a valid slot; no contexts.
+
+    >>> import numpy as np
+    >>> x = np.array([[[1.0, 0.0], [0.0, 1.0]]])
+    >>> U = np.log(np.array([[1.0, 3.0], [1.0, 1.0], [1.0, 1.0], [3.0, 1.0]]))
+    >>> valid = np.array([[True, True]])
+    >>> saffu_forward(x, valid, np.array([0]), np.zeros((2, 2)), U).hidden.tolist()
+    [[0.5, 0.5]]
+    """
+    x = _check(inputs, mask, pivot, attention_weights, feature_weights, options, signed)
+    seen = attend(compare(x, pivot), mask, attention_weights, options.attention, options.gain)
+    s = aggregate(x, seen.weights, options.aggregation)
+    h = softmax(s @ feature_weights)
+    return SaffuState(*seen, s, h)
+
+
+def saffu_backward(
+    d_hidden: Hidden,
+    state: SaffuState,
+    inputs: Inputs,
+    mask: SlotMask,
+    pivot: Pivot,
+    attention_weights: AttentionWeights,
+    feature_weights: FeatureWeights,
+    options: LayerOptions = LayerOptions(),  # noqa: B008  (a frozen record)
+) -> SaffuGradient:
+    """Pull `d_hidden` [n, H] back to W, U and X.   (SPEC 6)
+
+    Parameters: `state` from `saffu_forward` with the same arguments.
+    Returns gradients of the shapes of W, U and X; zero in invalid slots.
+    """
+    xp = namespace(inputs)
+    x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
+    dq = softmax_vjp(state.hidden, d_hidden)
+    d_features = dq @ feature_weights.T
+    dw, dx = aggregate_vjp(d_features, x, state.weights, options.aggregation)
+    seen = Attention(*state[:4])
+    d_attention_weights, dc = attend_vjp(
+        dw, seen, mask, attention_weights, options.attention, options.gain
+    )
+    dx = dx + compare_vjp(dc, x, pivot)
+    return SaffuGradient(
+        d_attention_weights,
+        state.features.T @ dq,
+        xp.where(mask[..., None], dx, xp.zeros_like(dx)),
+    )
+
+
+def aggregate(inputs: Inputs, weights: SlotRows, aggregation: str) -> Aggregate:
+    """s [n, D] = Σ_k w_k x_k, or s [n, B·D] = [w_1 x_1 … w_B x_B].   (SPEC 4)"""
+    xp = namespace(inputs)
+    weighted: Array = weights[..., None] * inputs
+    if aggregation == "sum":
+        return xp.sum(weighted, axis=1)
+    return xp.reshape(weighted, (inputs.shape[0], -1))
+
+
+def aggregate_vjp(
+    d_features: Aggregate, inputs: Inputs, weights: SlotRows, aggregation: str
+) -> tuple[SlotRows, Inputs]:
+    """Pull ds back: dw_k = ⟨ds_k, x_k⟩, dx_k = w_k ds_k.   (SPEC 6)"""
+    xp = namespace(inputs)
+    if aggregation == "sum":
+        ds: Array = d_features[:, None, :] + xp.zeros_like(inputs)
+    else:
+        ds = xp.reshape(d_features, inputs.shape)
+    return xp.sum(ds * inputs, axis=-1), weights[..., None] * ds
+
+
+def _check(
+    inputs: Inputs,
+    mask: SlotMask,
+    pivot: Pivot,
+    attention_weights: AttentionWeights,
+    feature_weights: FeatureWeights,
+    options: LayerOptions,
+    signed: bool,
+) -> Inputs:
+    """Refuse what the layer is not defined on; return the inputs with invalid slots set to zero."""
+    refusals.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
+    refusals.samples("inputs", inputs, "SPEC 4")
+    n, slots, d = inputs.shape
+    refusals.shape("mask", mask, (n, slots), "n B", "SPEC 4")
+    refusals.shape("pivot", pivot, (n,), "n", "SPEC 4")
+    refusals.shape("attention_weights", attention_weights, (slots, slots), "B B", "SPEC 4")
+    rows = d if options.aggregation == "sum" else slots * d
+    letters = "D H" if options.aggregation == "sum" else "B·D H"
+    refusals.shape("feature_weights", feature_weights, (rows, None), letters, "SPEC 4")
+    refusals.mask_rows(mask)
+    refusals.pivots(pivot, mask)
+    xp = namespace(inputs)
+    x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
+    if signed:
+        refusals.finite("inputs", x, "SPEC 4")
+    else:
+        refusals.non_negative("inputs", x, "SPEC 4", SignedInput)
+    return x

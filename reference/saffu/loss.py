@@ -1,0 +1,102 @@
+"""How good a prediction is, in nats, as perplexity, and in bits per byte.   (SPEC 0, 7)
+
+    ℓ = −(1/M) Σ_m Σ_i y_mi log φ(z_m)_i
+
+The loss is a mean over samples.  Perplexity is the exponential of the mean over all targets, `<eod>`
+included, so a model that knows nothing has the size of its vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from saffu import refusals
+from saffu.namespace import namespace
+from saffu.numerics import log_softmax, softmax
+from saffu.types import Array, Logits, Nats, Targets, TokenIds
+
+
+def cross_entropy(logits: Logits, targets: Targets) -> Array:
+    """Mean cross-entropy of targets under φ(logits), in nats a sample.   (SPEC 0)
+
+    Parameters: `logits` [M, N], finite; `targets` [M, N], non-negative, no row of zeros.  Rows need
+    not add up to one: their sum weighs the sample.
+    Returns a number without dimensions [].
+    Refuses: what `softmax` refuses; bad targets; shapes that disagree; no samples.
+
+    >>> z = np.log(np.array([[0.5, 0.25, 0.25]]))
+    >>> round(float(cross_entropy(z, np.array([[0.0, 1.0, 0.0]]))), 12)    # log 4
+    1.386294361120
+    """
+    _check(logits, targets)
+    xp = namespace(logits)
+    mean: Array = -xp.sum(targets * log_softmax(logits)) / logits.shape[0]
+    return mean
+
+
+def cross_entropy_gradient(logits: Logits, targets: Targets) -> Logits:
+    """The gradient of `cross_entropy` in the logits: (ŷ Σ_i y_i − y) / M.   (SPEC 6)
+
+    Parameters and refusals as `cross_entropy`.  Returns [M, N].
+
+    >>> cross_entropy_gradient(np.zeros((1, 2)), np.array([[1.0, 0.0]])).tolist()
+    [[-0.5, 0.5]]
+    """
+    _check(logits, targets)
+    xp = namespace(logits)
+    weight: Array = xp.sum(targets, axis=-1, keepdims=True)
+    gradient: Logits = (softmax(logits) * weight - targets) / logits.shape[0]
+    return gradient
+
+
+def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
+    """Negative log-likelihood of one target token a sample: −log φ(z_m)[y_m].   (SPEC 7)
+
+    Parameters: `logits` [M, N]; `tokens` [M], whole numbers in 0 … N-1.  Returns [M], nats.
+
+    >>> token_nats(np.zeros((2, 4)), np.array([3, 0])).round(6).tolist()
+    [1.386294, 1.386294]
+    """
+    refusals.shape("tokens", tokens, (logits.shape[0],), "M", "SPEC 7")
+    refusals.token_ids(tokens, logits.shape[1])
+    xp = namespace(logits)
+    picks = xp.reshape(tokens, (-1, 1))
+    return -xp.take_along_axis(log_softmax(logits), picks, axis=1)[:, 0]
+
+
+def perplexity(nats: Nats) -> float:
+    """exp of the mean nats per target.   (SPEC 7)
+
+    Parameters: `nats` [M], the negative log-likelihood of every target.
+    Returns a number >= 1 for probabilities; V for a model that knows nothing.
+    Refuses: no samples; NaN or infinity.
+
+    >>> perplexity(np.log(np.array([8.0, 2.0])))
+    4.0
+    """
+    refusals.samples("nats", nats, "SPEC 7")
+    refusals.finite("nats", nats, "SPEC 7")
+    return math.exp(float(np.mean(np.asarray(nats), dtype=np.float64)))
+
+
+def bits_per_byte(total_nats: float, text_bytes: int) -> float:
+    """Bits needed for one byte of the raw text.   (SPEC 7)
+
+    Parameters: `total_nats`, the sum over all targets; `text_bytes`, the length of the text in UTF-8.
+    Does not depend on the tokeniser, as long as the tokens carry the whole text: every `<unk>` hides
+    what it stands for, so with unknown words the figure is a lower bound.
+
+    >>> bits_per_byte(8 * math.log(2), 4)
+    2.0
+    """
+    size = refusals.whole("text_bytes", text_bytes, 1, "SPEC 7")
+    return total_nats / math.log(2) / size
+
+
+def _check(logits: Logits, targets: Targets) -> None:
+    refusals.shape("logits", logits, (None, None), "M N", "SPEC 0")
+    refusals.samples("logits", logits, "SPEC 0")
+    refusals.shape("targets", targets, logits.shape, "M N", "SPEC 0")
+    refusals.targets(targets, logits.shape[0])

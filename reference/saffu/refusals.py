@@ -1,0 +1,153 @@
+"""Looking at input before it is used: each check names the first offender.   (SPEC 8)
+
+The checks look only; they never repair.  They are called at the door of every public operation and
+nowhere inside, so that the equations stay readable and the quick versions stay quick.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from saffu.errors import (
+    BadEntry,
+    BadOption,
+    EmptyMask,
+    EmptyTarget,
+    InvalidPivot,
+    NegativeEntry,
+    NonFiniteEntry,
+    NoSamples,
+    TokenOutOfRange,
+    WrongShape,
+)
+from saffu.namespace import namespace, real
+from saffu.types import Array
+
+
+def _first(bad: Array) -> tuple[int, ...]:
+    """Index of the first True, row-major."""
+    flat = np.asarray(bad)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(flat)), flat.shape))
+
+
+def _refuse_where(
+    bad: Array, x: Array, name: str, source: str, error: type[BadEntry]
+) -> None:
+    xp = namespace(x)
+    if bool(xp.any(bad)):
+        index = _first(bad)
+        raise error(name, index, x[index].item(), source)
+
+
+def finite(name: str, x: Array, source: str) -> None:
+    """Refuse NaN and infinity."""
+    xp = namespace(x)
+    _refuse_where(~xp.isfinite(x), x, name, source, NonFiniteEntry)
+
+
+def non_negative(
+    name: str, x: Array, source: str, error: type[BadEntry] = NegativeEntry
+) -> None:
+    """Refuse NaN, infinity and entries below zero."""
+    finite(name, x, source)
+    _refuse_where(real(x) < 0, x, name, source, error)
+
+
+def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, source: str) -> None:
+    """Refuse another number of dimensions, or another size where one is given.
+
+    >>> shape("targets", np.zeros((3, 2)), (4, None), "M N", "SPEC 1")
+    Traceback (most recent call last):
+        ...
+    saffu.errors.WrongShape: targets has shape (3, 2), but [M N] = (4, any) was expected; check that samples are rows and that the arrays belong together (SPEC 1)
+    """
+    fits = x.ndim == len(expected) and all(
+        size is None or size == got for size, got in zip(expected, x.shape, strict=True)
+    )
+    if not fits:
+        sizes = ", ".join("any" if size is None else str(size) for size in expected)
+        raise WrongShape(name, f"[{letters}] = ({sizes})", tuple(x.shape), source)
+
+
+def samples(name: str, x: Array, source: str) -> None:
+    """Refuse an array without rows."""
+    if x.shape[0] == 0:
+        raise NoSamples(name, source)
+
+
+def features(x: Array, name: str = "features", source: str = "SPEC 1") -> None:
+    """Refuse what cannot be features [M, D]: finite, non-negative, at least one sample."""
+    shape(name, x, (None, None), "M D", source)
+    samples(name, x, source)
+    non_negative(name, x, source)
+
+
+def targets(x: Array, rows: int, name: str = "targets", source: str = "SPEC 1") -> None:
+    """Refuse what cannot be targets [M, N]: finite, non-negative, no row of zeros."""
+    shape(name, x, (rows, None), "M N", source)
+    non_negative(name, x, source)
+    xp = namespace(x)
+    empty = xp.all(x == 0, axis=-1)
+    if bool(xp.any(empty)):
+        raise EmptyTarget(name, _first(empty)[0])
+
+
+def token_ids(x: Array, size: int, name: str = "tokens") -> None:
+    """Refuse ids outside of 0 … size-1, and ids that are no whole numbers."""
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "integral"):
+        raise BadOption(f"{name}.dtype", str(x.dtype), "an integer type", "SPEC 8")
+    bad = (x < 0) | (x >= size)
+    if bool(xp.any(bad)):
+        index = _first(bad)
+        raise TokenOutOfRange(name, index, x[index].item(), size)
+
+
+def mask_rows(mask: Array) -> None:
+    """Refuse a row without a valid entry."""
+    xp = namespace(mask)
+    empty = ~xp.any(mask, axis=-1)
+    if bool(xp.any(empty)):
+        raise EmptyMask(_first(empty))
+
+
+def pivots(pivot: Array, mask: Array) -> None:
+    """Refuse a pivot outside of its context, or on an invalid slot."""
+    xp = namespace(mask)
+    slots = mask.shape[1]
+    outside = (pivot < 0) | (pivot >= slots)
+    inside = xp.where(outside, xp.zeros_like(pivot), pivot)
+    there = xp.take_along_axis(mask, xp.reshape(inside, (-1, 1)), axis=1)[:, 0]
+    bad = outside | ~there
+    if bool(xp.any(bad)):
+        row = _first(bad)[0]
+        raise InvalidPivot(row, int(pivot[row]), slots)
+
+
+def whole(name: str, value: Any, least: int, source: str) -> int:
+    """A whole number of at least `least`, given as any integer type."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise BadOption(name, value, f"a whole number >= {least}", source) from None
+    if isinstance(value, bool) or number < least:
+        raise BadOption(name, value, f"a whole number >= {least}", source)
+    return number
+
+
+def positive(name: str, value: float, source: str, *, zero: bool = False) -> float:
+    """A finite number above zero (or, with `zero`, at least zero)."""
+    number = float(value)
+    if not np.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise BadOption(name, value, f"a finite number {'>=' if zero else '>'} 0", source)
+    return number
+
+
+def choice(name: str, value: str, allowed: Sequence[str], source: str) -> None:
+    """One of a few words."""
+    if value not in allowed:
+        raise BadOption(name, value, " or ".join(repr(a) for a in allowed), source)
