@@ -80,6 +80,13 @@ class NonFiniteEntry(BadEntry):
     said: str = "finite numbers are expected; find out where it arose and drop the sample"
 
 
+class ZeroEntry(BadEntry):
+    """A count of zero where its logarithm is needed."""
+
+    reason: ClassVar[str] = "zero-count"
+    said: str = "its logarithm is needed; smooth the counts first, as with smooth(F, Backoff(1.0))"
+
+
 class TokenOutOfRange(BadEntry):
     """A token id that the vocabulary or the embedding does not have."""
 
@@ -201,3 +208,49 @@ class BadFile(SaffuError):
         super().__init__(f"{path}: {problem}; {advice} (SPEC 8)")
         self.path: Final = path
         self.problem: Final = problem
+
+
+class NotUtf8(BadFile):
+    """A text file that is not UTF-8; the offset counts bytes of the unpacked text."""
+
+    reason: ClassVar[str] = "utf-8"
+
+    def __init__(self, path: object, offset: int, byte: int) -> None:
+        super().__init__(
+            path,
+            f"byte {offset} (0x{byte:02x}) is not UTF-8",
+            "convert it, say with: iconv -f WINDOWS-1252 -t UTF-8; or leave it out by suffixes=(…)",
+        )
+        self.offset: Final = offset
+
+
+class BadRecord(SaffuError):
+    """A record read back from JSON lacks a field, or a field is not what it should be."""
+
+    reason: ClassVar[str] = "record"
+
+    def __init__(self, record: str, problem: str) -> None:
+        super().__init__(
+            f"the record of a {record} is not usable: {problem}; "
+            "it should be what to_json() of the same class returned (SPEC 8)"
+        )
+        self.record: Final = record
+        self.problem: Final = problem
+
+
+class DuplicateToken(BadEntry):
+    """Two ids for one token."""
+
+    reason: ClassVar[str] = "duplicate-token"
+    said: str = "it stands in the vocabulary already; every token has one id, so remove one of them"
+
+
+class Missing(SaffuError):
+    """An optional package or program that is not installed."""
+
+    reason: ClassVar[str] = "missing"
+
+    def __init__(self, needs: str, what: str, install: str) -> None:
+        super().__init__(f"{needs} needs {what}, which is not installed; install it with: {install}")
+        self.what: Final = what
+        self.install: Final = install
