@@ -10,7 +10,7 @@ rows chosen by index; they live here, behind one function each.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +19,7 @@ from saffu.errors import SaffuError
 from saffu.types import Array
 
 
+@runtime_checkable
 class Namespace(Protocol):
     """The part of the array API standard that is used."""
 
@@ -40,6 +41,7 @@ class Namespace(Protocol):
     def max(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ...) -> Array: ...
     def any(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ...) -> Array: ...
     def all(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ...) -> Array: ...
+    def argmax(self, x: Array, /, *, axis: Any = ...) -> Array: ...
     def real(self, x: Array, /) -> Array: ...
     def isfinite(self, x: Array, /) -> Array: ...
     def reshape(self, x: Array, shape: tuple[int, ...], /) -> Array: ...

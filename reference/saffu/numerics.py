@@ -48,7 +48,8 @@ def softmax_vjp(p: Rows, dp: Rows) -> Rows:
     [0.1875, -0.1875]
     """
     xp = namespace(p)
-    return p * (dp - xp.sum(p * dp, axis=-1, keepdims=True))
+    dz: Rows = p * (dp - xp.sum(p * dp, axis=-1, keepdims=True))
+    return dz
 
 
 def log_softmax(logits: Rows, mask: RowMask | None = None) -> Rows:
@@ -83,7 +84,8 @@ def log_softmax_vjp(p: Rows, dlogp: Rows) -> Rows:
     [0.75, -0.75]
     """
     xp = namespace(p)
-    return dlogp - p * xp.sum(dlogp, axis=-1, keepdims=True)
+    dz: Rows = dlogp - p * xp.sum(dlogp, axis=-1, keepdims=True)
+    return dz
 
 
 def _shifted(logits: Rows, mask: RowMask | None) -> tuple[Rows, RowMask | None]:

@@ -23,6 +23,7 @@ from saffu.errors import (
     NoSamples,
     TokenOutOfRange,
     WrongShape,
+    ZeroEntry,
 )
 from saffu.namespace import namespace, real
 from saffu.types import Array
@@ -55,6 +56,12 @@ def non_negative(
     """Refuse NaN, infinity and entries below zero."""
     finite(name, x, source)
     _refuse_where(real(x) < 0, x, name, source, error)
+
+
+def positive_entries(name: str, x: Array, source: str) -> None:
+    """Refuse what is not a positive, finite number, such as a count without smoothing."""
+    non_negative(name, x, source)
+    _refuse_where(x == 0, x, name, source, ZeroEntry)
 
 
 def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, source: str) -> None:

@@ -1,0 +1,105 @@
+"""Sufficient statistics of a softmax layer: co-occurrences, which add up.   (SPEC 1)
+
+    F = Σ_m h_m ⊗ y_m = Hᵀ Y        generalised co-occurrence of features and targets   [P2, T]
+    K = Σ_m ‖h_m‖₁ / M              priming number: the mean norm of the inputs          [P2, T]
+
+(F, Σ‖h‖, M) is all that the explicit solution needs to know of the data.  Two shards' statistics add
+up to those of their union, in any order and grouping: a commutative monoid.  For integer counts the
+sums are exact, so every partition of the data gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saffu import refusals
+from saffu.errors import WrongShape, ZeroNorm
+from saffu.namespace import namespace
+from saffu.types import Counts, Features, Targets
+
+
+@dataclass(frozen=True)
+class Cooccurrence:
+    """What a softmax layer needs to know of the data.   (SPEC 1)
+
+    >>> one = cooccurrence(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
+    >>> two = cooccurrence(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]))
+    >>> (one + two).counts.tolist(), (one + two).priming
+    ([[1.0, 1.0], [2.0, 0.0]], 2.0)
+    """
+
+    counts: Counts
+    """F [D, N]"""
+    norm: float
+    """Σ_m ‖h_m‖₁"""
+    samples: int
+    """M"""
+
+    @staticmethod
+    def zero(features: int, targets: int) -> Cooccurrence:
+        """The neutral element: nothing seen yet."""
+        d = refusals.whole("features", features, 1, "SPEC 1")
+        n = refusals.whole("targets", targets, 1, "SPEC 1")
+        return Cooccurrence(np.zeros((d, n)), 0.0, 0)
+
+    @property
+    def priming(self) -> float:
+        """K, the mean norm of the inputs.  Refuses: nothing seen, or nothing but zeros."""
+        refusals.whole("samples", self.samples, 1, "SPEC 1")
+        if self.norm == 0:
+            raise ZeroNorm("priming")
+        return self.norm / self.samples
+
+    def update(self, features: Features, targets: Targets) -> Cooccurrence:
+        """The statistics with further samples added."""
+        return self.merge(cooccurrence(features, targets))
+
+    def merge(self, other: Cooccurrence) -> Cooccurrence:
+        """The statistics of the union of two shards.  Refuses other shapes."""
+        if self.counts.shape != other.counts.shape:
+            raise WrongShape(
+                "other.counts", f"[D N] = {self.counts.shape}", other.counts.shape, "SPEC 1"
+            )
+        return Cooccurrence(
+            self.counts + other.counts, self.norm + other.norm, self.samples + other.samples
+        )
+
+    def __add__(self, other: Cooccurrence) -> Cooccurrence:
+        return self.merge(other)
+
+
+def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
+    """Count how much of each feature was seen with each target: F = Hᵀ Y.   (SPEC 1)
+
+    Parameters: `features` H [M, D], non-negative; `targets` Y [M, N], non-negative, no row of zeros.
+    Returns F [D, N] with Σ‖h‖ and M.
+    Refuses: negative, NaN or infinite entries; a row of zeros in Y; shapes that disagree; no samples.
+
+    >>> H = np.array([[1.0, 0.0], [1.0, 2.0]])
+    >>> Y = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> cooccurrence(H, Y).counts.tolist()
+    [[1.0, 0.0, 1.0], [0.0, 0.0, 2.0]]
+    """
+    refusals.features(features)
+    refusals.targets(targets, features.shape[0])
+    xp = namespace(features)
+    return Cooccurrence(features.T @ targets, float(xp.sum(features)), features.shape[0])
+
+
+def priming_number(features: Features) -> float:
+    """K, the mean norm of the inputs: Σ_m ‖h_m‖₁ / M.   (SPEC 1)
+
+    Parameters: `features` [M, D], non-negative.  Returns a number > 0; values below 1 are nothing
+    special.
+    Refuses: negative, NaN or infinite entries; no samples; nothing but zeros.
+
+    >>> priming_number(np.array([[1.0, 0.0], [1.0, 2.0]]))
+    2.0
+    """
+    refusals.features(features)
+    norm = float(namespace(features).sum(features))
+    if norm == 0:
+        raise ZeroNorm("features")
+    return norm / int(features.shape[0])

@@ -1,0 +1,45 @@
+"""Targets for softmaxes that nobody gives targets to.   (SPEC 5)
+
+A softmax a = φ(z) inside a network sees the loss only through G = −∂ℓ/∂a.  Its own way down is
+−∂ℓ/∂z = a ⊙ (G − ⟨a, G⟩).  A softmax layer with a known target t would see t − a.  Set them equal:
+
+    t = a ⊙ (1 + G − ⟨a, G⟩)                                                       [D]
+
+t adds up to one, and makes of any softmax inside a network a layer to which the explicit solution
+applies.  (The lecture calls the idea a differential criterion [T].)
+"""
+
+from __future__ import annotations
+
+from saffu import refusals
+from saffu.namespace import namespace
+from saffu.types import Array, Rows
+
+
+def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
+    """The targets t = a ⊙ (1 + G − ⟨a, G⟩) of a softmax inside a network.   (SPEC 5)
+
+    Parameters: `attention` a [..., N], rows on the simplex (zero where masked); `ascent`
+    G = −∂ℓ/∂a [..., N] for the loss of each sample; `clip` sets negative entries to zero and
+    normalises anew.
+    Returns t [..., N]; rows add up to one; zero where a is zero.  Before clipping t − a = −∂ℓ/∂z.
+    Refuses: shapes that disagree; non-finite entries; negative attention.
+
+    >>> import numpy as np
+    >>> a, G = np.array([0.5, 0.5]), np.array([1.0, 0.0])
+    >>> hidden_targets(a, G).tolist()
+    [0.75, 0.25]
+    >>> hidden_targets(a, 10 * G, clip=False).tolist(), hidden_targets(a, 10 * G).tolist()
+    ([3.0, -2.0], [1.0, 0.0])
+    """
+    refusals.shape("ascent", ascent, attention.shape, "same as attention", "SPEC 5")
+    refusals.non_negative("attention", attention, "SPEC 5")
+    refusals.finite("ascent", ascent, "SPEC 5")
+    xp = namespace(attention)
+    mean: Array = xp.sum(attention * ascent, axis=-1, keepdims=True)
+    t: Array = attention * (1 + ascent - mean)
+    if not clip:
+        return t
+    kept = xp.where(t > 0, t, xp.zeros_like(t))
+    clipped: Rows = kept / xp.sum(kept, axis=-1, keepdims=True)
+    return clipped

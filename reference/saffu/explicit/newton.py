@@ -1,0 +1,117 @@
+"""The minimum of a convex function of a few numbers, from any start.   [D]
+
+Newton's step where it can be trusted, a shorter one where it cannot: the step d solves
+(H + μ I) d = −g with the least μ >= 0 that keeps ‖d‖ within a radius; the radius grows with success
+and shrinks with failure (a trust region: Conn, Gould & Toint 2000).  Directions in which the function
+does not curve and does not slope are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu.errors import NotConverged
+from saffu.types import Array
+
+
+class Curve(NamedTuple):
+    """A convex function at one point."""
+
+    value: float
+    slope: Array
+    """gradient g [s]"""
+    bend: Array
+    """Hessian H [s, s]"""
+
+
+class Minimum(NamedTuple):
+    """Where the minimum is."""
+
+    place: Array
+    value: float
+    steps: int
+
+
+def minimise_convex(
+    curve: Callable[[Array], Curve],
+    start: Array,
+    *,
+    tolerance: float = 1e-10,
+    most_steps: int = 500,
+    farthest: float = 1e7,
+) -> Minimum:
+    """Minimise a convex function.
+
+    Parameters: `curve` gives value, gradient and Hessian at a point [s]; `start` [s]; `tolerance`,
+    the length of the last step, relative to 1 + ‖place‖; `farthest`, the distance at which the
+    minimum counts as infinitely far.
+    Refuses: no convergence; a minimum at infinity.
+
+    >>> square = lambda x: Curve(float(x @ x), 2 * x, 2 * np.eye(2))
+    >>> minimise_convex(square, np.array([3.0, -400.0])).place.tolist()
+    [0.0, 0.0]
+    """
+    place = np.asarray(start, dtype=np.float64)
+    here = curve(place)
+    radius = length = 1.0 + float(np.linalg.norm(place))
+    for step in range(1, most_steps + 1):
+        d = _bounded_step(here, radius)
+        length = float(np.linalg.norm(d))
+        close = length <= tolerance * (1 + float(np.linalg.norm(place)))
+        there = curve(place + d)
+        if _better(there, here):
+            place, here = place + d, there
+            radius = max(radius, 2 * length) if length > 0.5 * radius else radius
+        elif not close:
+            radius = length / 4
+        if close:
+            return Minimum(place, here.value, step)
+        if np.linalg.norm(place) > farthest:
+            raise NotConverged(
+                f"the optimum is farther away than {farthest:g}: the scores separate the targets, "
+                "so every larger temper is better; fit it on held-out data, or smooth more (SPEC 1)"
+            )
+    raise NotConverged(
+        f"no convergence in {most_steps} steps, last step {length:.3g}; "
+        "look for NaN or huge values in the features (SPEC 1)"
+    )
+
+
+def _better(there: Curve, here: Curve) -> bool:
+    """Lower, or as low as rounding can tell and flatter."""
+    if not np.isfinite(there.value):
+        return False
+    noise = 8 * np.finfo(np.float64).eps * max(abs(here.value), 1.0)
+    if there.value < here.value - noise:
+        return True
+    flatter = bool(np.linalg.norm(there.slope) <= np.linalg.norm(here.slope))
+    return flatter and bool(there.value <= here.value + noise)
+
+
+def _bounded_step(here: Curve, radius: float) -> Array:
+    """−(H + μ I)⁻¹ g with the least μ >= 0 for which it is no longer than the radius."""
+    curvature, axes = np.linalg.eigh(here.bend)
+    curvature = np.maximum(curvature, 0.0)
+    slope = axes.T @ here.slope
+    flat = curvature <= 1e-14 * max(curvature[-1], np.finfo(np.float64).tiny)
+    quiet = np.abs(slope) <= 1e-14 * max(1.0, float(np.linalg.norm(slope)))
+    slope = np.where(flat & quiet, 0.0, slope)
+
+    def along(mu: float) -> Array:
+        out = np.zeros_like(slope)
+        return np.asarray(np.divide(-slope, curvature + mu, out=out, where=slope != 0))
+
+    if not np.any(flat & (slope != 0)):
+        newton = along(0.0)
+        if np.linalg.norm(newton) <= radius:
+            return np.asarray(axes @ newton)
+    low, high = 0.0, float(np.linalg.norm(slope)) / radius
+    for _ in range(60):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if np.linalg.norm(along(middle)) > radius else (low, middle)
+    return np.asarray(axes @ along(high))

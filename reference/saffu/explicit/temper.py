@@ -1,0 +1,159 @@
+"""Tempering: how far to trust the evidence of the features against the prior.   (SPEC 1)
+
+    z_i(λ) = log n_i + Σ_k λ_k Σ_{d in slot k} h_d log(F[d,i]/n_i),     n_i = Σ_d F[d,i]       [D]
+
+At λ = 1 these are the logits of the explicit solution, exact also where the norms of inputs differ.
+Features that repeat one another make λ = 1 overconfident; the best λ is lower.  Cross-entropy is
+convex in λ, be it one number or one for each slot of concatenated features, so the best λ is found
+without a learning rate.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu import refusals
+from saffu.errors import BadOption
+from saffu.explicit.newton import Curve, minimise_convex
+from saffu.namespace import namespace
+from saffu.numerics import log_softmax, softmax
+from saffu.types import Array, Counts, Features, Logits, Targets, Weights
+
+
+class TemperFit(NamedTuple):
+    """The best temper."""
+
+    temper: Array
+    """λ [S], one number a slot (S = 1: one for all)"""
+    loss: float
+    """Mean cross-entropy at λ, nats"""
+    steps: int
+
+
+def tempered_logits(
+    features: Features, counts: Counts, temper: float | Array = 1.0
+) -> Logits:
+    """Logits of the tempered explicit solution.   (SPEC 1)
+
+    Parameters: `features` H [M, D], non-negative; `counts` F [D, N], positive (see `smooth`);
+    `temper` λ, a number, or [S] with the D features lying in S slots of equal width.
+    Returns [M, N].
+    Refuses: negative features; a zero in the counts; D not divisible by S.
+
+    >>> F, h = np.array([[1.0, 3.0], [2.0, 2.0]]), np.array([[1.0, 0.0]])
+    >>> np.exp(tempered_logits(h, F, 0.0)).round(9).tolist()          # the prior alone
+    [[3.0, 5.0]]
+    >>> np.exp(tempered_logits(h, F, 1.0)).round(9).tolist()          # the explicit solution
+    [[1.0, 3.0]]
+    """
+    lamb = np.atleast_1d(np.asarray(temper, dtype=np.float64))
+    refusals.shape("temper", lamb, (None,), "S", "SPEC 1")
+    refusals.finite("temper", lamb, "SPEC 1")
+    prior, scores = slot_scores(features, counts, lamb.shape[0])
+    xp = namespace(scores)
+    lam = xp.asarray(lamb, dtype=scores.dtype)
+    logits: Logits = prior + xp.sum(xp.reshape(lam, (1, -1, 1)) * scores, axis=1)
+    return logits
+
+
+def slot_scores(features: Features, counts: Counts, slots: int = 1) -> tuple[Array, Array]:
+    """The prior log n [N], and what each slot says, Σ_{d in k} h_d log(F[d,i]/n_i) [M, S, N]."""
+    refusals.features(features)
+    d, n = counts.shape
+    refusals.shape("features", features, (None, d), "M D", "SPEC 1")
+    evidence, prior = _evidence(counts)
+    if slots < 1 or d % slots:
+        raise BadOption("slots", slots, f"a divisor of the {d} features", "SPEC 1")
+    xp = namespace(features)
+    h = xp.reshape(features, (features.shape[0], slots, d // slots))
+    table = xp.reshape(evidence, (slots, d // slots, n))
+    scores: Array = xp.matmul(h[:, :, None, :], table)[:, :, 0, :]
+    return prior, scores
+
+
+def tempered_weights(counts: Counts, temper: float | Array, priming: float) -> Weights:
+    """The tempered solution as weights of a layer without bias.   (SPEC 1)
+
+        U_λ[d,i] = λ_d log(F[d,i]/n_i) + (1/K) log n_i
+
+    Exact where all inputs have norm K; at λ = 1 it is the explicit solution for any K.
+
+    >>> from saffu.explicit.solution import explicit_weights
+    >>> F = np.array([[1.0, 3.0], [2.0, 2.0]])
+    >>> bool(np.allclose(tempered_weights(F, 1.0, 2.0), explicit_weights(F, 2.0)))
+    True
+    """
+    k = refusals.positive("priming", priming, "SPEC 1")
+    evidence, prior = _evidence(counts)
+    lam = np.atleast_1d(np.asarray(temper, dtype=np.float64))
+    if counts.shape[0] % lam.shape[0]:
+        raise BadOption("temper", lam.shape, f"a divisor of the {counts.shape[0]} features", "SPEC 1")
+    xp = namespace(counts)
+    rows = xp.asarray(np.repeat(lam, counts.shape[0] // lam.shape[0]), dtype=counts.dtype)
+    weights: Weights = rows[:, None] * evidence + prior / k
+    return weights
+
+
+def fit_temper(
+    features: Features,
+    targets: Targets,
+    counts: Counts,
+    *,
+    slots: int = 1,
+    start: float | Array = 1.0,
+    tolerance: float = 1e-10,
+) -> TemperFit:
+    """The λ with the least cross-entropy on these samples.   (SPEC 1)
+
+    Parameters: `features` [M, D] and `targets` [M, N], held-out samples if there are any; `counts`
+    F [D, N], positive; `slots` S = 1 for one λ, or one for each of S slots of equal width; `start`,
+    a number or [S], where to begin (the result does not depend on it); `tolerance` on λ.
+    Returns λ [S], its loss in nats, and the number of steps.
+    Refuses: what `tempered_logits` refuses; an optimum at infinity (`NotConverged`).
+    A slot that says nothing keeps its start.
+
+    Counts say 3 to 1; ten samples of the first feature say 9 to 1, which is 3 to 1 squared:
+
+    >>> F, H = np.array([[1.0, 3.0], [3.0, 1.0]]), np.eye(2)[[0] * 10]
+    >>> fit_temper(H, np.eye(2)[[0] + [1] * 9], F).temper.round(9).tolist()
+    [2.0]
+    """
+    refusals.targets(targets, features.shape[0])
+    slots = refusals.whole("slots", slots, 1, "SPEC 1")
+    prior, scores = slot_scores(features, counts, slots)
+    first = np.broadcast_to(np.asarray(start, dtype=np.float64), (slots,))
+    found = minimise_convex(
+        lambda lam: temper_curve(lam, prior, scores, targets), first, tolerance=tolerance
+    )
+    return TemperFit(found.place, found.value, found.steps)
+
+
+def temper_curve(temper: Array, prior: Array, scores: Array, targets: Targets) -> Curve:
+    """Mean cross-entropy as a function of λ, with gradient and Hessian.
+
+    With p = φ(z): g_k = E[⟨p − y, s_k⟩] and H_kl = E[⟨p, s_k s_l⟩ − ⟨p, s_k⟩⟨p, s_l⟩], a covariance.
+    """
+    xp = namespace(scores)
+    z: Array = prior + xp.sum(xp.reshape(xp.asarray(temper), (1, -1, 1)) * scores, axis=1)
+    p, logs = softmax(z), log_softmax(z)
+    weight: Array = xp.sum(targets, axis=-1)
+    m = scores.shape[0]
+    value = -float(xp.sum(targets * logs)) / m
+    error: Array = weight[:, None] * p - targets
+    slope = xp.sum(scores * error[:, None, :], axis=(0, 2)) / m
+    mean: Array = xp.sum(scores * p[:, None, :], axis=-1)
+    spread: Array = (scores - mean[..., None]) * xp.sqrt(weight[:, None] * p)[:, None, :]
+    bend = xp.sum(xp.matmul(spread, xp.matrix_transpose(spread)), axis=0) / m
+    return Curve(value, np.asarray(slope), np.asarray(bend))
+
+
+def _evidence(counts: Counts) -> tuple[Counts, Array]:
+    """log(F[d,i]/n_i) [D, N], and log n [N]."""
+    refusals.shape("counts", counts, (None, None), "D N", "SPEC 1")
+    refusals.positive_entries("counts", counts, "SPEC 1")
+    xp = namespace(counts)
+    prior = xp.log(xp.sum(counts, axis=0))
+    evidence: Counts = xp.log(counts) - prior
+    return evidence, prior
