@@ -1,0 +1,218 @@
+"""Everything that is claimed of this project, as sessions that prove it: `nox -l` is the manual.
+
+Plain `nox` runs what every change has to pass.  `nox -s NAME` runs one session, with `-R` in the
+environment that is already there; what follows `--` goes to pytest: `nox -R -s tests -- -k cipher`.
+
+To add a session: write a function below, its docstring one line that says what it proves and how
+long that takes.  With `default=True` every change has to pass it; else it runs by name only.
+To add an experiment: write `reference/saffu/experiments/NAME.py` and add NAME to EXPERIMENTS.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = True
+
+EXPERIMENTS: tuple[str, ...] = ()
+"""Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
+
+TORCH = "torch==2.13.0"
+"""Installed by pip, which also finds a CPU build that lies on the machine; uv looks elsewhere."""
+
+ROOT = Path(__file__).parent
+REPORTS = ROOT / "build" / "reports"
+"""Each run of pytest leaves a JUnit file here; `.ci/totals.py` adds them up."""
+
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""The tests run in several processes; more threads in each would only get in each other's way."""
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """Install the package from the working tree, with dependency groups and extras."""
+    package = f".[{extras}]" if extras else "."
+    session.install("-e", package, *nox.project.dependency_groups(PROJECT, *groups))
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest, leaving a report named after the session."""
+    report = REPORTS / f"{session.name}.xml"
+    session.run(
+        *("python", "-m", "pytest", f"--junitxml={report}", "--hypothesis-profile=ci"),
+        *arguments,
+        *session.posargs,
+        env=ONE_THREAD,
+    )
+
+
+# --- what every change has to pass, quickest first ---------------------------------------------
+
+
+@nox.session(default=True)
+def lint(session: nox.Session) -> None:
+    """Style: ruff finds nothing to say, and nothing to reformat (5 s)."""
+    session.install(*nox.project.dependency_groups(PROJECT, "style"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(default=True)
+def types(session: nox.Session) -> None:
+    """Types: mypy --strict over the package, its tests and this file (30 s)."""
+    install(session, "types", "test", "documents")
+    session.run("mypy")
+
+
+@nox.session(default=True)
+def imports(session: nox.Session) -> None:
+    """Order: a module imports only from what stands before it in reading order (10 s)."""
+    install(session, "imports")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session(default=True)
+def tests(session: nox.Session) -> None:
+    """Laws: the spec tests, shapes checked at every call, coverage printed (minutes)."""
+    install(session, "test")
+    pytest(
+        session,
+        *("-m", "not torch", "-n", "auto", "--maxprocesses", "4"),
+        *("--cov", "--cov-report=term"),
+    )
+
+
+@nox.session(default=True, venv_backend="virtualenv")
+def witness(session: nox.Session) -> None:
+    """Truth from outside: PyTorch's and scikit-learn's answers are ours; none skipped (2 min)."""
+    session.install(TORCH)
+    install(session, "test", "witness")
+    session.env["SAFFU_REQUIRE_WITNESS"] = "1"
+    pytest(session, "-m", "torch")
+
+
+@nox.session(default=True)
+def doc_examples(session: nox.Session) -> None:
+    """Documents: every example in README.md, docs/ and the docstrings does what it says (30 s)."""
+    install(session, "test", "documents", extras="plot,images")
+    pytest(
+        session,
+        *("-p", "spec_tests.documents", "--doctest-modules"),
+        *("reference/saffu", "README.md", "docs"),
+    )
+
+
+@nox.session(default=True)
+def package(session: nox.Session) -> None:
+    """Release: a wheel made from the sdist works where nothing else is installed (1 min)."""
+    session.install(*nox.project.dependency_groups(PROJECT, "package"))
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--outdir", folder, str(ROOT), silent=True)
+        (wheel,) = Path(folder).glob("*.whl")
+        wheel_holds_the_package(session, wheel)
+        session.chdir(folder)
+        session.run("python", "-m", "venv", "clean")
+        programs = Path(folder) / "clean" / ("Scripts" if sys.platform == "win32" else "bin")
+        python = str(programs / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
+        session.run(python, "-W", "error", "-c", USE_THE_PACKAGE, external=True)
+        session.run(str(programs / "saffu"), "--help", external=True)
+
+
+USE_THE_PACKAGE = """
+import importlib, pkgutil, pathlib
+import saffu
+
+modules = sorted(m.name for m in pkgutil.walk_packages(saffu.__path__, "saffu."))
+for name in modules:
+    if not name.endswith(".__main__"):
+        importlib.import_module(name)
+
+import numpy as np
+from saffu.numerics import softmax
+
+even = softmax(np.zeros((2, 5)))
+assert np.allclose(even, 0.2), even
+home = pathlib.Path(saffu.__file__).parent
+assert "site-packages" in home.parts, f"not the installed package: {home}"
+print(f"{len(modules)} modules of saffu import with the core dependencies alone")
+"""
+
+
+def wheel_holds_the_package(session: nox.Session, wheel: Path) -> None:
+    """Stop unless the wheel holds every module, py.typed, the licence, and nothing else."""
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if not name.endswith("/")}
+    source = ROOT / "reference"
+    files = (path for path in (source / "saffu").rglob("*") if path.is_file())
+    wanted = {
+        path.relative_to(source).as_posix() for path in files if "__pycache__" not in path.parts
+    }
+    package = {name for name in inside if name.startswith("saffu/")}
+    about = {name for name in inside if ".dist-info/" in name}
+    if "saffu/py.typed" not in package:
+        session.error("the wheel holds no saffu/py.typed, so its types would be ignored")
+    if not any(name.endswith("/licenses/LICENSE") for name in about):
+        session.error("the wheel holds no licence")
+    if missing := sorted(wanted - package):
+        session.error(f"the wheel lacks {', '.join(missing)}")
+    if stray := sorted(inside - about - wanted):
+        session.error(f"the wheel holds files that are not the package's: {', '.join(stray)}")
+
+
+@nox.session(default=True)
+def demo(session: nox.Session) -> None:
+    """First minute: the demo of the README, made tiny (20 s)."""
+    install(session)
+    with tempfile.TemporaryDirectory() as folder:
+        session.chdir(folder)
+        session.run("saffu", "demo", "--tiny")
+
+
+@nox.session(default=True)
+def experiments(session: nox.Session) -> None:
+    """Experiments: each one still runs, made tiny; the numbers are of no account (1 min)."""
+    if not EXPERIMENTS:
+        session.skip("there are no experiments yet")
+    install(session, extras="plot,images")
+    with tempfile.TemporaryDirectory() as folder:
+        session.chdir(folder)
+        for name in EXPERIMENTS:
+            session.run("python", "-m", f"saffu.experiments.{name}", "--tiny", env=ONE_THREAD)
+
+
+# --- by name only -----------------------------------------------------------------------------
+
+
+@nox.session(default=False)
+def thorough(session: nox.Session) -> None:
+    """Laws, harder: the property tests with twenty times the examples, newly drawn (long)."""
+    install(session, "test")
+    pytest(
+        session,
+        *("-m", "not torch", "-n", "auto", "--hypothesis-profile=thorough"),
+    )
+
+
+@nox.session(default=False, venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Bounds: the spec tests with the oldest numpy, scipy and others that are allowed (minutes)."""
+    groups = nox.project.dependency_groups(PROJECT, "test")
+    session.install("--resolution=lowest-direct", "-e", ".", *groups)
+    pytest(session, "-m", "not torch", "-n", "auto", "--maxprocesses", "4")
+
+
+@nox.session(default=False)
+def tidy(session: nox.Session) -> None:
+    """Not a proof: let ruff mend and reformat what it can (5 s)."""
+    session.install(*nox.project.dependency_groups(PROJECT, "style"))
+    session.run("ruff", "check", "--fix")
+    session.run("ruff", "format")

@@ -1,0 +1,71 @@
+"""How the spec tests run: what is drawn, what is checked, and what may not be missing.
+
+Under pytest every shape and type in a signature of `saffu` is checked at every call (jaxtyping and
+beartype, switched on in pyproject.toml).  Property tests draw examples by profile:
+
+- `dev` (default): few examples, newly drawn, so that work in progress is quick to check;
+- `ci`: more, the same on every machine and every day; nox uses it;
+- `thorough`: twenty times as many, newly drawn.
+
+Another is chosen with `--hypothesis-profile=NAME`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+
+import jaxtyping
+import pytest
+from hypothesis import HealthCheck, settings
+
+SLOW_MACHINES = [HealthCheck.too_slow]
+settings.register_profile("dev", max_examples=25, deadline=None)
+settings.register_profile(
+    "ci", max_examples=50, deadline=None, derandomize=True, suppress_health_check=SLOW_MACHINES
+)
+settings.register_profile(
+    "thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW_MACHINES
+)
+settings.load_profile("dev")
+
+WITNESSES = ("torch", "sklearn")
+"""The packages that tests marked `torch` compare with."""
+
+
+def pytest_configure() -> None:
+    """Where witnesses are required, a missing one is a failure and not a skipped test."""
+    if os.environ.get("SAFFU_REQUIRE_WITNESS") != "1":
+        return
+    for witness in WITNESSES:
+        try:
+            import_module(witness)
+        except ImportError as missing:
+            raise pytest.UsageError(
+                f"SAFFU_REQUIRE_WITNESS=1, but {witness} cannot be imported ({missing}); "
+                "run nox -s witness, which installs it"
+            ) from missing
+
+
+@contextmanager
+def shapes_unchecked() -> Iterator[None]:
+    """Call `saffu` as its users do, without the checks of shapes and types."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def as_users_call() -> Iterator[None]:
+    """The whole test without shape checks: for refusals, and for arrays that are not NumPy's.
+
+    A wrong shape stops at the check of the signature, so without this fixture a test would never
+    meet the refusal that a user meets.
+    """
+    with shapes_unchecked():
+        yield

@@ -1,0 +1,177 @@
+"""The project about itself: what its files say of each other, held to it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from importlib.metadata import metadata, requires
+from pathlib import Path
+from typing import Any
+
+import jaxtyping
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+
+from spec_tests.conftest import shapes_unchecked
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "reference" / "saffu"
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LAYERS: list[str] = [
+    layer.strip("()") for layer in PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
+]
+TEST_COMMAND = 'python3 -m venv .venv && .venv/bin/pip install -q "nox[uv]" && .venv/bin/nox'
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+# --- order of imports -------------------------------------------------------------------------
+
+
+def modules_with_contents() -> list[str]:
+    """Every module but the package itself, and but subpackages that hold no code of their own."""
+    return [
+        dotted(path)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path != PACKAGE / "__init__.py"
+        and not (path.name == "__init__.py" and len(ast.parse(path.read_text()).body) <= 1)
+    ]
+
+
+@pytest.mark.parametrize("module", modules_with_contents())
+def test_every_module_has_one_place_in_the_reading_order(module: str) -> None:
+    places = [layer for layer in LAYERS if f"{module}.".startswith(f"{layer}.")]
+    assert len(places) == 1, (
+        f"saffu.{module} stands in {len(places)} layers of the contract in pyproject.toml; "
+        "give it its one place in [tool.importlinter]"
+    )
+
+
+def test_no_module_has_the_name_of_a_layer_twice() -> None:
+    assert len(LAYERS) == len(set(LAYERS))
+
+
+# --- versions, dependencies, licence ----------------------------------------------------------
+
+
+def test_the_version_is_the_same_wherever_it_is_written() -> None:
+    version = PROJECT["project"]["version"]
+    assert metadata("saffu")["Version"] == version
+    newest = next(line for line in read("CHANGELOG.md").splitlines() if line.startswith("## "))
+    assert newest.split()[1] == version
+    assert f"\nversion: {version}\n" in read("CITATION.cff")
+
+
+def test_the_licence_is_the_same_wherever_it_is_written() -> None:
+    assert PROJECT["project"]["license"] == "Apache-2.0"
+    assert "\nlicense: Apache-2.0\n" in read("CITATION.cff")
+    opening = [line.strip() for line in read("LICENSE").splitlines() if line.strip()][:2]
+    assert opening == ["Apache License", "Version 2.0, January 2004"]
+
+
+def test_the_core_stays_light() -> None:
+    needed = {Requirement(each) for each in requires("saffu") or []}
+    core = {each.name for each in needed if each.marker is None}
+    assert core == {"numpy", "scipy", "jaxtyping", "tqdm"}
+
+
+# --- what the sessions promise ----------------------------------------------------------------
+
+
+def sessions() -> list[ast.FunctionDef]:
+    return [
+        node
+        for node in ast.parse(read("noxfile.py")).body
+        if isinstance(node, ast.FunctionDef) and "nox.session" in map(_called, node.decorator_list)
+    ]
+
+
+def _called(decorator: ast.expr) -> str:
+    return ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)
+
+
+def test_the_list_of_sessions_reads_as_a_manual() -> None:
+    assert len(sessions()) >= 9
+    for session in sessions():
+        docstring = ast.get_docstring(session) or ""
+        assert "\n" not in docstring, f"session {session.name}: one line, as nox -l shows it"
+        assert re.search(r" \(.+\)\.$", docstring), (
+            f"session {session.name}: the line ends with how long it takes, as in '(20 s).'"
+        )
+
+
+def test_every_program_among_the_experiments_is_run_by_its_session() -> None:
+    (listed,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse(read("noxfile.py")).body
+        if isinstance(node, ast.AnnAssign)
+        and node.value is not None
+        and ast.unparse(node.target) == "EXPERIMENTS"
+    )
+    programs = [
+        path.stem
+        for path in sorted((PACKAGE / "experiments").glob("*.py"))
+        if "__main__" in path.read_text(encoding="utf-8")
+    ]
+    assert sorted(listed) == programs
+
+
+@pytest.mark.parametrize("path", ["README.md", "CONTRIBUTING.md", ".ci/run"])
+def test_everybody_is_told_the_same_command(path: str) -> None:
+    assert TEST_COMMAND in [line.strip() for line in read(path).splitlines()]
+
+
+# --- decisions --------------------------------------------------------------------------------
+
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    numbers = [int(path.name[:4]) for path in DECISIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_states_context_choice_and_cost(path: Path) -> None:
+    headings = [
+        line.removeprefix("## ")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith("## ")
+    ]
+    assert headings == ["Context", "Choice", "Cost"]
+    assert f"]({path.name})" in read("docs/decisions/README.md"), "not in the index"
+
+
+# --- the checks of shapes ---------------------------------------------------------------------
+
+
+def test_shapes_are_checked_under_pytest() -> None:
+    from saffu.numerics import softmax_vjp
+
+    good, bad = np.full((2, 5), 0.2), np.full((3, 5), 0.2)
+    with pytest.raises(jaxtyping.TypeCheckError):
+        softmax_vjp(good, bad)
+
+
+def test_complex_numbers_pass_the_checks() -> None:
+    from saffu.numerics import softmax
+
+    assert softmax(np.array([[0.0, 1e-30j]]))[0, 1].imag == pytest.approx(0.25e-30)
+
+
+def test_the_checks_can_be_left_aside() -> None:
+    from saffu.numerics import softmax
+
+    with shapes_unchecked(), pytest.raises(Exception) as caught:
+        softmax("not an array")  # type: ignore[arg-type]
+    assert not isinstance(caught.value, jaxtyping.TypeCheckError)
+    with pytest.raises(jaxtyping.TypeCheckError):
+        softmax("not an array")  # type: ignore[arg-type]
