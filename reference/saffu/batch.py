@@ -1,0 +1,94 @@
+"""Which rows each layer has to look at to predict some samples.   (SPEC 3, 4)
+
+Layer 1 looks up tokens in the embedding.  Layer 2 looks up hidden states of layer 1: the input x of
+sample j in a layer is the hidden state of the same sample in the layer below [D].  Sample j has seen
+the tokens up to its newest one and nothing beyond, so no layer sees its target.
+
+A plan lists, from the bottom up, which samples every layer must compute, as indices into the rows of
+the layer below.  Nothing is computed twice, and nothing that is not needed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from saffu import refusals
+from saffu.configuration import Configuration
+from saffu.contexts import ContextModel, Document, earlier_samples, steps_back
+from saffu.types import Array, IntArray, Pivot, SlotMask, Slots, TokenIds
+from saffu.vocabulary import Samples
+
+
+class LayerPlan(NamedTuple):
+    """What one SAFFU layer looks up."""
+
+    slots: Slots
+    """[n, B] rows of the layer below (of the embedding for the first layer); 0 where invalid"""
+    mask: SlotMask
+    pivot: Pivot
+
+
+class DocumentPlan(NamedTuple):
+    """Which tokens each sample averages: pairs (owner, token)."""
+
+    owner: IntArray
+    token: IntArray
+
+
+TowerPlan: TypeAlias = tuple[LayerPlan, ...] | DocumentPlan
+
+
+class Batch(NamedTuple):
+    """M samples to predict, and all that must be looked up for them."""
+
+    targets: TokenIds
+    """[M]"""
+    towers: tuple[TowerPlan, ...]
+    """one a context model; the top layer of each computes the M samples in order"""
+
+
+def plan(
+    samples: Samples, configuration: Configuration, select: IntArray | None = None
+) -> Batch:
+    """The batch that predicts some samples of a text.   (SPEC 3)
+
+    Parameters: `samples`, whole documents; `select` [M], indices of the samples to predict, all
+    unless given.  Refuses token ids out of range, and no samples.
+
+    >>> from saffu.configuration import TINY
+    >>> from saffu.vocabulary import samples
+    >>> text = samples([np.array([0, 7, 8, 1])])
+    >>> plan(text, TINY, np.array([1])).towers[0][0].slots.tolist()
+    [[7, 0, 0, 0]]
+    """
+    chosen = np.arange(samples.targets.shape[0]) if select is None else select
+    refusals.samples("samples", chosen, "SPEC 3")
+    refusals.token_ids(samples.tokens, configuration.vocabulary)
+    refusals.token_ids(samples.targets, configuration.vocabulary, "targets")
+    towers = tuple(
+        _tower(samples, context, configuration.layers(context), chosen)
+        for context in configuration.contexts
+    )
+    return Batch(samples.targets[chosen].astype(np.int64), towers)
+
+
+def _tower(samples: Samples, context: ContextModel, depth: int, chosen: IntArray) -> TowerPlan:
+    if isinstance(context, Document):
+        owner, earlier = earlier_samples(samples.offsets[chosen])
+        start = (chosen - samples.offsets[chosen])[owner]
+        return DocumentPlan(owner, samples.tokens[start + earlier].astype(np.int64))
+    plans: list[LayerPlan] = []
+    need: Array = np.asarray(chosen)
+    for level in reversed(range(depth)):
+        back, mask, pivot = steps_back(context, samples.offsets[need])
+        at = np.where(mask, need[:, None] - back, 0)
+        if level == 0:
+            slots = np.where(mask, samples.tokens[at], 0).astype(np.int64)
+        else:
+            need, where = np.unique(at[mask], return_inverse=True)
+            slots = np.zeros(at.shape, dtype=np.int64)
+            slots[mask] = where
+        plans.append(LayerPlan(slots, mask, pivot))
+    return tuple(reversed(plans))

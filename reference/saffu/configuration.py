@@ -1,0 +1,127 @@
+"""What a SAFFU transformer is made of: a record of choices, and presets.   (SPEC 2, 3, 4)
+
+Every context model carries a tower of SAFFU layers.  The hidden states of all towers are put side by
+side and read by one output layer, so it can tell the contexts apart:
+
+    logits = [h¹ … h^C] O
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from saffu import refusals
+from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.embedding import check_radii
+from saffu.errors import BadOption, TooFewBits
+from saffu.layer import LayerOptions
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The shape of a model."""
+
+    vocabulary: int
+    """V, the number of token ids"""
+    contexts: tuple[ContextModel, ...] = (Radial(8),)
+    """one tower each"""
+    bits: int = 128
+    """b, width of the token cipher"""
+    label_bits: int = 128
+    """N_h, width of the label cipher and of every hidden state"""
+    radii: tuple[int, ...] = ()
+    """radial embedding over these radii; empty: the cipher itself"""
+    combine: Literal["sum", "cat"] = "sum"
+    """how the radial embedding joins its radii"""
+    layer: LayerOptions = field(default_factory=LayerOptions)
+    depth: int = 1
+    """SAFFU layers of each tower (a `Document` tower always has one)"""
+    output: Literal["softmax", "direct"] = "softmax"
+    """`softmax`: hidden states and an output layer; `direct`: neither, one table a slot"""
+
+    def __post_init__(self) -> None:
+        refusals.whole("vocabulary", self.vocabulary, 2, "SPEC 2")
+        refusals.whole("bits", self.bits, 1, "SPEC 2")
+        refusals.whole("label_bits", self.label_bits, 1, "SPEC 2")
+        refusals.whole("depth", self.depth, 1, "SPEC 4")
+        refusals.choice("output", self.output, ("softmax", "direct"), "SPEC 4")
+        for bits in (self.bits, self.label_bits):
+            if bits < self.vocabulary.bit_length():
+                raise TooFewBits(self.vocabulary, bits)
+        if self.radii:
+            check_radii(self.radii, self.combine)
+        if not self.contexts:
+            raise BadOption("contexts", self.contexts, "at least one context model", "SPEC 3")
+        if self.output == "direct" and (
+            self.depth > 1 or any(isinstance(c, Document) for c in self.contexts)
+        ):
+            raise BadOption(
+                "output", "direct", "depth 1 and contexts with slots (no Document)", "SPEC 4"
+            )
+
+    @property
+    def width(self) -> int:
+        """D, the width of a token's embedding."""
+        return self.bits * (len(self.radii) if self.combine == "cat" and self.radii else 1)
+
+    def layers(self, context: ContextModel) -> int:
+        """How many layers the tower of a context model has."""
+        return 1 if isinstance(context, Document) else self.depth
+
+    def features(self, context: ContextModel, level: int) -> int:
+        """S, the number of features that layer `level` (from 0) of a tower reads."""
+        below = self.width if level == 0 else self.label_bits
+        if isinstance(context, Document) or self.layer.aggregation == "sum":
+            return below
+        return context.slots * below
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists, numbers and words."""
+        record = asdict(self)
+        record["contexts"] = [[type(c).__name__, *asdict(c).values()] for c in self.contexts]
+        record["radii"] = list(self.radii)
+        return record
+
+    @staticmethod
+    def from_json(record: Mapping[str, Any]) -> Configuration:
+        """The configuration that `to_json` wrote; refuses unknown fields."""
+        models = {m.__name__: m for m in (Radial, Block, Document)}
+        fields = dict(record)
+        try:
+            fields["contexts"] = tuple(models[name](*sizes) for name, *sizes in fields["contexts"])
+            fields["radii"] = tuple(fields["radii"])
+            fields["layer"] = LayerOptions(**fields["layer"])
+            return Configuration(**fields)
+        except (KeyError, TypeError) as wrong:
+            raise BadOption(
+                "configuration", dict(record), f"the fields of Configuration ({wrong})", "SPEC 8"
+            ) from None
+
+
+TINY = Configuration(vocabulary=256, contexts=(Radial(4),), bits=32, label_bits=32)
+"""Seconds on anything; for tests and first looks."""
+
+SMALL = Configuration(vocabulary=2048, contexts=(Radial(8),), bits=128, label_bits=128)
+"""The setting in which the claims are measured."""
+
+BASE = Configuration(vocabulary=8192, contexts=(Radial(8), Document()), bits=256, label_bits=256)
+"""A local and a document context, wider codes."""
+
+DIRECT = replace(SMALL, output="direct", layer=LayerOptions(attention="uniform"))
+"""No hidden layer: one table a slot, one temper a slot.   (SPEC 1, 4)"""
+
+PAPER = Configuration(
+    vocabulary=16384,
+    contexts=(Block(64), Radial(16), Document()),
+    bits=512,
+    label_bits=512,
+    radii=(16,),
+)
+"""All three context models of the lecture at once, over radial embeddings [T].  The papers' own sizes
+are not known to us, so those of this preset are our choice."""
+
+PRESETS: dict[str, Configuration] = {
+    "tiny": TINY, "small": SMALL, "base": BASE, "direct": DIRECT, "paper": PAPER,
+}

@@ -1,0 +1,107 @@
+"""Optimisers as plain functions: from parameters, gradients and state to new ones.   (SPEC 6)
+
+    SGD     θ ← θ − η g
+    Adam    m ← β₁ m + (1−β₁) g,   v ← β₂ v + (1−β₂) g²
+            θ ← θ − η m̂ / (√v̂ + ε),   m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ)     (Kingma & Ba 2015)
+
+Parameters are any row of arrays; rates may differ from array to array, and a rate of 0 freezes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from saffu import refusals
+from saffu.errors import BadOption
+from saffu.namespace import namespace
+from saffu.types import Array
+
+
+class AdamState(NamedTuple):
+    """What Adam remembers."""
+
+    step: int
+    """t, steps made"""
+    mean: tuple[Array, ...]
+    """m"""
+    square: tuple[Array, ...]
+    """v"""
+
+
+def adam_start(parameters: Sequence[Array]) -> AdamState:
+    """The state before the first step: zeros."""
+    zeros = tuple(namespace(p).zeros_like(p) for p in parameters)
+    return AdamState(0, zeros, zeros)
+
+
+def sgd_step(
+    parameters: Sequence[Array], gradients: Sequence[Array], rates: float | Sequence[float]
+) -> tuple[Array, ...]:
+    """One step of gradient descent.   (SPEC 6)
+
+    Parameters: `rates` η >= 0, one number or one for each array.
+    Refuses: gradients of other shapes; negative rates.
+
+    >>> import numpy as np
+    >>> sgd_step([np.array([1.0])], [np.array([2.0])], 0.25)[0].tolist()
+    [0.5]
+    """
+    each = _rates(parameters, gradients, rates)
+    return tuple(p - rate * g for p, g, rate in zip(parameters, gradients, each, strict=True))
+
+
+def adam_step(
+    parameters: Sequence[Array],
+    gradients: Sequence[Array],
+    state: AdamState,
+    rates: float | Sequence[float],
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> tuple[tuple[Array, ...], AdamState]:
+    """One step of Adam with bias correction.   (SPEC 6)
+
+    Parameters: `state` from `adam_start` or the step before; `rates` η >= 0, one number or one for
+    each array.  Returns new parameters and the new state.
+    Refuses: gradients of other shapes; negative rates; β outside of [0, 1); ε <= 0.
+
+    The first step has length η, whatever the scale of the gradient:
+
+    >>> import numpy as np
+    >>> p, g = [np.array([1.0])], [np.array([250.0])]
+    >>> adam_step(p, g, adam_start(p), 0.25)[0][0].round(9).tolist()
+    [0.75]
+    """
+    each = _rates(parameters, gradients, rates)
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= beta < 1:
+            raise BadOption(name, beta, "0 <= β < 1", "SPEC 6")
+    refusals.positive("epsilon", epsilon, "SPEC 6")
+    t = state.step + 1
+    new, means, squares = [], [], []
+    for p, g, m, v, rate in zip(
+        parameters, gradients, state.mean, state.square, each, strict=True
+    ):
+        mean = beta1 * m + (1 - beta1) * g
+        square = beta2 * v + (1 - beta2) * g * g
+        root = namespace(square).sqrt(square / (1 - beta2**t))
+        new.append(p - rate * (mean / (1 - beta1**t)) / (root + epsilon))
+        means.append(mean)
+        squares.append(square)
+    return tuple(new), AdamState(t, tuple(means), tuple(squares))
+
+
+def _rates(
+    parameters: Sequence[Array], gradients: Sequence[Array], rates: float | Sequence[float]
+) -> list[float]:
+    """A rate for each array."""
+    if len(parameters) != len(gradients):
+        raise BadOption("gradients", len(gradients), f"{len(parameters)} arrays", "SPEC 6")
+    for index, (p, g) in enumerate(zip(parameters, gradients, strict=True)):
+        refusals.shape(f"gradients[{index}]", g, p.shape, "as the parameter", "SPEC 6")
+    each = [rates] * len(parameters) if isinstance(rates, (int, float)) else list(rates)
+    if len(each) != len(parameters):
+        raise BadOption("rates", each, f"one number, or {len(parameters)}", "SPEC 6")
+    return [refusals.positive("rates", rate, "SPEC 6", zero=True) for rate in each]

@@ -1,0 +1,125 @@
+"""The numbers of a model, as one immutable record, and as a flat row of arrays.   (SPEC 4)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu import refusals
+from saffu.configuration import Configuration
+from saffu.contexts import Document
+from saffu.errors import BadOption
+from saffu.namespace import namespace
+from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, Weights
+
+
+class LayerParameters(NamedTuple):
+    """One SAFFU layer.  A document layer has no slots, so its W is [0, 0]."""
+
+    attention: AttentionWeights
+    """W [B, B]"""
+    features: FeatureWeights
+    """U [S, N_h]"""
+
+
+class Parameters(NamedTuple):
+    """A whole model.  Gradients have the same form."""
+
+    embedding: Embedding
+    """E [V, D]"""
+    towers: tuple[tuple[LayerParameters, ...], ...]
+    """one a context model, from the bottom up"""
+    output: Weights
+    """O [C·N_h, V]"""
+
+
+def leaves(parameters: Parameters) -> tuple[Array, ...]:
+    """All arrays in a fixed order: E, then W and U of each layer of each tower, then O."""
+    inner = [array for tower in parameters.towers for layer in tower for array in layer]
+    return (parameters.embedding, *inner, parameters.output)
+
+
+def rebuild(like: Parameters, arrays: Sequence[Array]) -> Parameters:
+    """The inverse of `leaves`, in the form of `like`.
+
+    >>> p = Parameters(np.zeros((2, 1)), ((LayerParameters(np.zeros((1, 1)), np.ones((1, 3))),),),
+    ...                np.zeros((3, 2)))
+    >>> rebuild(p, leaves(p)).towers[0][0].features.tolist()
+    [[1.0, 1.0, 1.0]]
+    """
+    inner = iter(arrays[1:-1])
+    towers = tuple(
+        tuple(LayerParameters(next(inner), next(inner)) for _ in tower) for tower in like.towers
+    )
+    return Parameters(arrays[0], towers, arrays[-1])
+
+
+def names(parameters: Parameters) -> tuple[str, ...]:
+    """A name for each of the `leaves`, for messages and files."""
+    inner = [
+        f"tower{c}.layer{i}.{name}"
+        for c, tower in enumerate(parameters.towers)
+        for i, _ in enumerate(tower)
+        for name in LayerParameters._fields
+    ]
+    return ("embedding", *inner, "output")
+
+
+def shapes(configuration: Configuration) -> tuple[tuple[int, int], ...]:
+    """The shape of each of the `leaves`."""
+    inner: list[tuple[int, int]] = []
+    for context in configuration.contexts:
+        slots = 0 if isinstance(context, Document) else context.slots
+        for level in range(configuration.layers(context)):
+            inner += [
+                (slots, slots),
+                (configuration.features(context, level), configuration.label_bits),
+            ]
+    read = len(configuration.contexts) * configuration.label_bits
+    v = configuration.vocabulary
+    return ((v, configuration.width), *inner, (read, v))
+
+
+def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameters:
+    """Parameters from their `leaves`; refuses shapes that the configuration does not have."""
+    expected = shapes(configuration)
+    if len(arrays) != len(expected):
+        raise BadOption("arrays", len(arrays), f"{len(expected)} arrays", "SPEC 4")
+    inner = iter(zip(arrays[1:-1], expected[1:-1], strict=True))
+    for array, shape in zip(arrays, expected, strict=True):
+        refusals.shape("parameters", array, shape, "as the configuration says", "SPEC 4")
+    towers = tuple(
+        tuple(
+            LayerParameters(next(inner)[0], next(inner)[0])
+            for _ in range(configuration.layers(context))
+        )
+        for context in configuration.contexts
+    )
+    return Parameters(arrays[0], towers, arrays[-1])
+
+
+def cold_start(
+    configuration: Configuration, embedding: Embedding, *, scale: float, seed: int
+) -> Parameters:
+    """Random normal weights of standard deviation `scale`, zeros for `scale=0`; E as given.
+
+    >>> from saffu.configuration import TINY
+    >>> cold_start(TINY, np.ones((256, 32)), scale=0.0, seed=1).output.any().item()
+    False
+    """
+    refusals.positive("scale", scale, "SPEC 7", zero=True)
+    random = np.random.default_rng(seed)
+    drawn = [
+        (scale * random.standard_normal(shape)).astype(embedding.dtype)
+        for shape in shapes(configuration)[1:]
+    ]
+    return assemble(configuration, (embedding, *drawn))
+
+
+def cast(parameters: Parameters, dtype: object) -> Parameters:
+    """The same numbers in another precision."""
+    arrays = leaves(parameters)
+    xp = namespace(*arrays)
+    return rebuild(parameters, [xp.astype(a, dtype) for a in arrays])
