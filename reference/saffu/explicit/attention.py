@@ -25,7 +25,16 @@ from saffu.explicit.temper import fit_temper, tempered_weights
 from saffu.layer import LayerOptions, SaffuState, aggregate_vjp, saffu_forward
 from saffu.namespace import namespace
 from saffu.parameters import LayerParameters
-from saffu.types import FeatureWeights, Features, Inputs, Pivot, SlotMask, SlotRows, Targets
+from saffu.types import (
+    AttentionWeights,
+    Features,
+    FeatureWeights,
+    Inputs,
+    Pivot,
+    SlotMask,
+    SlotRows,
+    Targets,
+)
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,7 @@ def solve_layer(
 
 def solve_attention(
     comparisons: SlotRows, targets: SlotRows, smoothing: Smoothing
-) -> SlotRows:
+) -> AttentionWeights:
     """W [B, B], the explicit solution for comparisons [n, B] and hidden targets [n, B].   (SPEC 5)"""
     state: Cooccurrence = cooccurrence(comparisons, targets)
     return explicit_solution(state, smoothing).weights

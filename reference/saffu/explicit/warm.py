@@ -76,7 +76,9 @@ def warm_start(
     embedding = embed(documents, configuration)
     labels = label_embedding(batch.targets, configuration)
     targets = labels[batch.targets]
-    towers, tempers, hidden = [], [], []
+    towers: list[tuple[LayerParameters, ...]] = []
+    tempers: list[tuple[float, ...]] = []
+    hidden: list[Hidden] = []
     for tower in batch.towers:
         if isinstance(tower, DocumentPlan):
             s = average_rows(embedding, tower.token, tower.owner, targets.shape[0])
