@@ -16,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 from saffu.errors import BadFile, BadOption, BadRecord, Missing
 from saffu.vocabulary import MARKERS, UNKNOWN
 
 
+@runtime_checkable
 class Tokeniser(Protocol):
     """What every tokeniser can do."""
 
@@ -208,7 +209,7 @@ class HuggingFace:
         try:
             from tokenizers import Tokenizer
         except ImportError as missing:
-            install = "pip install 'saffu[huggingface]'"
+            install = "pip install 'saffu[tokenizers]'"
             raise Missing("this tokeniser", "the package tokenizers", install) from missing
         try:
             tokenizer = Tokenizer.from_str(self.definition)

@@ -1,0 +1,159 @@
+"""Documents from text files: paragraphs, lines or whole files.   [D]
+
+Files are UTF-8, also packed as .gz, .xz or .bz2, and are read as a stream: one document at a time
+is in memory.  Folders are read with all that is in them, in the order of their paths; what is
+hidden (a name that begins with a point) is left out.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import file_digest, sha256
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from saffu import refusals
+from saffu.errors import BadFile, BadOption, NoSamples, NotUtf8
+
+PACKED: dict[str, Callable[[Path, str], Any]] = {
+    ".gz": gzip.open,
+    ".xz": lzma.open,
+    ".bz2": bz2.open,
+}
+UNITS = ("paragraph", "line", "file")
+
+
+@dataclass(frozen=True)
+class TextFiles:
+    """The documents of some files; each `iter()` reads them anew."""
+
+    files: tuple[Path, ...]
+    unit: str
+
+    def __iter__(self) -> Iterator[str]:
+        for path in self.files:
+            yield from documents_of(path, self.unit)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the unit and of every file, in order; where the files lie is of no account."""
+        digest = sha256(self.unit.encode())
+        for path in self.files:
+            with path.open("rb") as file:
+                digest.update(file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+def read_documents(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    unit: str = "paragraph",
+    suffixes: Sequence[str] | None = None,
+) -> TextFiles:
+    """The documents of files and folders, read anew at every `iter()`.
+
+    Parameters: `paths`, one or more; `unit` is what makes a document: `"paragraph"`, lines without
+    a blank one between them; `"line"`; or `"file"`.  Blank documents are left out.  `suffixes`, say
+    `(".txt", ".md")`, picks files of folders; `.txt` also picks `.txt.gz`.  A file named by itself
+    is always read.
+    Refuses: a path that is not there, or given twice; no files; when it is read, a file that is not
+    UTF-8 or whose packing is broken.
+
+    >>> _ = Path("talk.txt").write_text("Good\\nmorning.\\n\\nGood night.\\n", encoding="utf-8")
+    >>> list(read_documents("talk.txt"))
+    ['Good\\nmorning.', 'Good night.']
+    >>> list(read_documents("talk.txt", unit="line"))
+    ['Good', 'morning.', 'Good night.']
+    """
+    refusals.choice("unit", unit, UNITS, "SPEC 3")
+    if isinstance(suffixes, str) or any(not s.startswith(".") for s in suffixes or ()):
+        raise BadOption("suffixes", suffixes, "a list such as ('.txt', '.md')", "SPEC 8")
+    files: list[Path] = []
+    for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
+        if path.is_dir():
+            files += files_in(path, suffixes)
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise BadFile(path, "it is neither a file nor a folder", "check the path")
+    seen: set[Path] = set()
+    for path in files:
+        if path.resolve() in seen:
+            raise BadFile(path, "it is given twice", "name each file once, by itself or its folder")
+        seen.add(path.resolve())
+    if not files:
+        raise NoSamples(f"paths={paths!r} (with suffixes={suffixes!r})", "SPEC 8")
+    return TextFiles(tuple(files), unit)
+
+
+def files_in(folder: Path, suffixes: Sequence[str] | None) -> list[Path]:
+    """The files in a folder and its folders, by path, without hidden ones; links lead no deeper."""
+    found = []
+    for entry in sorted(folder.iterdir(), key=lambda path: path.name):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if not entry.is_symlink():
+                found += files_in(entry, suffixes)
+        elif entry.is_file() and (suffixes is None or unpacked(entry).suffix in suffixes):
+            found.append(entry)
+    return found
+
+
+def unpacked(path: Path) -> Path:
+    """The path without the suffix of its packing.
+
+    >>> unpacked(Path("a.txt.gz")).name
+    'a.txt'
+    """
+    return path.with_suffix("") if path.suffix in PACKED else path
+
+
+def documents_of(path: Path, unit: str) -> Iterator[str]:
+    """The documents of one file."""
+    if unit == "file":
+        text = "".join(lines_of(path))
+        if text.strip():
+            yield text
+    elif unit == "line":
+        yield from (line.rstrip("\r\n") for line in lines_of(path) if line.strip())
+    else:
+        for written, lines in groupby(lines_of(path), key=lambda line: bool(line.strip())):
+            if written:
+                yield "\n".join(line.rstrip("\r\n") for line in lines)
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of one file with their ends, a byte order mark left out."""
+    offset = 0
+    for line in raw_lines(path):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as problem:
+            raise NotUtf8(path, offset + problem.start, line[problem.start]) from None
+        yield text.removeprefix("\ufeff") if offset == 0 else text
+        offset += len(line)
+
+
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """The lines of one file, unpacked."""
+    broken = (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError)
+    if path.suffix not in PACKED:
+        with path.open("rb") as file:
+            yield from file
+        return
+    try:
+        with PACKED[path.suffix](path, "rb") as packed:
+            yield from packed
+    except (*broken, OSError) as problem:
+        if isinstance(problem, OSError) and problem.errno is not None:
+            raise
+        advice = f"fetch or pack it again, or rename it if it is no {path.suffix} file"
+        raise BadFile(path, f"it cannot be unpacked ({problem})", advice) from problem
