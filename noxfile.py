@@ -123,7 +123,8 @@ def package(session: nox.Session) -> None:
         programs = Path(folder) / "clean" / ("Scripts" if sys.platform == "win32" else "bin")
         python = str(programs / "python")
         session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
-        session.run(python, "-W", "error", "-c", USE_THE_PACKAGE, external=True)
+        Path("use.py").write_text(USE_THE_PACKAGE, encoding="utf-8")
+        session.run(python, "-W", "error", "use.py", external=True)
         session.run(str(programs / "saffu"), "--help", external=True)
 
 
