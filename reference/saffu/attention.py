@@ -49,8 +49,8 @@ def compare(inputs: Inputs, pivot: Pivot) -> SlotRows:
 def compare_vjp(dc: SlotRows, inputs: Inputs, pivot: Pivot) -> Inputs:
     """Pull `dc` back to the inputs: dx_k += dc_k x_p, and dx_p += Σ_k dc_k x_k.   (SPEC 6)
 
-    Parameters: `dc` [n, B]; the others as `compare`.  Returns [n, B, D].  The pivot's own comparison
-    is a square, so it gets both terms.
+    Parameters: `dc` [n, B]; the others as `compare`.  Returns [n, B, D].  The pivot's own
+    comparison is a square, so it gets both terms.
     """
     xp = namespace(inputs)
     d_pivot = xp.sum(dc[..., None] * inputs, axis=1, keepdims=True)

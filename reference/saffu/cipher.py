@@ -1,4 +1,4 @@
-"""The bit-cipher: a short binary code for every token, the plainest codes for the commonest.   (SPEC 2)
+"""The bit-cipher: a short binary code for every token, the plainest for the commonest.   (SPEC 2)
 
 Codes come in levels; level k holds codes with exactly k ones.  Level 1 is the standard basis.  Each
 further level adds one basis vector to the codes of the level before, going through both in reverse
@@ -41,7 +41,7 @@ def bit_cipher(size: int, bits: int) -> Codes:
 
 
 def _in_order(bits: int) -> Iterator[int]:
-    """All non-zero codes as whole numbers, bit j for dimension j, in the order they are given out."""
+    """All non-zero codes as whole numbers, bit j for dimension j, in the order of assignment."""
     basis = [1 << bit for bit in range(bits)]
     level = basis
     yield from level
@@ -66,7 +66,9 @@ def rank_tokens(counts: TokenCounts) -> Array:
     """
     refusals.shape("counts", counts, (None,), "V", "SPEC 2")
     refusals.non_negative("counts", counts, "SPEC 2")
-    return np.argsort(-counts, kind="stable")
+    rising: Array = np.argsort(counts[::-1], kind="stable")  # unsigned counts have no negative
+    ranks: Array = counts.shape[0] - 1 - rising[::-1]
+    return ranks
 
 
 def cipher_embedding(counts: TokenCounts, bits: int) -> Embedding:
@@ -96,7 +98,7 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
     Returns [M], ranks.  Ties go to the more frequent token; sums that differ by rounding alone tie.
     Refuses: shapes that disagree; negative or non-finite vectors.
 
-    A code inside a longer code has the same dot product, so ties are the rule and not the exception:
+    A code inside a longer code has the same dot product, so ties are the rule:
 
     >>> codes = bit_cipher(6, 3)
     >>> cipher_decode(codes / codes.sum(axis=1, keepdims=True), codes).tolist()

@@ -1,4 +1,4 @@
-"""Context models: which earlier tokens a target may look at, and from which of them it asks.   (SPEC 3)
+"""Context models: which earlier tokens a target may look at, and which of them asks.   (SPEC 3)
 
 A document is a row of token ids from `<sod>` to `<eod>`, and every token after `<sod>` is a target.
 The newest token before target t stands at t−1; it is called sample m = t−1 of the document, and all
@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from saffu import refusals
-from saffu.errors import BadOption, NoSamples
+from saffu.errors import BadOption, NegativeToken, NoSamples
 from saffu.namespace import average_rows
 from saffu.types import Array, Embedding, IntArray, Pivot, SlotMask, Slots
 
@@ -74,7 +74,7 @@ class Context(NamedTuple):
 def steps_back(model: Radial | Block, offsets: IntArray) -> Context:
     """The same as a context, but each slot holds how many steps back its token stands.
 
-    Parameters: `offsets` [n], distance of each sample's newest token from the start of its document.
+    Parameters: `offsets` [n], how far each sample's newest token stands from its document's start.
     """
     at = offsets[:, None].astype(np.int64)
     slot = np.arange(model.slots)[None, :]
@@ -155,6 +155,6 @@ def _check_document(document: IntArray) -> None:
     refusals.shape("document", document, (None,), "T", "SPEC 3")
     if not np.issubdtype(document.dtype, np.integer):
         raise BadOption("document.dtype", str(document.dtype), "an integer type", "SPEC 3")
-    refusals.non_negative("document", document, "SPEC 3")
+    refusals.refuse_where(document < 0, document, "document", "SPEC 3", NegativeToken)
     if document.shape[0] < 2:
         raise NoSamples("document (every token after <sod> is a target)", "SPEC 3")

@@ -3,9 +3,9 @@
     F = Σ_m h_m ⊗ y_m = Hᵀ Y        generalised co-occurrence of features and targets   [P2, T]
     K = Σ_m ‖h_m‖₁ / M              priming number: the mean norm of the inputs          [P2, T]
 
-(F, Σ‖h‖, M) is all that the explicit solution needs to know of the data.  Two shards' statistics add
-up to those of their union, in any order and grouping: a commutative monoid.  For integer counts the
-sums are exact, so every partition of the data gives the same bits.
+(F, Σ‖h‖, M) is all that the explicit solution needs to know of the data.  Two shards' statistics
+add up to those of their union, in any order and grouping: a commutative monoid.  For integer counts
+the sums are exact, so every partition of the data gives the same bits.
 """
 
 from __future__ import annotations
@@ -73,9 +73,11 @@ class Cooccurrence:
 def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
     """Count how much of each feature was seen with each target: F = Hᵀ Y.   (SPEC 1)
 
-    Parameters: `features` H [M, D], non-negative; `targets` Y [M, N], non-negative, no row of zeros.
+    Parameters: `features` H [M, D], non-negative; `targets` Y [M, N], non-negative, no row of
+    zeros.
     Returns F [D, N] with Σ‖h‖ and M.
-    Refuses: negative, NaN or infinite entries; a row of zeros in Y; shapes that disagree; no samples.
+    Refuses: negative, NaN or infinite entries; a row of zeros in Y; shapes that disagree; no
+    samples.
 
     >>> H = np.array([[1.0, 0.0], [1.0, 2.0]])
     >>> Y = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])

@@ -1,13 +1,14 @@
 """Radial embeddings: a token becomes the company that it keeps.   (SPEC 2)
 
-The cipher knows a token's rank and nothing of its use.  A radial embedding adds up the cipher vectors
-of all tokens found within a radius r of a token's occurrences: `sum` over the whole disc, `cat` over
-one annulus r_{j-1} < |δ| <= r_j at a time, side by side.   [T, P3; the annuli are ours, D]
+The cipher knows a token's rank and nothing of its use.  A radial embedding adds up the cipher
+vectors of all tokens found within a radius r of a token's occurrences: `sum` over the whole disc,
+`cat` over one annulus r_{j-1} < |δ| <= r_j at a time, side by side.   [T, P3; annuli: D]
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,7 +30,8 @@ def radial_embedding(
     unit norm, usually `cipher_embedding`; `radii`, rising whole numbers >= 1; `combine`
     `"sum"` takes one radius and returns [V, b]; `"cat"` takes q radii and returns [V, q·b].
     A token without any neighbour keeps its cipher vector (for `cat` in the first block).
-    Refuses: no documents; ids out of range; radii that do not rise; several radii for `sum`.
+    Refuses: no documents; ids out of range; negative or non-finite vectors; radii that do not rise;
+    several radii for `sum`.
 
     >>> E = np.eye(3)
     >>> radial_embedding([np.array([0, 1, 1])], E, [1]).tolist()
@@ -38,10 +40,13 @@ def radial_embedding(
     edges = check_radii(radii, combine)
     if not documents:
         raise NoSamples("documents", "SPEC 2")
+    refusals.shape("vectors", vectors, (None, None), "V b", "SPEC 2")
+    refusals.non_negative("vectors", vectors, "SPEC 2")
     size, bits = vectors.shape
     near = np.zeros((size, len(edges), bits))
-    for document in documents:
-        refusals.token_ids(document, size, "document")
+    for number, document in enumerate(documents):
+        refusals.shape(f"documents[{number}]", document, (None,), "T", "SPEC 2")
+        refusals.token_ids(document, size, f"documents[{number}]")
         for t, token in enumerate(document):
             for u, other in enumerate(document):
                 if 0 < abs(t - u) <= edges[-1]:
@@ -72,7 +77,7 @@ def check_radii(radii: Sequence[int], combine: str) -> tuple[int, ...]:
     """The radii as rising whole numbers, or a refusal."""
     refusals.choice("combine", combine, ("sum", "cat"), "SPEC 2")
     edges = tuple(refusals.whole("radii", r, 1, "SPEC 2") for r in radii)
-    rising = all(a < b for a, b in zip(edges, edges[1:], strict=False))
+    rising = all(a < b for a, b in pairwise(edges))
     if not edges or not rising or (combine == "sum" and len(edges) != 1):
         count = "one radius" if combine == "sum" else "rising radii"
         raise BadOption("radii", tuple(radii), f"{count} for combine={combine!r}", "SPEC 2")

@@ -1,7 +1,7 @@
 """What bad input gets: an error that says what, where, what was expected and what to do.   (SPEC 8)
 
-Every refusal is a `SaffuError`, hence a `ValueError`; it carries the offending value, and a `reason`,
-a short code that ports in other languages report for the same mistake.
+Every refusal is a `SaffuError`, hence a `ValueError`; it carries the offending value, and a
+`reason`, a short code that ports in other languages report for the same mistake.
 """
 
 from __future__ import annotations
@@ -87,6 +87,16 @@ class ZeroEntry(BadEntry):
     said: str = "its logarithm is needed; smooth the counts first, as with smooth(F, Backoff(1.0))"
 
 
+class FractionalCount(BadEntry):
+    """A count that is not whole, where whole counts are taken apart."""
+
+    reason: ClassVar[str] = "fraction"
+    said: str = (
+        "Discount takes the same amount from every cell of whole counts (one-hot features); "
+        "use Backoff(1.0) for weighted features"
+    )
+
+
 class TokenOutOfRange(BadEntry):
     """A token id that the vocabulary or the embedding does not have."""
 
@@ -101,6 +111,13 @@ class TokenOutOfRange(BadEntry):
         self.size: Final = size
 
 
+class NegativeToken(BadEntry):
+    """A token id below zero, where the size of the vocabulary is not known."""
+
+    reason: ClassVar[str] = "token-range"
+    said: str = "token ids are whole numbers >= 0; encode the text with a vocabulary"
+
+
 class EmptyTarget(SaffuError):
     """A row of targets that is all zero asks for nothing."""
 
@@ -112,6 +129,22 @@ class EmptyTarget(SaffuError):
             "drop the sample, or give it a target (SPEC 8)"
         )
         self.row: Final = row
+
+
+class OffSimplex(SaffuError):
+    """A row that should be a distribution does not add up to one."""
+
+    reason: ClassVar[str] = "simplex"
+
+    def __init__(self, name: str, row: tuple[int, ...], total: float, source: str) -> None:
+        where = ", ".join(str(i) for i in row)
+        super().__init__(
+            f"{name}[{where}] adds up to {total:g}, but rows of probabilities add up to one; "
+            f"pass what softmax returned ({source})"
+        )
+        self.name: Final = name
+        self.row: Final = row
+        self.total: Final = total
 
 
 class ZeroNorm(SaffuError):
@@ -251,6 +284,8 @@ class Missing(SaffuError):
     reason: ClassVar[str] = "missing"
 
     def __init__(self, needs: str, what: str, install: str) -> None:
-        super().__init__(f"{needs} needs {what}, which is not installed; install it with: {install}")
+        super().__init__(
+            f"{needs} needs {what}, which is not installed; install it with: {install}"
+        )
         self.what: Final = what
         self.install: Final = install

@@ -40,9 +40,7 @@ class LayerOptions:
 
     def __post_init__(self) -> None:
         refusals.choice("aggregation", self.aggregation, ("sum", "cat"), "SPEC 4")
-        refusals.choice(
-            "attention", self.attention, ("softmax", "surprisal", "uniform"), "SPEC 4"
-        )
+        refusals.choice("attention", self.attention, ("softmax", "surprisal", "uniform"), "SPEC 4")
         refusals.choice("gain", self.gain, ("unit", "count"), "SPEC 4")
 
 
@@ -73,7 +71,7 @@ def saffu_forward(
     pivot: Pivot,
     attention_weights: AttentionWeights,
     feature_weights: FeatureWeights,
-    options: LayerOptions = LayerOptions(),  # noqa: B008  (a frozen record)
+    options: LayerOptions = LayerOptions(),
     *,
     signed: bool = False,
 ) -> SaffuState:
@@ -109,7 +107,7 @@ def saffu_backward(
     pivot: Pivot,
     attention_weights: AttentionWeights,
     feature_weights: FeatureWeights,
-    options: LayerOptions = LayerOptions(),  # noqa: B008  (a frozen record)
+    options: LayerOptions = LayerOptions(),
 ) -> SaffuGradient:
     """Pull `d_hidden` [n, H] back to W, U and X.   (SPEC 6)
 

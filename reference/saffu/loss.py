@@ -2,13 +2,14 @@
 
     ℓ = −(1/M) Σ_m Σ_i y_mi log φ(z_m)_i
 
-The loss is a mean over samples.  Perplexity is the exponential of the mean over all targets, `<eod>`
-included, so a model that knows nothing has the size of its vocabulary.
+The loss is a mean over samples.  Perplexity is the exponential of the mean over all targets,
+`<eod>` included, so a model that knows nothing has the size of its vocabulary.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -58,6 +59,7 @@ def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
     >>> token_nats(np.zeros((2, 4)), np.array([3, 0])).round(6).tolist()
     [1.386294, 1.386294]
     """
+    refusals.shape("logits", logits, (None, None), "M N", "SPEC 7")
     refusals.shape("tokens", tokens, (logits.shape[0],), "M", "SPEC 7")
     refusals.token_ids(tokens, logits.shape[1])
     xp = namespace(logits)
@@ -69,23 +71,26 @@ def perplexity(nats: Nats) -> float:
     """exp of the mean nats per target.   (SPEC 7)
 
     Parameters: `nats` [M], the negative log-likelihood of every target.
-    Returns a number >= 1 for probabilities; V for a model that knows nothing.
+    Returns a number >= 1 for probabilities; V for a model that knows nothing; infinity above about
+    709 nats a target, where float64 ends.
     Refuses: no samples; NaN or infinity.
 
     >>> perplexity(np.log(np.array([8.0, 2.0])))
     4.0
     """
+    refusals.shape("nats", nats, (None,), "M", "SPEC 7")
     refusals.samples("nats", nats, "SPEC 7")
     refusals.finite("nats", nats, "SPEC 7")
-    return math.exp(float(np.mean(np.asarray(nats), dtype=np.float64)))
+    mean = float(np.mean(np.asarray(nats), dtype=np.float64))
+    return math.exp(mean) if mean < math.log(sys.float_info.max) else math.inf
 
 
 def bits_per_byte(total_nats: float, text_bytes: int) -> float:
     """Bits needed for one byte of the raw text.   (SPEC 7)
 
-    Parameters: `total_nats`, the sum over all targets; `text_bytes`, the length of the text in UTF-8.
-    Does not depend on the tokeniser, as long as the tokens carry the whole text: every `<unk>` hides
-    what it stands for, so with unknown words the figure is a lower bound.
+    Parameters: `total_nats`, the sum over all targets; `text_bytes`, the length of the text in
+    UTF-8.  Does not depend on the tokeniser, as long as the tokens carry the whole text: every
+    `<unk>` hides what it stands for, so with unknown words the figure is a lower bound.
 
     >>> bits_per_byte(8 * math.log(2), 4)
     2.0

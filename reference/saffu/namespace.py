@@ -36,7 +36,7 @@ class Namespace(Protocol):
     def exp(self, x: Array, /) -> Array: ...
     def log(self, x: Array, /) -> Array: ...
     def sqrt(self, x: Array, /) -> Array: ...
-    def sum(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ..., dtype: Any = ...) -> Array: ...
+    def sum(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ...) -> Array: ...
     def mean(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ...) -> Array: ...
     def max(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ...) -> Array: ...
     def any(self, x: Array, /, *, axis: Any = ..., keepdims: bool = ...) -> Array: ...
@@ -69,7 +69,10 @@ def namespace(*arrays: Array) -> Namespace:
             f"arrays of {', '.join(kinds)} need the package array-api-compat; "
             "install it with: pip install 'saffu[gpu]'"
         ) from missing
-    return cast(Namespace, array_api_compat.array_namespace(*arrays))
+    try:
+        return cast(Namespace, array_api_compat.array_namespace(*arrays))
+    except TypeError as problem:
+        raise SaffuError(f"{problem}; pass arrays of one library, say np.asarray(…)") from problem
 
 
 def real(x: Array) -> Array:
@@ -81,8 +84,8 @@ def real(x: Array) -> Array:
 def add_rows(index: Array, rows: Array, size: int) -> Array:
     """Add up the rows that share an index: `out[j] = Σ_{m: index[m]=j} rows[m]`.
 
-    The adjoint of the gather `table[index]`.  Repeated indices all count, which `out[index] += rows`
-    gets wrong.
+    The adjoint of the gather `table[index]`.  Repeated indices all count, which
+    `out[index] += rows` gets wrong.
 
     Parameters: `index` [m] whole numbers in 0 … size-1; `rows` [m, d].  Returns [size, d].
 
@@ -103,7 +106,8 @@ def add_rows(index: Array, rows: Array, size: int) -> Array:
 def average_rows(table: Array, pick: Array, owner: Array, owners: int) -> Array:
     """The mean of the rows that each owner picks: `out[o] = mean_{j: owner[j]=o} table[pick[j]]`.
 
-    Parameters: `table` [v, d]; `pick`, `owner` [j]; every owner in 0 … owners-1 picks at least once.
+    Parameters: `table` [v, d]; `pick`, `owner` [j]; every owner in 0 … owners-1 picks at least
+    once.
     Returns [owners, d].
 
     >>> average_rows(np.array([[1.0], [3.0]]), np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist()
@@ -113,9 +117,7 @@ def average_rows(table: Array, pick: Array, owner: Array, owners: int) -> Array:
     return means
 
 
-def average_rows_vjp(
-    d_out: Array, table: Array, pick: Array, owner: Array, owners: int
-) -> Array:
+def average_rows_vjp(d_out: Array, table: Array, pick: Array, owner: Array, owners: int) -> Array:
     """Pull `d_out` [owners, d] back through `average_rows` to the table [v, d]."""
     pulled: Array = _picks(table, pick, owner, owners).T @ d_out
     return pulled

@@ -10,6 +10,7 @@ since any number put there would be an invention.
 from __future__ import annotations
 
 from saffu import refusals
+from saffu.errors import WrongShape
 from saffu.namespace import namespace, real
 from saffu.types import Array, RowMask, Rows
 
@@ -77,7 +78,8 @@ def log_softmax(logits: Rows, mask: RowMask | None = None) -> Rows:
 def log_softmax_vjp(p: Rows, dlogp: Rows) -> Rows:
     """Pull `dlogp`, the gradient at log φ(z), back to z: dlogp − p Σ dlogp.   (SPEC 6)
 
-    Parameters: `p` = φ(z) and `dlogp` [..., N]; `dlogp` must be zero where masked.  Returns [..., N].
+    Parameters: `p` = φ(z) and `dlogp` [..., N]; `dlogp` must be zero where masked.
+    Returns [..., N].
 
     >>> import numpy as np
     >>> log_softmax_vjp(np.array([0.25, 0.75]), np.array([1.0, 0.0])).tolist()
@@ -91,6 +93,8 @@ def log_softmax_vjp(p: Rows, dlogp: Rows) -> Rows:
 def _shifted(logits: Rows, mask: RowMask | None) -> tuple[Rows, RowMask | None]:
     """Logits less the largest valid one of their row; masked ones are set to zero."""
     xp = namespace(logits)
+    if logits.ndim == 0 or logits.shape[-1] == 0:
+        raise WrongShape("logits", "[… N] with N >= 1", tuple(logits.shape), "SPEC 0")
     if mask is None:
         refusals.finite("logits", logits, "SPEC 0")
         return logits - xp.max(real(logits), axis=-1, keepdims=True), None

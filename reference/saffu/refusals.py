@@ -21,6 +21,7 @@ from saffu.errors import (
     NegativeEntry,
     NonFiniteEntry,
     NoSamples,
+    OffSimplex,
     TokenOutOfRange,
     WrongShape,
     ZeroEntry,
@@ -31,37 +32,53 @@ from saffu.types import Array
 
 def _first(bad: Array) -> tuple[int, ...]:
     """Index of the first True, row-major."""
-    flat = np.asarray(bad)
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(flat)), flat.shape))
+    xp = namespace(bad)
+    flat = int(xp.argmax(xp.reshape(xp.astype(bad, xp.int64), (-1,))))
+    return tuple(int(i) for i in np.unravel_index(flat, tuple(bad.shape)))
 
 
-def _refuse_where(
-    bad: Array, x: Array, name: str, source: str, error: type[BadEntry]
-) -> None:
+def _number(entry: Any) -> object:
+    """An entry of an array of any library as Python's own number."""
+    if hasattr(entry, "item"):
+        return entry.item()
+    return int(entry) if namespace(entry).isdtype(entry.dtype, "integral") else float(entry)
+
+
+def refuse_where(bad: Array, x: Array, name: str, source: str, error: type[BadEntry]) -> None:
+    """Refuse the first entry of `x` at which `bad` is True."""
     xp = namespace(x)
     if bool(xp.any(bad)):
         index = _first(bad)
-        raise error(name, index, x[index].item(), source)
+        raise error(name, index, _number(x[index]), source)
 
 
 def finite(name: str, x: Array, source: str) -> None:
     """Refuse NaN and infinity."""
     xp = namespace(x)
-    _refuse_where(~xp.isfinite(x), x, name, source, NonFiniteEntry)
+    refuse_where(~xp.isfinite(x), x, name, source, NonFiniteEntry)
 
 
-def non_negative(
-    name: str, x: Array, source: str, error: type[BadEntry] = NegativeEntry
-) -> None:
+def non_negative(name: str, x: Array, source: str, error: type[BadEntry] = NegativeEntry) -> None:
     """Refuse NaN, infinity and entries below zero."""
     finite(name, x, source)
-    _refuse_where(real(x) < 0, x, name, source, error)
+    refuse_where(real(x) < 0, x, name, source, error)
 
 
 def positive_entries(name: str, x: Array, source: str) -> None:
     """Refuse what is not a positive, finite number, such as a count without smoothing."""
     non_negative(name, x, source)
-    _refuse_where(x == 0, x, name, source, ZeroEntry)
+    refuse_where(x == 0, x, name, source, ZeroEntry)
+
+
+def probabilities(name: str, x: Array, source: str) -> None:
+    """Refuse rows that are no distributions: negative entries, or a sum that is not one."""
+    non_negative(name, x, source)
+    xp = namespace(x)
+    total = xp.asarray(xp.sum(real(x), axis=-1))
+    off = xp.asarray(abs(total - 1) > 1e-4)
+    if bool(xp.any(off)):
+        row = _first(off)
+        raise OffSimplex(name, row, float(total[row]), source)
 
 
 def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, source: str) -> None:
@@ -69,8 +86,7 @@ def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, sou
 
     >>> shape("targets", np.zeros((3, 2)), (4, None), "M N", "SPEC 1")
     Traceback (most recent call last):
-        ...
-    saffu.errors.WrongShape: targets has shape (3, 2), but [M N] = (4, any) was expected; check that samples are rows and that the arrays belong together (SPEC 1)
+    saffu.errors.WrongShape: targets has shape (3, 2), but [M N] = (4, any) was expected; ...
     """
     fits = x.ndim == len(expected) and all(
         size is None or size == got for size, got in zip(expected, x.shape, strict=True)
@@ -115,9 +131,11 @@ def token_ids(x: Array, size: int, name: str = "tokens") -> None:
 
 
 def mask_rows(mask: Array) -> None:
-    """Refuse a row without a valid entry."""
+    """Refuse a mask that is not of booleans, and a row without a valid entry."""
     xp = namespace(mask)
-    empty = ~xp.any(mask, axis=-1)
+    if not xp.isdtype(mask.dtype, "bool"):
+        raise BadOption("mask.dtype", str(mask.dtype), "booleans, True where valid", "SPEC 4")
+    empty = xp.asarray(~xp.any(mask, axis=-1))
     if bool(xp.any(empty)):
         raise EmptyMask(_first(empty))
 
@@ -125,6 +143,8 @@ def mask_rows(mask: Array) -> None:
 def pivots(pivot: Array, mask: Array) -> None:
     """Refuse a pivot outside of its context, or on an invalid slot."""
     xp = namespace(mask)
+    if not xp.isdtype(pivot.dtype, "integral"):
+        raise BadOption("pivot.dtype", str(pivot.dtype), "an integer type", "SPEC 3")
     slots = mask.shape[1]
     outside = (pivot < 0) | (pivot >= slots)
     inside = xp.where(outside, xp.zeros_like(pivot), pivot)
@@ -148,7 +168,10 @@ def whole(name: str, value: Any, least: int, source: str) -> int:
 
 def positive(name: str, value: float, source: str, *, zero: bool = False) -> float:
     """A finite number above zero (or, with `zero`, at least zero)."""
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
     if not np.isfinite(number) or number < 0 or (number == 0 and not zero):
         raise BadOption(name, value, f"a finite number {'>=' if zero else '>'} 0", source)
     return number

@@ -3,9 +3,9 @@
 α decides a great deal, so it is chosen for each layer and not defaulted away.  [D]
 
 Held out: the explicit solution of the training counts is judged by its cross-entropy on other data.
-Leave-one-out: each sample is predicted from the counts of all others.  For one-hot features this has
-a closed form on the counts: a sample in cell (d, i) sees F[d,i] − 1 in its own cell, so every cell
-contributes F[d,i] times one logarithm, and no second data set is needed.
+Leave-one-out: each sample is predicted from the counts of all others.  For one-hot features this
+has a closed form on the counts: a sample in cell (d, i) sees F[d,i] − 1 in its own cell, so every
+cell contributes F[d,i] times one logarithm, and no second data set is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from saffu import refusals
 from saffu.counts import Cooccurrence
 from saffu.errors import BadOption
-from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
+from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import fit_temper
 from saffu.loss import cross_entropy
@@ -107,8 +107,10 @@ def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], f
     one_hot = whole and state.norm == state.samples and state.counts.sum() == state.samples
     if not one_hot or temper:
         raise BadOption(
-            "held_out", None, "held-out samples; leave-one-out is for one-hot features and "
-            "targets without temper", "SPEC 1",
+            "held_out",
+            None,
+            "held-out samples; leave-one-out is for one-hot features and targets without temper",
+            "SPEC 1",
         )
     refusals.whole("samples", state.samples, 2, "SPEC 1")
     return lambda smoothing: leave_one_out_nats(state.counts, smoothing)

@@ -23,7 +23,7 @@ def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
     G = −∂ℓ/∂a [..., N] for the loss of each sample; `clip` sets negative entries to zero and
     normalises anew.
     Returns t [..., N]; rows add up to one; zero where a is zero.  Before clipping t − a = −∂ℓ/∂z.
-    Refuses: shapes that disagree; non-finite entries; negative attention.
+    Refuses: shapes that disagree; non-finite entries; attention that is no distribution.
 
     >>> import numpy as np
     >>> a, G = np.array([0.5, 0.5]), np.array([1.0, 0.0])
@@ -33,11 +33,14 @@ def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
     ([3.0, -2.0], [1.0, 0.0])
     """
     refusals.shape("ascent", ascent, attention.shape, "same as attention", "SPEC 5")
-    refusals.non_negative("attention", attention, "SPEC 5")
+    refusals.probabilities("attention", attention, "SPEC 5")
     refusals.finite("ascent", ascent, "SPEC 5")
     xp = namespace(attention)
-    mean: Array = xp.sum(attention * ascent, axis=-1, keepdims=True)
-    t: Array = attention * (1 + ascent - mean)
+    low = xp.zeros_like(ascent) - float("inf")
+    top = xp.max(xp.where(attention > 0, ascent, low), axis=-1, keepdims=True)
+    below_top: Array = ascent - top  # t does not see a shift of G; this one keeps 1 + … exact
+    mean: Array = xp.sum(attention * below_top, axis=-1, keepdims=True)
+    t: Array = attention * (1 + below_top - mean)
     if not clip:
         return t
     kept = xp.where(t > 0, t, xp.zeros_like(t))

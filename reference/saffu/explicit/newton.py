@@ -2,8 +2,8 @@
 
 Newton's step where it can be trusted, a shorter one where it cannot: the step d solves
 (H + μ I) d = −g with the least μ >= 0 that keeps ‖d‖ within a radius; the radius grows with success
-and shrinks with failure (a trust region: Conn, Gould & Toint 2000).  Directions in which the function
-does not curve and does not slope are left alone.
+and shrinks with failure (a trust region: Conn, Gould & Toint 2000).  Directions in which the
+function does not curve and does not slope are left alone.
 """
 
 from __future__ import annotations

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from saffu import refusals
 from saffu.errors import ZeroNorm
 from saffu.loss import cross_entropy
@@ -46,13 +44,14 @@ def refine(
     """Improve a softmax layer by generalised iterative scaling.   (SPEC 1)
 
     Parameters: `weights` U [D, N], usually explicit; `features` H [M, D], non-negative; `targets`
-    Y [M, N], non-negative, no row of zeros; `steps`, at most; `tolerance`, stop when a step gains no
-    more than this, in nats.
+    Y [M, N], non-negative, no row of zeros; `steps`, at most; `tolerance`, stop when a step gains
+    no more than this, in nats.
     Returns U, the slack weights, K, and the losses, which never rise.
     Refuses: what `cooccurrence` refuses; weights of another shape; features that are all zero.
 
     Cells that were never seen (F = 0) keep their weight: what smoothing said of them stands.
 
+    >>> import numpy as np
     >>> H, Y = np.eye(2)[[0, 0, 0, 1]], np.eye(2)[[0, 0, 1, 1]]
     >>> np.exp(refine(np.zeros((2, 2)), H, Y, steps=1).losses).round(4).tolist()
     [2.0, 1.7838]
@@ -72,10 +71,9 @@ def refine(
     for _ in range(steps):
         expected: Array = h.T @ (mass * softmax(h @ u))
         both = (seen > 0) & (expected > 0)
-        ratio = xp.where(both, seen, xp.ones_like(seen)) / xp.where(
-            both, expected, xp.ones_like(seen)
-        )
-        u = u + xp.log(ratio) / capacity
+        one = xp.ones_like(seen)
+        gap = xp.log(xp.where(both, seen, one)) - xp.log(xp.where(both, expected, one))
+        u = u + gap / capacity
         losses.append(float(cross_entropy(h @ u, targets)))
         if losses[-2] - losses[-1] <= tolerance:
             break
@@ -88,6 +86,7 @@ def refined_logits(features: Features, fit: Refinement) -> Logits:
     A norm above K makes the slack negative, which is as it should be for a linear function.
     """
     refusals.features(features)
+    refusals.shape("features", features, (None, fit.weights.shape[0]), "M D", "SPEC 1")
     xp = namespace(features)
     slack: Array = fit.capacity - xp.sum(features, axis=-1, keepdims=True)
     logits: Logits = features @ fit.weights + slack * fit.slack

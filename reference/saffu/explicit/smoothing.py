@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from saffu import refusals
-from saffu.errors import BadOption, ZeroCount
+from saffu.errors import BadOption, FractionalCount, ZeroCount
 from saffu.namespace import namespace
 from saffu.types import Array, Counts
 
@@ -47,7 +47,7 @@ class Discount:
     strength: float = 0.75
 
     def __post_init__(self) -> None:
-        if not 0 < self.strength < 1:
+        if not 0 < refusals.positive("strength", self.strength, "SPEC 1") < 1:
             raise BadOption("strength", self.strength, "0 < δ < 1", "SPEC 1")
 
 
@@ -100,14 +100,7 @@ def smooth(counts: Counts, smoothing: Smoothing) -> Counts:
 
 
 def _refuse_fractions(counts: Counts) -> None:
-    bad = counts % 1 != 0
-    if bool(namespace(counts).any(bad)):
-        raise BadOption(
-            "smoothing",
-            "Discount",
-            "whole counts (one-hot features); use Backoff for weighted features",
-            "SPEC 1, zeros",
-        )
+    refusals.refuse_where(counts % 1 != 0, counts, "counts", "SPEC 1, zeros", FractionalCount)
 
 
 def _refuse_zeros(full: Counts, smoothing: Smoothing) -> None:

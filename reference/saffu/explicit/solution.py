@@ -6,8 +6,8 @@ It approximates the first-order condition Hᵀ(Ŷ − Y) = 0.  For one-hot input
 exactly.  For inputs of one common norm K the logits h U are those of multinomial naive Bayes,
 log n_i + Σ_d h_d log(F[d,i]/n_i) with n_i = Σ_d F[d,i].   [D]
 
-Softmax does not see a number added to a whole row of U by way of h (its gauge), so the formula fixes
-one: at K = 1 the rows hold log-counts.
+Softmax does not see a number added to a whole row of U by way of h (its gauge), so the formula
+fixes one: at K = 1 the rows hold log-counts.
 """
 
 from __future__ import annotations

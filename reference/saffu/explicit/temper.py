@@ -32,9 +32,7 @@ class TemperFit(NamedTuple):
     steps: int
 
 
-def tempered_logits(
-    features: Features, counts: Counts, temper: float | Array = 1.0
-) -> Logits:
+def tempered_logits(features: Features, counts: Counts, temper: float | Array = 1.0) -> Logits:
     """Logits of the tempered explicit solution.   (SPEC 1)
 
     Parameters: `features` H [M, D], non-negative; `counts` F [D, N], positive (see `smooth`);
@@ -61,9 +59,9 @@ def tempered_logits(
 def slot_scores(features: Features, counts: Counts, slots: int = 1) -> tuple[Array, Array]:
     """The prior log n [N], and what each slot says, Σ_{d in k} h_d log(F[d,i]/n_i) [M, S, N]."""
     refusals.features(features)
+    evidence, prior = _evidence(counts)
     d, n = counts.shape
     refusals.shape("features", features, (None, d), "M D", "SPEC 1")
-    evidence, prior = _evidence(counts)
     if slots < 1 or d % slots:
         raise BadOption("slots", slots, f"a divisor of the {d} features", "SPEC 1")
     xp = namespace(features)
@@ -89,9 +87,11 @@ def tempered_weights(counts: Counts, temper: float | Array, priming: float) -> W
     evidence, prior = _evidence(counts)
     lam = np.atleast_1d(np.asarray(temper, dtype=np.float64))
     if counts.shape[0] % lam.shape[0]:
-        raise BadOption("temper", lam.shape, f"a divisor of the {counts.shape[0]} features", "SPEC 1")
+        raise BadOption(
+            "temper", lam.shape, f"a divisor of the {counts.shape[0]} features", "SPEC 1"
+        )
     xp = namespace(counts)
-    rows = xp.asarray(np.repeat(lam, counts.shape[0] // lam.shape[0]), dtype=counts.dtype)
+    rows = xp.asarray(np.repeat(lam, counts.shape[0] // lam.shape[0]), dtype=evidence.dtype)
     weights: Weights = rows[:, None] * evidence + prior / k
     return weights
 
@@ -120,10 +120,15 @@ def fit_temper(
     >>> fit_temper(H, np.eye(2)[[0] + [1] * 9], F).temper.round(9).tolist()
     [2.0]
     """
-    refusals.targets(targets, features.shape[0])
     slots = refusals.whole("slots", slots, 1, "SPEC 1")
     prior, scores = slot_scores(features, counts, slots)
-    first = np.broadcast_to(np.asarray(start, dtype=np.float64), (slots,))
+    refusals.targets(targets, features.shape[0])
+    refusals.shape("targets", targets, (None, counts.shape[1]), "M N", "SPEC 1")
+    first = np.asarray(start, dtype=np.float64)
+    if first.ndim == 0:
+        first = np.full(slots, first)
+    refusals.shape("start", first, (slots,), "S", "SPEC 1")
+    refusals.finite("start", first, "SPEC 1")
     found = minimise_convex(
         lambda lam: temper_curve(lam, prior, scores, targets), first, tolerance=tolerance
     )
@@ -133,7 +138,7 @@ def fit_temper(
 def temper_curve(temper: Array, prior: Array, scores: Array, targets: Targets) -> Curve:
     """Mean cross-entropy as a function of λ, with gradient and Hessian.
 
-    With p = φ(z): g_k = E[⟨p − y, s_k⟩] and H_kl = E[⟨p, s_k s_l⟩ − ⟨p, s_k⟩⟨p, s_l⟩], a covariance.
+    With p = φ(z): g_k = E⟨p − y, s_k⟩ and H_kl = E[⟨p, s_k s_l⟩ − ⟨p, s_k⟩⟨p, s_l⟩], a covariance.
     """
     xp = namespace(scores)
     z: Array = prior + xp.sum(xp.reshape(xp.asarray(temper), (1, -1, 1)) * scores, axis=1)
