@@ -1,11 +1,11 @@
 """Which rows each layer has to look at to predict some samples.   (SPEC 3, 4)
 
-Layer 1 looks up tokens in the embedding.  Layer 2 looks up hidden states of layer 1: the input x of
-sample j in a layer is the hidden state of the same sample in the layer below [D].  Sample j has seen
-the tokens up to its newest one and nothing beyond, so no layer sees its target.
+Layer 1 looks up tokens in the embedding.  Layer 2 looks up hidden states of layer 1: the input x
+of sample j in a layer is the hidden state of the same sample in the layer below [D].  Sample j has
+seen the tokens up to its newest one and nothing beyond, so no layer sees its target.
 
-A plan lists, from the bottom up, which samples every layer must compute, as indices into the rows of
-the layer below.  Nothing is computed twice, and nothing that is not needed.
+A plan lists, from the bottom up, which samples every layer must compute, as indices into the rows
+of the layer below.  Nothing is computed twice, and nothing that is not needed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from saffu import refusals
 from saffu.configuration import Configuration
 from saffu.contexts import ContextModel, Document, earlier_samples, steps_back
+from saffu.errors import BadOption
 from saffu.types import Array, IntArray, Pivot, SlotMask, Slots, TokenIds
 from saffu.vocabulary import Samples
 
@@ -49,13 +50,12 @@ class Batch(NamedTuple):
     """one a context model; the top layer of each computes the M samples in order"""
 
 
-def plan(
-    samples: Samples, configuration: Configuration, select: IntArray | None = None
-) -> Batch:
+def plan(samples: Samples, configuration: Configuration, select: IntArray | None = None) -> Batch:
     """The batch that predicts some samples of a text.   (SPEC 3)
 
     Parameters: `samples`, whole documents; `select` [M], indices of the samples to predict, all
-    unless given.  Refuses token ids out of range, and no samples.
+    unless given.
+    Refuses: token ids out of range; no samples; indices that are not of a sample.
 
     >>> from saffu.configuration import TINY
     >>> from saffu.vocabulary import samples
@@ -63,8 +63,14 @@ def plan(
     >>> plan(text, TINY, np.array([1])).towers[0][0].slots.tolist()
     [[7, 0, 0, 0]]
     """
-    chosen = np.arange(samples.targets.shape[0]) if select is None else select
+    count = samples.targets.shape[0]
+    chosen = np.arange(count) if select is None else select
     refusals.samples("samples", chosen, "SPEC 3")
+    outside = np.flatnonzero((chosen < 0) | (chosen >= count))
+    if outside.size:
+        first = int(outside[0])
+        expected = f"the index of one of {count} samples, 0 … {count - 1},"
+        raise BadOption(f"select[{first}]", int(chosen[first]), expected, "SPEC 3")
     refusals.token_ids(samples.tokens, configuration.vocabulary)
     refusals.token_ids(samples.targets, configuration.vocabulary, "targets")
     towers = tuple(

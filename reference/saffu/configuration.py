@@ -1,7 +1,7 @@
 """What a SAFFU transformer is made of: a record of choices, and presets.   (SPEC 2, 3, 4)
 
-Every context model carries a tower of SAFFU layers.  The hidden states of all towers are put side by
-side and read by one output layer, so it can tell the contexts apart:
+Every context model carries a tower of SAFFU layers.  The hidden states of all towers are put side
+by side and read by one output layer, so it can tell the contexts apart:
 
     logits = [h¹ … h^C] O
 """
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from saffu import refusals
 from saffu.contexts import Block, ContextModel, Document, Radial
 from saffu.embedding import check_radii
-from saffu.errors import BadOption, TooFewBits
+from saffu.errors import BadOption, SaffuError, TooFewBits
 from saffu.layer import LayerOptions
 
 
@@ -42,18 +42,28 @@ class Configuration:
     """`softmax`: hidden states and an output layer; `direct`: neither, one table a slot"""
 
     def __post_init__(self) -> None:
-        refusals.whole("vocabulary", self.vocabulary, 2, "SPEC 2")
-        refusals.whole("bits", self.bits, 1, "SPEC 2")
-        refusals.whole("label_bits", self.label_bits, 1, "SPEC 2")
-        refusals.whole("depth", self.depth, 1, "SPEC 4")
+        for name, least, source in (
+            ("vocabulary", 2, "SPEC 2"),
+            ("bits", 1, "SPEC 2"),
+            ("label_bits", 1, "SPEC 2"),
+            ("depth", 1, "SPEC 4"),
+        ):
+            number = refusals.whole(name, getattr(self, name), least, source)
+            object.__setattr__(self, name, number)  # NumPy's integers become Python's
+        refusals.choice("combine", self.combine, ("sum", "cat"), "SPEC 2")
         refusals.choice("output", self.output, ("softmax", "direct"), "SPEC 4")
+        if not isinstance(self.layer, LayerOptions):
+            raise BadOption("layer", self.layer, "a LayerOptions", "SPEC 4")
         for bits in (self.bits, self.label_bits):
             if bits < self.vocabulary.bit_length():
                 raise TooFewBits(self.vocabulary, bits)
         if self.radii:
-            check_radii(self.radii, self.combine)
+            object.__setattr__(self, "radii", check_radii(self.radii, self.combine))
         if not self.contexts:
             raise BadOption("contexts", self.contexts, "at least one context model", "SPEC 3")
+        for c, context in enumerate(self.contexts):
+            if not isinstance(context, ContextModel):
+                raise BadOption(f"contexts[{c}]", context, "Radial, Block or Document", "SPEC 3")
         if self.output == "direct" and (
             self.depth > 1 or any(isinstance(c, Document) for c in self.contexts)
         ):
@@ -94,7 +104,9 @@ class Configuration:
             fields["radii"] = tuple(fields["radii"])
             fields["layer"] = LayerOptions(**fields["layer"])
             return Configuration(**fields)
-        except (KeyError, TypeError) as wrong:
+        except SaffuError:
+            raise
+        except (KeyError, TypeError, ValueError) as wrong:
             raise BadOption(
                 "configuration", dict(record), f"the fields of Configuration ({wrong})", "SPEC 8"
             ) from None
@@ -119,9 +131,13 @@ PAPER = Configuration(
     label_bits=512,
     radii=(16,),
 )
-"""All three context models of the lecture at once, over radial embeddings [T].  The papers' own sizes
-are not known to us, so those of this preset are our choice."""
+"""All three context models of the lecture at once, over radial embeddings [T].  The papers' own
+sizes are not known to us, so those of this preset are our choice."""
 
 PRESETS: dict[str, Configuration] = {
-    "tiny": TINY, "small": SMALL, "base": BASE, "direct": DIRECT, "paper": PAPER,
+    "tiny": TINY,
+    "small": SMALL,
+    "base": BASE,
+    "direct": DIRECT,
+    "paper": PAPER,
 }

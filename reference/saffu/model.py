@@ -99,7 +99,11 @@ def model_gradient(
     for c, (layers, tower) in enumerate(zip(parameters.towers, batch.towers, strict=True)):
         d_layers, d_table = _tower_backward(
             d_hidden[:, c * width : (c + 1) * width],
-            state.towers[c], layers, parameters.embedding, tower, options,
+            state.towers[c],
+            layers,
+            parameters.embedding,
+            tower,
+            options,
         )
         d_towers.append(d_layers)
         d_embedding = d_embedding + d_table
@@ -162,7 +166,7 @@ def _tower_backward(
     for level in reversed(range(len(layers))):
         state, step = states[level], tower[level]
         below = states[level - 1].hidden if level else embedding
-        assert isinstance(state, SaffuState)  # noqa: S101  (for the type checker)
+        assert isinstance(state, SaffuState)  # for the type checker
         got = saffu_backward(
             d_hidden, state, look_up(below, step), step.mask, step.pivot, *layers[level], options
         )

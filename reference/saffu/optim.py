@@ -65,7 +65,7 @@ def adam_step(
 
     Parameters: `state` from `adam_start` or the step before; `rates` η >= 0, one number or one for
     each array.  Returns new parameters and the new state.
-    Refuses: gradients of other shapes; negative rates; β outside of [0, 1); ε <= 0.
+    Refuses: gradients or a state of other shapes; negative rates; β outside of [0, 1); ε <= 0.
 
     The first step has length η, whatever the scale of the gradient:
 
@@ -79,11 +79,11 @@ def adam_step(
         if not 0 <= beta < 1:
             raise BadOption(name, beta, "0 <= β < 1", "SPEC 6")
     refusals.positive("epsilon", epsilon, "SPEC 6")
+    _same_shapes("state.mean", state.mean, parameters)
+    _same_shapes("state.square", state.square, parameters)
     t = state.step + 1
     new, means, squares = [], [], []
-    for p, g, m, v, rate in zip(
-        parameters, gradients, state.mean, state.square, each, strict=True
-    ):
+    for p, g, m, v, rate in zip(parameters, gradients, state.mean, state.square, each, strict=True):
         mean = beta1 * m + (1 - beta1) * g
         square = beta2 * v + (1 - beta2) * g * g
         root = namespace(square).sqrt(square / (1 - beta2**t))
@@ -97,11 +97,16 @@ def _rates(
     parameters: Sequence[Array], gradients: Sequence[Array], rates: float | Sequence[float]
 ) -> list[float]:
     """A rate for each array."""
-    if len(parameters) != len(gradients):
-        raise BadOption("gradients", len(gradients), f"{len(parameters)} arrays", "SPEC 6")
-    for index, (p, g) in enumerate(zip(parameters, gradients, strict=True)):
-        refusals.shape(f"gradients[{index}]", g, p.shape, "as the parameter", "SPEC 6")
+    _same_shapes("gradients", gradients, parameters)
     each = [rates] * len(parameters) if isinstance(rates, (int, float)) else list(rates)
     if len(each) != len(parameters):
         raise BadOption("rates", each, f"one number, or {len(parameters)}", "SPEC 6")
     return [refusals.positive("rates", rate, "SPEC 6", zero=True) for rate in each]
+
+
+def _same_shapes(name: str, arrays: Sequence[Array], parameters: Sequence[Array]) -> None:
+    """Refuse what does not go with the parameters one by one."""
+    if len(arrays) != len(parameters):
+        raise BadOption(name, f"{len(arrays)} arrays", f"{len(parameters)} arrays", "SPEC 6")
+    for index, (array, p) in enumerate(zip(arrays, parameters, strict=True)):
+        refusals.shape(f"{name}[{index}]", array, p.shape, "as the parameter", "SPEC 6")

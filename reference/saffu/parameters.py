@@ -42,13 +42,16 @@ def leaves(parameters: Parameters) -> tuple[Array, ...]:
 
 
 def rebuild(like: Parameters, arrays: Sequence[Array]) -> Parameters:
-    """The inverse of `leaves`, in the form of `like`.
+    """The inverse of `leaves`, in the form of `like`.  Refuses another number of arrays.
 
     >>> p = Parameters(np.zeros((2, 1)), ((LayerParameters(np.zeros((1, 1)), np.ones((1, 3))),),),
     ...                np.zeros((3, 2)))
     >>> rebuild(p, leaves(p)).towers[0][0].features.tolist()
     [[1.0, 1.0, 1.0]]
     """
+    expected = len(names(like))
+    if len(arrays) != expected:
+        raise BadOption("arrays", len(arrays), f"{expected} arrays", "SPEC 4")
     inner = iter(arrays[1:-1])
     towers = tuple(
         tuple(LayerParameters(next(inner), next(inner)) for _ in tower) for tower in like.towers
@@ -88,8 +91,8 @@ def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameter
     if len(arrays) != len(expected):
         raise BadOption("arrays", len(arrays), f"{len(expected)} arrays", "SPEC 4")
     inner = iter(zip(arrays[1:-1], expected[1:-1], strict=True))
-    for array, shape in zip(arrays, expected, strict=True):
-        refusals.shape("parameters", array, shape, "as the configuration says", "SPEC 4")
+    for index, (array, shape) in enumerate(zip(arrays, expected, strict=True)):
+        refusals.shape(f"arrays[{index}]", array, shape, "as the configuration says", "SPEC 4")
     towers = tuple(
         tuple(
             LayerParameters(next(inner)[0], next(inner)[0])
