@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from saffu import refusals
-from saffu.corpora.encoding import LONGEST, pieces
+from saffu.corpora.encoding import LONGEST, pieces, watched
 from saffu.errors import NoSamples
 from saffu.tokenisers import Tokeniser
 from saffu.vocabulary import Vocabulary
@@ -64,7 +63,7 @@ def count_tokens(
     refusals.whole("limit", limit, 1, "SPEC 5")
     counts: Counter[str] = Counter()
     number = unknown = bound = 0
-    for text in tqdm(documents, "counting", unit=" documents", disable=not progress):
+    for text in watched(documents, "counting", progress):
         tokens = tokeniser.tokenise(text)
         counts.update(tokens)
         number += pieces(len(tokens), longest)

@@ -61,6 +61,11 @@ def encoded(
             yield Piece(vocabulary.document(tokens[first:last]), size, origin, piece > 0)
 
 
+def watched(documents: Iterable[str], doing: str, progress: bool) -> Iterator[str]:
+    """The documents, with a bar that counts them if `progress`."""
+    yield from tqdm(documents, doing, unit=" documents", disable=not progress)
+
+
 def id_type(vocabulary: Vocabulary) -> str:
     """The narrowest little-endian type that holds every id."""
     return "<u2" if len(vocabulary) <= 1 << 16 else "<u4"
@@ -81,9 +86,9 @@ def encode_into(
     """
     refusals.whole("longest", longest, 1, "SPEC 3")
     lengths, sizes, origins, continued = array("i"), array("i"), array("Q"), array("b")
-    watched = tqdm(documents, "encoding", unit=" documents", disable=not progress)
     dtype = id_type(vocabulary)
-    for piece in encoded(watched, tokeniser, vocabulary, longest):
+    texts = watched(documents, "encoding", progress)
+    for piece in encoded(texts, tokeniser, vocabulary, longest):
         append(piece.ids.astype(dtype))
         lengths.append(piece.ids.shape[0])
         sizes.append(piece.size)
