@@ -10,8 +10,9 @@ import gzip
 import lzma
 import math
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def read_idx(path: str | Path) -> NDArray[Any]:
         raise BadFile(path, "there is no such file", "check the path") from problem
 
 
-def _parsed(file: BinaryIO, path: str | Path) -> NDArray[Any]:
+def _parsed(file: BufferedIOBase, path: str | Path) -> NDArray[Any]:
     magic = _exactly(file, 4, path)
     if magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or magic[3] == 0:
         problem = f"it begins with {magic.hex(' ')}, which is not how an IDX file begins"
@@ -117,7 +118,7 @@ def _parsed(file: BinaryIO, path: str | Path) -> NDArray[Any]:
     return entries.reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def _exactly(file: BinaryIO, size: int, path: str | Path) -> bytes:
+def _exactly(file: BufferedIOBase, size: int, path: str | Path) -> bytes:
     """So many bytes, read step by step: what a broken header announces may not fit in memory."""
     read = bytearray()
     while len(read) < size:

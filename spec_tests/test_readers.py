@@ -1,0 +1,369 @@
+"""Readers: files become documents, and what is wrong with a file is said with its place."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saffu.corpora import bible, prose, read_documents
+from saffu.corpora import prose as prose_of_corpora
+from saffu.errors import BadFile, BadOption, Missing, NoSamples, NotUtf8
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".xz": lzma.compress,
+    ".bz2": bz2.compress,
+}
+lines = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=9)
+newlines = st.sampled_from(["\n", "\r\n"])
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def blank(line: str) -> bool:
+    return not line.strip()
+
+
+# --- units ------------------------------------------------------------------------------------
+
+
+@given(st.lists(lines, max_size=13), newlines, st.booleans(), st.sampled_from(list(PACK)))
+def test_units_are_lines_paragraphs_and_files(
+    lines: list[str], newline: str, mark: bool, packing: str
+) -> None:
+    text = newline.join(lines)
+    paragraphs: list[list[str]] = [[]]
+    for line in lines:
+        if blank(line):
+            paragraphs.append([])
+        else:
+            paragraphs[-1].append(line)
+    with TemporaryDirectory() as folder:
+        content = text.encode("utf-8-sig" if mark else "utf-8")
+        path = write(Path(folder, f"text.txt{packing}"), PACK[packing](content))
+        if lines and lines[0].startswith("\ufeff") and not mark:
+            return  # the text begins with what a byte order mark looks like
+        assert list(read_documents(path, unit="line")) == [
+            line for line in lines if not blank(line)
+        ]
+        assert list(read_documents(path)) == ["\n".join(each) for each in paragraphs if each]
+        assert list(read_documents(path, unit="file")) == ([] if blank(text) else [text])
+
+
+def test_documents_are_read_anew_each_time(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "one\n\ntwo")
+    documents = read_documents(path)
+    assert list(documents) == list(documents) == ["one", "two"]
+    path.write_text("three")
+    assert list(documents) == ["three"]
+
+
+def test_reading_holds_one_document_at_a_time(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", b"good\n\nstill good\n\n\xff")
+    documents = iter(read_documents(path))
+    assert next(documents) == "good"
+    assert next(documents) == "still good"
+    with pytest.raises(NotUtf8):
+        next(documents)
+
+
+# --- folders ----------------------------------------------------------------------------------
+
+
+def folder_of_files(root: Path) -> Path:
+    for name in ("b.txt", "a/z.txt", "a/b/c.md", "B.txt", "c.txt.gz", "a.txt", "a-b.txt"):
+        content = PACK[".gz" if name.endswith(".gz") else ""](name.encode())
+        write(root / name, content)
+    for name in (".hidden.txt", ".git/d.txt", "a/.e/f.txt"):
+        write(root / name, "hidden")
+    return root
+
+
+def test_folders_are_read_whole_in_the_order_of_paths(tmp_path: Path) -> None:
+    folder = folder_of_files(tmp_path)
+    expected = ["B.txt", "a/b/c.md", "a/z.txt", "a-b.txt", "a.txt", "b.txt", "c.txt.gz"]
+    assert list(read_documents(folder)) == expected
+    assert list(read_documents(str(folder))) == expected
+
+
+def test_suffixes_pick_the_files_of_folders(tmp_path: Path) -> None:
+    folder = folder_of_files(tmp_path)
+    assert list(read_documents(folder, suffixes=[".md"])) == ["a/b/c.md"]
+    assert "c.txt.gz" in list(read_documents(folder, suffixes=(".txt",)))
+    by_name = read_documents([folder / "b.txt", folder / "a"], suffixes=(".md",))
+    assert list(by_name) == ["b.txt", "a/b/c.md"]
+
+
+def test_a_hidden_file_is_read_when_it_is_named(tmp_path: Path) -> None:
+    folder = folder_of_files(tmp_path)
+    assert list(read_documents(folder / ".hidden.txt")) == ["hidden"]
+    assert list(read_documents(folder / ".git")) == ["hidden"]
+
+
+def test_links_lead_to_files_and_not_into_folders(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside" / "x.txt", "linked")
+    inside = tmp_path / "inside"
+    write(inside / "y.txt", "here")
+    (inside / "file.txt").symlink_to(outside)
+    (inside / "round").symlink_to(inside)
+    (inside / "gone.txt").symlink_to(tmp_path / "nothing")
+    assert list(read_documents(inside)) == ["linked", "here"]
+
+
+# --- fingerprints -----------------------------------------------------------------------------
+
+
+def test_a_fingerprint_follows_contents_and_not_places(tmp_path: Path) -> None:
+    for place in ("one", "two"):
+        write(tmp_path / place / "a.txt", "first")
+        write(tmp_path / place / "b.txt", "second")
+    one, two = (read_documents(tmp_path / place).fingerprint for place in ("one", "two"))
+    assert one == two
+    assert read_documents(tmp_path / "one", unit="file").fingerprint != one
+    assert read_documents(tmp_path / "one" / "a.txt").fingerprint != one
+    backwards = read_documents([tmp_path / "two" / name for name in ("b.txt", "a.txt")])
+    assert backwards.fingerprint != one
+    write(tmp_path / "two" / "b.txt", "2nd")
+    assert read_documents(tmp_path / "two").fingerprint != one
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(list(PACK)))
+def test_the_first_byte_that_is_not_utf8_is_named(before: str, packing: str) -> None:
+    content = before.encode() + b"\xe9 as in latin-1"
+    with TemporaryDirectory() as folder:
+        path = write(Path(folder, f"a{packing}"), PACK[packing](content))
+        for unit in ("line", "paragraph", "file"):
+            with pytest.raises(NotUtf8, match=r"is not UTF-8") as caught:
+                list(read_documents(path, unit=unit))
+            assert caught.value.path == path
+            assert caught.value.offset == len(before.encode())
+            assert f"byte {caught.value.offset} (0xe9)" in str(caught.value)
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".bz2"])
+@pytest.mark.parametrize("harm", ["plain", "cut", "changed"])
+def test_broken_packing_is_refused(tmp_path: Path, packing: str, harm: str) -> None:
+    packed = bytearray(PACK[packing](b"some words\n" * 100))
+    if harm == "cut":
+        del packed[-9:]
+    if harm == "changed":
+        packed[len(packed) // 2] ^= 0xFF
+    path = write(tmp_path / f"a{packing}", b"plain" if harm == "plain" else bytes(packed))
+    with pytest.raises(BadFile, match="cannot be unpacked") as caught:
+        list(read_documents(path))
+    assert caught.value.path == path
+
+
+def test_a_packed_file_that_went_away_is_no_broken_packing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gz", gzip.compress(b"a"))
+    documents = read_documents(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        list(documents)
+
+
+def test_paths_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="neither a file nor a folder"):
+        read_documents(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadFile, match="neither a file nor a folder"):
+        read_documents(tmp_path / "pipe")
+
+
+def test_a_file_given_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a" / "b.txt", "b")
+    with pytest.raises(BadFile, match="given twice"):
+        read_documents([path, tmp_path / "a"])
+    with pytest.raises(BadFile, match="given twice"):
+        read_documents([path, tmp_path / "a" / ".." / "a" / "b.txt"])
+
+
+def test_no_files_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", "a")
+    for paths, suffixes in (([], None), (tmp_path, [".md"])):
+        with pytest.raises(NoSamples):
+            read_documents(paths, suffixes=suffixes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"unit": "page"}, "unit='page', but 'paragraph' or 'line' or 'file'"),
+        ({"suffixes": ".txt"}, "suffixes='.txt', but a list"),
+        ({"suffixes": ["txt"]}, r"suffixes=\['txt'\], but a list"),
+    ],
+    ids=["unit", "text", "point"],
+)
+def test_wrong_options_are_refused(tmp_path: Path, options: dict[str, str], message: str) -> None:
+    with pytest.raises(BadOption, match=message):
+        read_documents(write(tmp_path / "a.txt", "a"), **options)
+
+
+# --- the prose in every Python ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[str]:
+    return prose()
+
+
+def test_prose_is_plenty_and_in_english(documents: list[str]) -> None:
+    words = re.findall(r"\w+", " ".join(documents).lower())
+    assert len(words) > 100_000
+    assert words.count("the") > 0.04 * len(words)
+    assert any("An identifier occurring as an atom is a name." in each for each in documents)
+    assert any(
+        "Dict subclass for counting hashable items. Sometimes called a bag" in each
+        for each in documents
+    )
+
+
+def test_prose_is_running_text_and_each_document_stands_once(documents: list[str]) -> None:
+    assert len(set(documents)) == len(documents)
+    for document in documents:
+        assert ">>>" not in document
+        for paragraph in document.split("\n"):
+            assert len(paragraph.split()) >= 8
+            assert paragraph.rstrip("\"')")[-1] in ".?!:"
+            assert paragraph == " ".join(paragraph.split())
+
+
+def test_sources_are_parsed_and_never_run(documents: list[str]) -> None:
+    assert documents
+    assert not {"antigravity", "this"} & set(sys.modules)
+
+
+SOURCE = '''
+"""This module is documented by one sentence of enough words."""
+
+def f(x):
+    """Return the argument as it is, which is not much.
+
+    The second paragraph
+    goes over two lines of the source text.
+
+        indented = code() + that_is_no(prose)
+
+    >>> f(1)
+    1
+
+    Arguments: x.
+    """
+    if x:
+        class Inner:
+            """A class within a function also has a docstring here."""
+    try:
+        pass
+    finally:
+        async def g():
+            """Functions in a branch that cleans up are found as well."""
+
+raise SystemExit("this source must not be run")
+'''
+
+
+def test_docstrings_are_found_in_the_order_of_the_source(tmp_path: Path) -> None:
+    path = write(tmp_path / "module.py", SOURCE)
+    write(tmp_path / "short.py", '"""One docstring is not worth the time that parsing takes."""')
+    from saffu.corpora.prose import docstrings, running_text
+
+    found = [running_text(text) for text in docstrings([path, tmp_path / "short.py"])]
+    assert found == [
+        ["This module is documented by one sentence of enough words."],
+        [
+            "Return the argument as it is, which is not much.",
+            "The second paragraph goes over two lines of the source text.",
+        ],
+        ["A class within a function also has a docstring here."],
+        ["Functions in a branch that cleans up are found as well."],
+    ]
+
+
+def test_tests_and_installed_packages_are_no_library() -> None:
+    from saffu.corpora.prose import library
+
+    paths = library()
+    assert paths == sorted(paths)
+    assert {"abc.py", "typing.py"} <= {path.name for path in paths}
+    assert not any({"test", "site-packages"} & set(path.parts) for path in paths)
+
+
+def test_a_python_without_its_library_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    with pytest.raises(NoSamples, match="standard library"):
+        prose_of_corpora()
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    with pytest.raises(Missing, match="pydoc_data"):
+        prose_of_corpora()
+
+
+# --- the Bible --------------------------------------------------------------------------------
+
+
+def program(path: Path, body: str) -> str:
+    """A program that stands in for Debian's `bible`."""
+    path.write_text(f"#!{sys.executable}\nimport sys\n{body}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+ALL = """
+assert sys.argv[1:] == ["-f", "gen1:1-rev22:21"], sys.argv
+for chapter in range(1189):
+    for verse in range(1, 4):
+        print(f"{chapter % 3 + 1}Sa{chapter}:{verse} And {chapter}, {verse}:1 it was so.")
+"""
+
+
+def test_chapters_are_documents_without_labels(tmp_path: Path) -> None:
+    chapters = bible(program(tmp_path / "bible", ALL))
+    assert len(chapters) == 1189
+    assert chapters[7] == "\n".join(f"And 7, {verse}:1 it was so." for verse in (1, 2, 3))
+
+
+def test_a_missing_program_is_named_with_its_remedy() -> None:
+    with pytest.raises(Missing, match=r"'no-such-bible'.*apt-get install bible-kjv"):
+        bible("no-such-bible")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("print('Ge1:1 In the beginning.')", "printed 1 chapters of 1189"),
+        ("", "printed 0 chapters of 1189"),
+        ("print('Ge1:1 In the beginning.\\nUsage: bible')", "line 2 of its output is 'Usage"),
+        ("sys.stdout.buffer.write(b'\\xff\\n')", "line 1 of its output"),
+        ("sys.exit(3)", "exit status 3"),
+    ],
+    ids=["few", "none", "usage", "bytes", "failed"],
+)
+def test_another_program_is_refused(tmp_path: Path, body: str, message: str) -> None:
+    with pytest.raises(BadFile, match=message):
+        bible(program(tmp_path / "bible", body))
+
+
+def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="Permission denied"):
+        bible(str(write(tmp_path / "bible", "text")))
