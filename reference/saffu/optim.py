@@ -4,7 +4,8 @@
     Adam    m ← β₁ m + (1−β₁) g,   v ← β₂ v + (1−β₂) g²
             θ ← θ − η m̂ / (√v̂ + ε),   m̂ = m/(1−β₁ᵗ),  v̂ = v/(1−β₂ᵗ)     (Kingma & Ba 2015)
 
-Parameters are any row of arrays; rates may differ from array to array, and a rate of 0 freezes one.
+Parameters are any row of arrays; rates may differ from array to array.  A rate of 0 freezes one:
+it comes back as it is, bit by bit.
 """
 
 from __future__ import annotations
@@ -41,14 +42,16 @@ def sgd_step(
     """One step of gradient descent.   (SPEC 6)
 
     Parameters: `rates` η >= 0, one number or one for each array.
-    Refuses: gradients of other shapes; negative rates.
+    Refuses: gradients of other shapes, or not finite; negative rates.
 
     >>> import numpy as np
     >>> sgd_step([np.array([1.0])], [np.array([2.0])], 0.25)[0].tolist()
     [0.5]
     """
     each = _rates(parameters, gradients, rates)
-    return tuple(p - rate * g for p, g, rate in zip(parameters, gradients, each, strict=True))
+    return tuple(
+        p - rate * g if rate else p for p, g, rate in zip(parameters, gradients, each, strict=True)
+    )
 
 
 def adam_step(
@@ -65,7 +68,8 @@ def adam_step(
 
     Parameters: `state` from `adam_start` or the step before; `rates` η >= 0, one number or one for
     each array.  Returns new parameters and the new state.
-    Refuses: gradients or a state of other shapes; negative rates; β outside of [0, 1); ε <= 0.
+    Refuses: gradients or a state of other shapes; gradients that are not finite; negative rates;
+    β outside of [0, 1); ε <= 0.
 
     The first step has length η, whatever the scale of the gradient:
 
@@ -87,7 +91,7 @@ def adam_step(
         mean = beta1 * m + (1 - beta1) * g
         square = beta2 * v + (1 - beta2) * g * g
         root = namespace(square).sqrt(square / (1 - beta2**t))
-        new.append(p - rate * (mean / (1 - beta1**t)) / (root + epsilon))
+        new.append(p - rate * (mean / (1 - beta1**t)) / (root + epsilon) if rate else p)
         means.append(mean)
         squares.append(square)
     return tuple(new), AdamState(t, tuple(means), tuple(squares))
@@ -98,6 +102,8 @@ def _rates(
 ) -> list[float]:
     """A rate for each array."""
     _same_shapes("gradients", gradients, parameters)
+    for index, g in enumerate(gradients):
+        refusals.finite(f"gradients[{index}]", g, "SPEC 6")
     each = [rates] * len(parameters) if isinstance(rates, (int, float)) else list(rates)
     if len(each) != len(parameters):
         raise BadOption("rates", each, f"one number, or {len(parameters)}", "SPEC 6")
