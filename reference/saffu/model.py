@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from saffu import refusals
 from saffu.batch import Batch, DocumentPlan, LayerPlan, TowerPlan
+from saffu.errors import SignedInput
 from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
 from saffu.namespace import add_rows, average_rows, average_rows_vjp, namespace
@@ -136,6 +138,8 @@ def _tower_forward(
 ) -> tuple[SaffuState | DocumentState, ...]:
     if isinstance(tower, DocumentPlan):
         s = average_rows(embedding, tower.token, tower.owner, samples)
+        if not signed:
+            refusals.non_negative("document features", s, "SPEC 4", SignedInput)
         return (DocumentState(s, softmax(s @ layers[0].features)),)
     states: list[SaffuState] = []
     table = embedding
