@@ -52,7 +52,8 @@ class WarmSettings:
     hidden_temper: float | None = 1.0
     """λ of every U; None: fitted to the layer's own targets"""
     hidden_scale: float = 1.0
-    """a factor on that λ; the best final perplexity wants more than the best local loss [D]"""
+    """a factor on λ of the finished U: the best final perplexity wants more than the best local loss
+    [D]; hidden targets come from the layer as it is without the factor"""
     output_temper: float | None = 1.0
     """λ of O; None: fitted"""
     refits: int = 0
@@ -121,19 +122,20 @@ def solve_layer(
         blank = xp.zeros((rows, targets.shape[1]), dtype=inputs.dtype) if u is None else u
         return saffu_forward(inputs, mask, pivot, w, blank, options)
 
-    def solve(features: Features) -> SoftmaxSolution:
+    def solve(features: Features, scale: float = 1.0) -> SoftmaxSolution:
         return solve_softmax(
-            features, targets, settings.hidden_smoothing,
-            settings.hidden_temper, settings.hidden_scale,
+            features, targets, settings.hidden_smoothing, settings.hidden_temper, scale
         )
 
-    u, lam = solve(forward(None).features)
+    features = forward(None).features
     for _ in range(settings.rounds if options.attention != "uniform" else 0):
+        u = solve(features).weights
         state = forward(u)
         ascent = attention_ascent(state, inputs, mask, u, targets, options)
         t = hidden_targets(state.attention, ascent)
         w = solve_attention(state.comparisons, t, settings.attention_smoothing)
-        u, lam = solve(forward(u).features)
+        features = forward(u).features
+    u, lam = solve(features, settings.hidden_scale)
     return LayerSolution(LayerParameters(w, u), lam, forward(u))
 
 

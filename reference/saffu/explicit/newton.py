@@ -102,16 +102,25 @@ def _bounded_step(here: Curve, radius: float) -> Array:
 
     def along(mu: float) -> Array:
         out = np.zeros_like(slope)
-        return np.asarray(np.divide(-slope, curvature + mu, out=out, where=slope != 0))
+        with np.errstate(over="ignore"):
+            return np.asarray(np.divide(-slope, curvature + mu, out=out, where=slope != 0))
 
     if not np.any(flat & (slope != 0)):
         newton = along(0.0)
-        if np.linalg.norm(newton) <= radius:
+        if _length(newton) <= radius:
             return np.asarray(axes @ newton)
     low, high = 0.0, float(np.linalg.norm(slope)) / radius
     for _ in range(60):
         middle = (low + high) / 2
         if middle in (low, high):
             break
-        low, high = (middle, high) if np.linalg.norm(along(middle)) > radius else (low, middle)
+        low, high = (middle, high) if _length(along(middle)) > radius else (low, middle)
     return np.asarray(axes @ along(high))
+
+
+def _length(step: Array) -> float:
+    """‖step‖, infinite where even its square root overflows."""
+    most = float(np.max(np.abs(step)))
+    if most == 0 or not np.isfinite(most):
+        return most
+    return most * float(np.linalg.norm(step / most))

@@ -109,7 +109,8 @@ def fit_temper(
 
     Parameters: `features` [M, D] and `targets` [M, N], held-out samples if there are any; `counts`
     F [D, N], positive; `slots` S = 1 for one λ, or one for each of S slots of equal width; `start`,
-    a number or [S], where to begin (the result does not depend on it); `tolerance` on λ.
+    a number or [S], where to begin, unless the prior alone (λ = 0) is better (the result does not
+    depend on it); `tolerance` on λ.
     Returns λ [S], its loss in nats, and the number of steps.
     Refuses: what `tempered_logits` refuses; an optimum at infinity (`NotConverged`).
     A slot that says nothing keeps its start.
@@ -129,9 +130,15 @@ def fit_temper(
         first = np.full(slots, first)
     refusals.shape("start", first, (slots,), "S", "SPEC 1")
     refusals.finite("start", first, "SPEC 1")
-    found = minimise_convex(
-        lambda lam: temper_curve(lam, prior, scores, targets), first, tolerance=tolerance
-    )
+
+    def curve(lam: Array) -> Curve:
+        return temper_curve(lam, prior, scores, targets)
+
+    says: Array = np.any(np.asarray(scores != scores[:, :, :1]), axis=(0, 2))
+    prior_alone = np.where(says, 0.0, first)
+    if curve(prior_alone).value < curve(first).value:
+        first = prior_alone  # far from the optimum the loss is made of planes, near zero it curves
+    found = minimise_convex(curve, first, tolerance=tolerance)
     return TemperFit(found.place, found.value, found.steps)
 
 

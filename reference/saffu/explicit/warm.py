@@ -83,8 +83,11 @@ def warm_start(
         if isinstance(tower, DocumentPlan):
             s = average_rows(embedding, tower.token, tower.owner, targets.shape[0])
             u, lam = solve_softmax(
-                s, targets, settings.hidden_smoothing,
-                settings.hidden_temper, settings.hidden_scale,
+                s,
+                targets,
+                settings.hidden_smoothing,
+                settings.hidden_temper,
+                settings.hidden_scale,
             )
             towers.append((LayerParameters(np.zeros((0, 0)), u),))
             tempers.append((lam,))
@@ -110,9 +113,7 @@ def embed(documents: Sequence[IntArray], configuration: Configuration) -> Embedd
     vectors = cipher_embedding(counts, configuration.bits)
     if not configuration.radii:
         return vectors
-    return radial_embedding(
-        documents, vectors, configuration.radii, combine=configuration.combine
-    )
+    return radial_embedding(documents, vectors, configuration.radii, combine=configuration.combine)
 
 
 def label_embedding(targets: IntArray, configuration: Configuration) -> Embedding:
@@ -149,9 +150,7 @@ def _upwards(
     table = embedding
     for step, goal in zip(tower, wanted, strict=True):
         x = look_up(table, step)
-        solved.append(
-            solve_layer(x, step.mask, step.pivot, goal, configuration.layer, settings)
-        )
+        solved.append(solve_layer(x, step.mask, step.pivot, goal, configuration.layer, settings))
         table = solved[-1].state.hidden
     return solved
 
@@ -169,8 +168,13 @@ def _implied_targets(
     for level in reversed(range(1, len(tower))):
         layer, step, below = solved[level], tower[level], solved[level - 1].state.hidden
         got = saffu_backward(
-            d_hidden, layer.state, look_up(below, step), step.mask, step.pivot,
-            *layer.parameters, configuration.layer,
+            d_hidden,
+            layer.state,
+            look_up(below, step),
+            step.mask,
+            step.pivot,
+            *layer.parameters,
+            configuration.layer,
         )
         d_hidden = look_up_vjp(got.inputs, step, below.shape[0])
         wanted.append(hidden_targets(below, -d_hidden))

@@ -1,0 +1,70 @@
+"""Co-occurrence without outer products: count pairs of tokens, multiply once.   (SPEC 5)
+
+Embeddings and label codes are linear, so the sum over samples of outer products is a small product
+around a sparse matrix of token pairs:
+
+    Σ_m w_mk e_{x_mk} ⊗ ℓ_{y_m} = Eᵀ C_k L,    C_k[x, y] = Σ_m w_mk [x_mk = x] [y_m = y]
+
+One scatter per (sample, slot), whatever the widths of E and L.   [D]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import sparse
+
+from saffu.types import Array, Counts, Embedding, IntArray, SlotMask, SlotRows, Slots
+
+Pairs: TypeAlias = Any
+"""C [V, V], a sparse matrix in CSR form (SciPy's classes carry no shape or type that helps)."""
+
+
+def pair_counts(
+    tokens: IntArray, targets: IntArray, size: int, weights: Array | None = None
+) -> Pairs:
+    """C [V, V]: how often (or with what weight) each token stood before each target.
+
+    >>> pair_counts(np.array([0, 1, 1]), np.array([1, 0, 0]), 2).toarray().tolist()
+    [[0.0, 1.0], [2.0, 0.0]]
+    """
+    one = np.ones(tokens.shape[0]) if weights is None else weights
+    pairs = sparse.coo_array((one, (tokens, targets)), shape=(size, size)).tocsr()
+    pairs.sum_duplicates()
+    return pairs
+
+
+def slot_pairs(
+    slots: Slots,
+    mask: SlotMask,
+    weights: SlotRows,
+    targets: IntArray,
+    size: int,
+    aggregation: str,
+) -> list[Pairs]:
+    """One C for each slot (`cat`), or one for all of them (`sum`)."""
+    if aggregation == "sum":
+        every = np.broadcast_to(targets[:, None], slots.shape)[mask]
+        return [pair_counts(slots[mask], every, size, weights[mask])]
+    return [
+        pair_counts(slots[valid, k], targets[valid], size, weights[valid, k])
+        for k, valid in enumerate(mask.T)
+    ]
+
+
+def add_pairs(one: Sequence[Pairs], other: Sequence[Pairs]) -> list[Pairs]:
+    """Slot by slot sums; pair counts are a monoid, as all counts are."""
+    return [a + b for a, b in zip(one, other, strict=True)]
+
+
+def pairs_to_counts(pairs: Sequence[Pairs], embedding: Embedding, labels: Embedding) -> Counts:
+    """F [S, N_h] = Eᵀ C_k L for each slot, one under the other.
+
+    >>> E, L = np.array([[1.0, 0.0], [0.5, 0.5]]), np.eye(2)
+    >>> C = pair_counts(np.array([0, 1, 1]), np.array([1, 0, 0]), 2)
+    >>> pairs_to_counts([C], E, L).tolist()
+    [[1.0, 1.0], [1.0, 0.0]]
+    """
+    return np.concatenate([embedding.T @ (c @ labels) for c in pairs])

@@ -1,0 +1,95 @@
+"""Predicting all samples of a chunk at once.   (SPEC 4, 7)
+
+What each kind of layer computes for whole documents: the first from tables, a document's from
+running sums, higher ones densely, a few thousand samples at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from saffu.configuration import Configuration
+from saffu.contexts import Block, Document, Radial
+from saffu.fast.step import nats_of
+from saffu.fast.stream import running_means, slices, step_in_samples, step_in_tokens
+from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table
+from saffu.layer import LayerOptions, SaffuState, saffu_forward
+from saffu.model import look_up
+from saffu.numerics import softmax
+from saffu.parameters import LayerParameters, Parameters
+from saffu.types import Array, Embedding, Hidden, Inputs, Nats, SlotMask
+from saffu.vocabulary import Samples
+
+ROWS = 4096
+"""Samples whose dense features are held at once."""
+
+
+def token_scores(
+    chunk: Samples,
+    context: Radial | Block,
+    embedding: Embedding,
+    gram: Array,
+    layer: LayerParameters,
+    options: LayerOptions,
+) -> Array:
+    """s U [n, N_h] of a first layer."""
+    step = step_in_tokens(chunk, context)
+    weights = attend_tokens(step, gram, layer.attention, options).weights
+    table = feature_table(embedding, layer.features, context.slots, options.aggregation)
+    return read_table(table, step, weights, embedding.shape[0])
+
+
+def higher_states(
+    chunk: Samples,
+    context: Radial | Block,
+    below: Hidden,
+    layer: LayerParameters,
+    options: LayerOptions,
+) -> Iterator[tuple[slice, SaffuState, Inputs, SlotMask]]:
+    """States of a higher layer, which reads the hidden states `below` of the same chunk."""
+    every = step_in_samples(chunk, context)
+    for part in slices(chunk.targets.shape[0], ROWS):
+        step = type(every)(*(field[part] for field in every))
+        x = look_up(below, step)
+        state = saffu_forward(x, step.mask, step.pivot, *layer, options)
+        yield part, state, x, step.mask
+
+
+def chunk_hidden(
+    parameters: Parameters, configuration: Configuration, chunk: Samples, gram: Array
+) -> Hidden:
+    """[h¹ … h^C] for all samples of a chunk; `gram` is E Eᵀ."""
+    hidden = []
+    options = configuration.layer
+    for context, layers in zip(configuration.contexts, parameters.towers, strict=True):
+        if isinstance(context, Document):
+            h = softmax(running_means(parameters.embedding, chunk) @ layers[0].features)
+        else:
+            h = softmax(
+                token_scores(chunk, context, parameters.embedding, gram, layers[0], options)
+            )
+            for layer in layers[1:]:
+                h = np.concatenate(
+                    [s.hidden for _, s, _, _ in higher_states(chunk, context, h, layer, options)]
+                )
+        hidden.append(h)
+    return np.concatenate(hidden, axis=1)
+
+
+def chunk_nats(
+    parameters: Parameters,
+    configuration: Configuration,
+    chunk: Samples,
+    gram: Array | None = None,
+) -> Nats:
+    """Nats of every sample of a chunk [n]."""
+    table = comparisons(parameters.embedding) if gram is None else gram
+    hidden = chunk_hidden(parameters, configuration, chunk, table)
+    return np.concatenate(
+        [
+            nats_of(hidden[part] @ parameters.output, chunk.targets[part])
+            for part in slices(chunk.targets.shape[0], ROWS // 4)
+        ]
+    )

@@ -1,0 +1,89 @@
+"""The best single λ over many samples: the fit of `saffu.explicit.temper`, block by block.   (SPEC 1)
+
+With one λ, a sample's loss is w · log Σ_i exp(log n_i + λ s_i) − ⟨y, log n⟩ − λ ⟨y, s⟩, w = Σ y.  So of
+its targets only three numbers are needed, and its slope and bend are a mean and a variance:
+
+    w E_p[s] − ⟨y, s⟩,      w Var_p[s],      p = φ(log n + λ s)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu.explicit.newton import Curve, minimise_convex
+from saffu.types import Array, IntArray, Targets
+
+ROWS = 256
+"""Samples whose probabilities are held at once: they should fit into the cache."""
+
+
+class Evidence(NamedTuple):
+    """Scores of m samples, and what their targets say of them."""
+
+    prior: Array
+    """log n [N]"""
+    scores: Array
+    """s [m, N]"""
+    mass: Array
+    """Σ y [m]"""
+    known: float
+    """Σ_m ⟨y, log n⟩"""
+    said: Array
+    """⟨y, s⟩ [m]"""
+
+
+def of_tokens(prior: Array, scores: Array, tokens: IntArray) -> Evidence:
+    """Evidence about target tokens [m]."""
+    m = tokens.shape[0]
+    said = scores[np.arange(m), tokens].astype(np.float64)
+    return Evidence(prior, scores, np.ones(m), float(prior[tokens].sum()), said)
+
+
+def of_rows(prior: Array, scores: Array, targets: Targets) -> Evidence:
+    """Evidence about target distributions [m, N]."""
+    goal = np.asarray(targets, dtype=np.float64)
+    said = np.sum(goal * scores, axis=1)
+    return Evidence(prior, scores, goal.sum(axis=1), float((goal @ prior).sum()), said)
+
+
+def fit_one(
+    evidence: Evidence, *, start: float = 1.0, tolerance: float = 1e-5
+) -> tuple[float, float]:
+    """λ and the mean loss there, in nats.
+
+    >>> scores, prior = np.log(np.array([[1.0, 3.0]] * 10)), np.zeros(2)
+    >>> lam, _ = fit_one(of_tokens(prior, scores, np.array([0] + [1] * 9)))
+    >>> round(lam, 4)                                   # 9 to 1 is 3 to 1 squared
+    2.0
+    """
+    found = minimise_convex(
+        lambda lam: curve(evidence, float(lam[0])), np.array([start]), tolerance=tolerance
+    )
+    return float(found.place[0]), found.value
+
+
+def curve(evidence: Evidence, lam: float) -> Curve:
+    """Mean loss at λ with its slope and bend."""
+    prior, scores, mass, known, said = evidence
+    m = scores.shape[0]
+    value, slope, bend = -known - lam * said.sum(), -said.sum(), 0.0
+    shift = prior.astype(scores.dtype)
+    for first in range(0, m, ROWS):
+        s = scores[first : first + ROWS]
+        w = mass[first : first + ROWS]
+        p = s * scores.dtype.type(lam)
+        p += shift
+        top = p.max(axis=1, keepdims=True)
+        p -= top
+        np.exp(p, out=p)
+        total = p.sum(axis=1, dtype=np.float64)
+        p *= s
+        mean = p.sum(axis=1, dtype=np.float64) / total
+        p *= s
+        square = p.sum(axis=1, dtype=np.float64) / total
+        value += float(w @ (np.log(total) + top[:, 0]))
+        slope += float(w @ mean)
+        bend += float(w @ np.maximum(square - mean * mean, 0.0))
+    return Curve(float(value) / m, np.array([slope / m]), np.array([[bend / m]]))

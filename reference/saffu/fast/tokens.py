@@ -1,0 +1,55 @@
+"""The first SAFFU layer, whose inputs are rows of a table of embeddings.   (SPEC 4, 5)
+
+Two products of the table are worth keeping while the parameters stand still:
+
+    G = E Eᵀ        comparisons become look-ups: c_k = G[x_p, x_k]        (comparison cache [T])
+    T_k = E U_k     features times weights become look-ups: s U = Σ_k w_k T_k[x_k]
+
+The sum of weighted look-ups is one sparse product: each sample is a row with B non-zeros.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from saffu.attention import Attention, attend
+from saffu.batch import LayerPlan
+from saffu.layer import LayerOptions
+from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, SlotRows
+
+
+def comparisons(embedding: Embedding) -> Array:
+    """G [V, V] = E Eᵀ."""
+    return np.asarray(embedding @ embedding.T)
+
+
+def attend_tokens(
+    step: LayerPlan, gram: Array, weights: AttentionWeights, options: LayerOptions
+) -> Attention:
+    """What `attend` gives, with comparisons looked up in G."""
+    asks = np.take_along_axis(step.slots, step.pivot[:, None], axis=1)
+    c = np.where(step.mask, gram[asks, step.slots], gram.dtype.type(0))
+    return attend(c, step.mask, weights, options.attention, options.gain)
+
+
+def feature_table(
+    embedding: Embedding, feature_weights: FeatureWeights, slots: int, aggregation: str
+) -> Array:
+    """T: E U_k for each slot, one under the other, [B·V, N_h]; for `sum` E U alone, [V, N_h]."""
+    if aggregation == "sum":
+        return np.asarray(embedding @ feature_weights)
+    by_slot = feature_weights.reshape(slots, embedding.shape[1], -1)
+    return np.concatenate([embedding @ u for u in by_slot])
+
+
+def read_table(table: Array, step: LayerPlan, weights: SlotRows, size: int) -> Array:
+    """s U [n, N_h] = Σ_k w_k T_k[x_k], from a `feature_table` over `size` tokens."""
+    n, slots = step.slots.shape
+    rows = step.slots if table.shape[0] == size else step.slots + size * np.arange(slots)
+    border = np.arange(0, n * slots + 1, slots)
+    picks = sparse.csr_array(
+        (weights.ravel().astype(table.dtype, copy=False), rows.ravel(), border),
+        shape=(n, table.shape[0]),
+    )
+    return np.asarray(picks @ table)

@@ -1,0 +1,261 @@
+"""The warm start in a stream: the passes of `saffu.explicit.warm` over chunks of any text.   (SPEC 5)
+
+The same steps and the same numbers as the plain version, to rounding; memory grows with the
+vocabulary and the chunk, not with the text.  Attention has few parameters, so a sample of the text
+is enough for its pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from saffu.cipher import cipher_embedding
+from saffu.configuration import Configuration
+from saffu.contexts import Document, Radial
+from saffu.counts import Cooccurrence
+from saffu.embedding import annulus, check_radii, normalise_or_fall_back
+from saffu.explicit.attention import WarmSettings
+from saffu.explicit.smoothing import Smoothing, smooth
+from saffu.explicit.solution import explicit_weights
+from saffu.explicit.temper import tempered_weights
+from saffu.explicit.warm import WarmStart
+from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, token_layer
+from saffu.fast.pairs import pair_counts
+from saffu.fast.stream import Passes, step_in_tokens
+from saffu.fast.tempering import fit_one, of_rows, of_tokens
+from saffu.numerics import softmax
+from saffu.parameters import LayerParameters, Parameters, cast
+from saffu.types import Array, Counts, Embedding, Features, Hidden, TokenCounts, Weights
+from saffu.vocabulary import Samples
+
+
+class Solved(NamedTuple):
+    """A layer of a tower, and what its U was made of."""
+
+    layer: CountingLayer
+    parameters: LayerParameters
+    temper: float
+    """λ of U, the factor included"""
+    counts: Counts
+    """F, smoothed"""
+    priming: float
+    """K"""
+
+    def scaled(self, factor: float) -> Solved:
+        """The same layer with a factor on λ."""
+        lam = self.temper * factor
+        u = tempered_weights(self.counts, lam, self.priming)
+        old = self.parameters
+        parameters = LayerParameters(old.attention, u.astype(old.features.dtype))
+        return self._replace(parameters=parameters, temper=lam)
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What the first pass finds: embeddings of tokens and of labels."""
+
+    embedding: Embedding
+    labels: Embedding
+
+
+def stream_warm_start(
+    passes: Passes,
+    configuration: Configuration,
+    settings: WarmSettings,
+    judge: Samples,
+    *,
+    attention_targets: int | None = None,
+    seed: int = 0,
+    dtype: type = np.float64,
+) -> WarmStart:
+    """The warm start of a text that need not fit in memory.   (SPEC 5)
+
+    Parameters: `passes` over the training text; `judge`, samples on which tempers that are None are
+    fitted; `attention_targets`, how many training targets the pass for W reads (None: all), chosen
+    with `seed`; `dtype` of the tables and of the parameters (counts are float64).
+    """
+    found = ingredients(passes, configuration, dtype)
+    towers = [
+        solve_tower(passes, found, configuration, c, settings, judge, attention_targets, seed)
+        for c in range(len(configuration.contexts))
+    ]
+    state = output_counts(passes, towers, configuration.vocabulary)
+    counts = smooth(state.counts, settings.output_smoothing)
+    lam = settings.output_temper
+    if lam is None:
+        lam, _ = fit_output(counts, hidden_states(towers, judge), judge.targets)
+    weights = tempered_weights(counts, lam, state.priming)
+    return assemble_warm(found, towers, weights, lam, dtype)
+
+
+def assemble_warm(
+    found: Ingredients,
+    towers: Sequence[Sequence[Solved]],
+    output: Weights,
+    output_temper: float,
+    dtype: type,
+) -> WarmStart:
+    """The parts as one record, in one precision."""
+    parameters = Parameters(
+        found.embedding, tuple(tuple(s.parameters for s in tower) for tower in towers), output
+    )
+    tempers = tuple(tuple(s.temper for s in tower) for tower in towers)
+    return WarmStart(cast(parameters, dtype), tempers, output_temper)
+
+
+def ingredients(passes: Passes, configuration: Configuration, dtype: type) -> Ingredients:
+    """Count tokens and targets; E and L.   (SPEC 2)"""
+    size = configuration.vocabulary
+    tokens = np.zeros(size, dtype=np.int64)
+    targets = np.zeros(size, dtype=np.int64)
+    for chunk in passes.read("counting tokens"):
+        starts = chunk.tokens[chunk.offsets == 0]
+        targets += np.bincount(chunk.targets, minlength=size)
+        tokens += np.bincount(starts, minlength=size)
+    tokens += targets
+    labels: Embedding = cipher_embedding(targets, configuration.label_bits).astype(dtype)
+    return Ingredients(_embedding(passes, configuration, tokens).astype(dtype), labels)
+
+
+def _embedding(passes: Passes, configuration: Configuration, counts: TokenCounts) -> Embedding:
+    """The cipher, or a radial embedding: pairs of neighbours times cipher vectors."""
+    vectors = cipher_embedding(counts, configuration.bits)
+    if not configuration.radii:
+        return vectors
+    edges = check_radii(configuration.radii, configuration.combine)
+    size = configuration.vocabulary
+    rings = [sparse.csr_array((size, size)) for _ in edges]
+    for chunk in passes.read("counting neighbours"):
+        step = step_in_tokens(chunk, Radial(edges[-1]))
+        for back in range(edges[-1]):
+            valid = step.mask[:, back]
+            pairs = pair_counts(step.slots[valid, back], chunk.targets[valid], size)
+            ring = annulus(back + 1, edges)
+            rings[ring] = rings[ring] + pairs + pairs.T
+    near = np.concatenate([np.asarray(ring @ vectors) for ring in rings], axis=1)
+    return normalise_or_fall_back(near, vectors)
+
+
+def solve_tower(
+    passes: Passes,
+    found: Ingredients,
+    configuration: Configuration,
+    index: int,
+    settings: WarmSettings,
+    judge: Samples,
+    attention_targets: int | None,
+    seed: int,
+) -> tuple[Solved, ...]:
+    """The layers of one tower, from the bottom up."""
+    context = configuration.contexts[index]
+    solved: tuple[Solved, ...] = ()
+    for level in range(configuration.layers(context)):
+        layer: CountingLayer
+        if isinstance(context, Document):
+            layer = BagLayer(found.embedding, found.labels)
+        elif level == 0:
+            layer = token_layer(context, found.embedding, found.labels, configuration.layer)
+        else:
+            below = solved
+            layer = HigherLayer(
+                context,
+                lambda chunk, below=below: tower_hidden(below, chunk),  # type: ignore[misc]
+                configuration.label_bits,
+                found.labels,
+                configuration.layer,
+            )
+        name = f"tower {index + 1}, layer {level + 1}"
+        solved += (
+            solve_counting_layer(
+                passes, layer, found.labels, settings, judge, name, attention_targets, seed
+            ),
+        )
+    return solved
+
+
+def solve_counting_layer(
+    passes: Passes,
+    layer: CountingLayer,
+    labels: Embedding,
+    settings: WarmSettings,
+    judge: Samples,
+    name: str,
+    attention_targets: int | None,
+    seed: int,
+) -> Solved:
+    """U, then rounds of W and U."""
+
+    def solve(w: Array) -> Solved:
+        state = layer.feature_counts(passes, f"{name}: features", w)
+        counts = smooth(state.counts, settings.hidden_smoothing)
+        lam = settings.hidden_temper
+        if lam is None:
+            lam = fit_layer(layer, w, counts, labels, judge)[0]
+        u = tempered_weights(counts, lam, state.priming).astype(labels.dtype)
+        return Solved(layer, LayerParameters(w, u), lam, counts, state.priming)
+
+    solved = solve(layer.start)
+    for _ in range(settings.rounds if layer.attends else 0):
+        seen = layer.attention_counts(
+            passes, f"{name}: attention", solved.parameters, attention_targets, seed
+        )
+        solved = solve(attention_weights(seen, settings.attention_smoothing).astype(labels.dtype))
+    return solved.scaled(settings.hidden_scale) if settings.hidden_scale != 1.0 else solved
+
+
+def attention_weights(state: Cooccurrence, smoothing: Smoothing) -> Array:
+    """W from Σ c ⊗ t."""
+    return explicit_weights(smooth(state.counts, smoothing), state.priming)
+
+
+def fit_layer(
+    layer: CountingLayer, w: Array, counts: Counts, labels: Embedding, judge: Samples
+) -> tuple[float, float]:
+    """The best λ of U on its own targets, and the loss there."""
+    totals = counts.sum(axis=0)
+    scores = layer.scores(judge, w, np.log(counts / totals).astype(labels.dtype))
+    return fit_one(of_rows(np.log(totals), scores, labels[judge.targets]))
+
+
+def fit_output(
+    counts: Counts, hidden: Features, targets: Array, start: float = 1.0
+) -> tuple[float, float]:
+    """The best λ of O for hidden states [m, C·N_h] and target tokens [m], and the loss there."""
+    totals = counts.sum(axis=0)
+    scores = np.asarray(hidden @ np.log(counts / totals).astype(hidden.dtype))
+    return fit_one(of_tokens(np.log(totals), scores, targets), start=start)
+
+
+def tower_hidden(tower: Sequence[Solved], chunk: Samples) -> Hidden:
+    """h of a tower's top layer for all samples of a chunk."""
+    top = tower[-1]
+    return softmax(top.layer.scores(chunk, *top.parameters))
+
+
+def hidden_states(towers: Sequence[Sequence[Solved]], chunk: Samples) -> Hidden:
+    """[h¹ … h^C] for all samples of a chunk."""
+    return np.concatenate([tower_hidden(tower, chunk) for tower in towers], axis=1)
+
+
+def output_counts(
+    passes: Passes, towers: Sequence[Sequence[Solved]], size: int, most: int | None = None
+) -> Cooccurrence:
+    """Σ h ⊗ y over the data, y the target token: F [C·N_h, V]."""
+    counts: Array | None = None
+    norm, samples = 0.0, 0
+    for chunk in passes.read("output layer", most=most, seed=None if most is None else 0):
+        h = hidden_states(towers, chunk)
+        n = h.shape[0]
+        one = np.ones(n, dtype=h.dtype)
+        picks = sparse.csr_array((one, (chunk.targets, np.arange(n))), shape=(size, n))
+        more = np.asarray((picks @ h).T, dtype=np.float64)
+        counts = more if counts is None else counts + more
+        norm += float(h.sum(dtype=np.float64))
+        samples += n
+    assert counts is not None
+    return Cooccurrence(counts, norm, samples)
