@@ -14,12 +14,12 @@ import numpy as np
 
 from saffu import refusals
 from saffu.errors import BadOption, NoSamples
-from saffu.types import Array, Embedding, IntArray
+from saffu.types import Array, CodeVectors, Embedding, IntArray
 
 
 def radial_embedding(
     documents: Sequence[IntArray],
-    vectors: Embedding,
+    vectors: CodeVectors,
     radii: Sequence[int],
     *,
     combine: str = "sum",
@@ -63,7 +63,7 @@ def annulus(distance: int, edges: Sequence[int]) -> int:
     return next(j for j, edge in enumerate(edges) if distance <= edge)
 
 
-def normalise_or_fall_back(near: Array, vectors: Embedding) -> Embedding:
+def normalise_or_fall_back(near: Array, vectors: CodeVectors) -> Embedding:
     """Rows of `near` [V, q·b] over their norm; rows of zeros become the cipher vector."""
     bits = vectors.shape[1]
     norm = near.sum(axis=1, keepdims=True)

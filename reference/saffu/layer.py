@@ -82,8 +82,8 @@ def saffu_forward(
     `feature_weights` U [D, H] for `sum`, [B·D, H] for `cat`; `signed=True` lets inputs leave the
     simplex, as a trained embedding may.
     Returns all stages; the hidden states are `.hidden` [n, H].
-    Refuses: negative or non-finite inputs on valid slots; shapes that disagree; a pivot on an
-    invalid slot; a context without a valid slot; no contexts.
+    Refuses: negative or non-finite inputs on valid slots; non-finite weights; shapes that disagree;
+    a pivot on an invalid slot; a context without a valid slot; no contexts.
 
     >>> import numpy as np
     >>> x = np.array([[[1.0, 0.0], [0.0, 1.0]]])
@@ -171,6 +171,8 @@ def _check(
     rows = d if options.aggregation == "sum" else slots * d
     letters = "D H" if options.aggregation == "sum" else "B·D H"
     refusals.shape("feature_weights", feature_weights, (rows, None), letters, "SPEC 4")
+    refusals.finite("attention_weights", attention_weights, "SPEC 4")
+    refusals.finite("feature_weights", feature_weights, "SPEC 4")
     refusals.mask_rows(mask)
     refusals.pivots(pivot, mask)
     xp = namespace(inputs)

@@ -39,6 +39,8 @@ RowMask: TypeAlias = Bool[Array, "*batch N"]
 # --- text ------------------------------------------------------------------------------------
 Codes: TypeAlias = Int[Array, "V b"]
 """Zeros and ones, one code a row, most frequent token first."""
+CodeVectors: TypeAlias = Inexact[Array, "V b"]
+"""Codes over their number of ones, or any other vectors of unit norm, one a token."""
 Embedding: TypeAlias = Inexact[Array, "V D"]
 """One vector a token, in the order of the token ids."""
 TokenCounts: TypeAlias = Int[Array, "V"]
