@@ -1,0 +1,24 @@
+"""`python -m saffu.conformance check …` and `… golden …`, as the program `saffu` has them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from saffu.conformance.command import add_parsers
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, run, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m saffu.conformance",
+        description="Golden cases, and the kit that holds implementations to them.",
+    )
+    add_parsers(parser.add_subparsers(required=True, metavar="COMMAND"))
+    args = parser.parse_args(argv)
+    status: int = args.run(args)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

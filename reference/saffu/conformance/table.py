@@ -1,0 +1,97 @@
+"""A run as people read it on a terminal: plain text, aligned.   (SPEC 9)"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from typing import Final
+
+from saffu.conformance.report import Report
+from saffu.conformance.runner import Result
+from saffu.conformance.verdict import Verdict
+
+_SHOWN: Final = 20
+"""Failures that are shown; the report has them all."""
+_WIDTH: Final = 100
+
+
+def summary(report: Report) -> str:
+    """The table of operations, then the failures, the diagnosis and the verdict."""
+    run = report.run
+    parts = [_port(report), _operations(run.results)]
+    wanting = [result for result in run.results if not result.good]
+    if wanting:
+        parts.append(_failures(wanting))
+    if sentences := report.diagnosis.sentences():
+        parts.append("Diagnosis\n" + "\n".join(_wrapped(sentence) for sentence in sentences))
+    if run.notes:
+        parts.append("Notes\n" + "\n".join(_wrapped(note) for note in run.notes))
+    return "\n\n".join([*parts, _verdict(report)]) + "\n"
+
+
+def _port(report: Report) -> str:
+    port = report.run.port
+    who = f"{port.name} {port.version}, {port.language}, {port.device}" if port else "never started"
+    lines = [f"Port       {who}", f"Suite      {report.suite}, judged as {report.run.precision}"]
+    if report.nonce:
+        lines.append(f"Challenge  {report.nonce} (again: --challenge {report.nonce})")
+    return "\n".join(lines)
+
+
+def _operations(results: Iterable[Result]) -> str:
+    ops: dict[str, list[Result]] = {}
+    for result in results:
+        ops.setdefault(result.case.op, []).append(result)
+    width = max((len(op) for op in ops), default=9)
+    head = f"{'operation':<{width}}  cases  good  failed  skipped  errored  worst error / bound"
+    rows = [head, "-" * len(head)]
+    for op, found in ops.items():
+        count = {v: sum(r.ruling.verdict is v for r in found) for v in Verdict}
+        good = count[Verdict.PASSED] + count[Verdict.REJECTED]
+        rows.append(
+            f"{op:<{width}}  {len(found):>5}  {good:>4}  {count[Verdict.FAILED] or '':>6}  "
+            f"{count[Verdict.SKIPPED] or '':>7}  {count[Verdict.ERRORED] or '':>7}  "
+            f"{_worst(found)}".rstrip()
+        )
+    return "\n".join(rows)
+
+
+def _worst(results: Iterable[Result]) -> str:
+    """The largest error, and the bound it stands against, of the case that comes closest to it."""
+    measured = [
+        (error / bound if bound else error and float("inf"), error, bound)
+        for each in results
+        if (error := each.ruling.error) is not None and (bound := each.ruling.bound) is not None
+    ]
+    if not measured:
+        return ""
+    _, error, bound = max(measured)
+    return f"{error:.1e} / {bound:.1e}" if error else "exact"
+
+
+def _failures(wanting: list[Result]) -> str:
+    lines = ["Not passed"]
+    for result in wanting[:_SHOWN]:
+        ruling = result.ruling
+        where = f" [{ruling.url}]" if ruling.url else ""
+        lines.append(_wrapped(f"{result.case.id}: {ruling.verdict}: {ruling.reason}{where}"))
+    if len(wanting) > _SHOWN:
+        lines.append(f"  and {len(wanting) - _SHOWN} more; --report FOLDER writes them all")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(
+        text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )
+
+
+def _verdict(report: Report) -> str:
+    run = report.run
+    good = sum(result.good for result in run.results)
+    if not run.results:
+        return "FAILED: no case was run"
+    level = "" if run.partial else f"; level {run.level or 'none'}"
+    word = "PASSED" if report.ok else "FAILED"
+    stopped = ", interrupted" if run.interrupted else ""
+    return f"{word}: {good} of {len(run.results)} cases{level}{stopped}"
