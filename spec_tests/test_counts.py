@@ -1,0 +1,175 @@
+"""Co-occurrences: the definition, and the monoid that makes them easy to distribute.   (SPEC 1)"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saffu.counts import Cooccurrence, cooccurrence, priming_number
+from saffu.errors import (
+    BadOption,
+    EmptyTarget,
+    NegativeEntry,
+    NonFiniteEntry,
+    NoSamples,
+    WrongShape,
+    ZeroNorm,
+)
+from saffu.types import Array
+from spec_tests.support import strategies as draw
+from spec_tests.support.naive_counts import naive_cooccurrence
+from spec_tests.support.strategies import Seeded
+
+GENERATORS = draw.generators()
+
+
+@st.composite
+def whole_samples(draw_: st.DrawFn) -> tuple[Array, Array]:
+    """Whole numbers as features and targets, no target without a one."""
+    m, d, n = draw_(draw.sizes(3))
+    y = draw_(draw.tidy((m, n), 0, 2))
+    y[np.arange(m), draw_(draw.whole((m,), 0, n - 1))] += 1
+    return draw_(draw.tidy((m, d), 0, 5)), y
+
+
+@st.composite
+def partitions(draw_: st.DrawFn, size: int) -> list[list[int]]:
+    """The numbers below size, in any order, in any number of parts."""
+    order = draw_(st.permutations(range(size)))
+    cuts = sorted(draw_(st.sets(st.integers(1, size - 1))))
+    return [order[a:b] for a, b in zip([0, *cuts], [*cuts, size], strict=True)]
+
+
+def same(a: Cooccurrence, b: Cooccurrence) -> bool:
+    """Bit for bit."""
+    return np.array_equal(a.counts, b.counts) and (a.norm, a.samples) == (b.norm, b.samples)
+
+
+@given(draw.sizes(3), GENERATORS)
+def test_counts_are_the_definition(shape: tuple[int, ...], rng: Seeded) -> None:
+    m, d, n = shape
+    h, y = draw.features(rng, m, d), draw.targets(rng, m, n)
+    state = cooccurrence(h, y)
+    assert state.counts.shape == (d, n)
+    np.testing.assert_allclose(state.counts, naive_cooccurrence(h, y), rtol=1e-13)
+    assert state.norm == pytest.approx(sum(sum(row) for row in h.tolist()), rel=1e-13)
+    assert state.samples == m
+
+
+@given(draw.sizes(2), GENERATORS)
+def test_the_priming_number_is_the_mean_norm(shape: tuple[int, ...], rng: Seeded) -> None:
+    h = draw.features(rng, *shape) * rng.choice([0.01, 1.0, 30.0])
+    expected = sum(sum(row) for row in h.tolist()) / shape[0]
+    assert priming_number(h) == pytest.approx(expected, rel=1e-13)
+    assert cooccurrence(h, np.ones((shape[0], 13))).priming == pytest.approx(expected, rel=1e-13)
+
+
+@given(whole_samples().filter(lambda pair: len(pair[0]) > 1), st.data())
+def test_every_partition_in_every_order_gives_the_same_bits(
+    pair: tuple[Array, Array], data: st.DataObject
+) -> None:
+    h, y = pair
+    parts = data.draw(partitions(len(h)))
+    shards = [cooccurrence(h[part], y[part]) for part in parts]
+    total = Cooccurrence.zero(h.shape[1], y.shape[1])
+    for shard in shards:
+        total = total + shard
+    assert same(total, cooccurrence(h, y))
+    one_by_one = Cooccurrence.zero(h.shape[1], y.shape[1])
+    for part in parts:
+        one_by_one = one_by_one.update(h[part], y[part])
+    assert same(one_by_one, total)
+
+
+@given(draw.sizes(3), GENERATORS)
+def test_a_commutative_monoid(shape: tuple[int, ...], rng: Seeded) -> None:
+    m, d, n = shape
+    a, b, c = (cooccurrence(draw.features(rng, m, d), draw.targets(rng, m, n)) for _ in range(3))
+    zero = Cooccurrence.zero(d, n)
+    assert same(a + b, b + a)
+    assert same(a + zero, a)
+    assert same(zero + a, a)
+    assert same(a.merge(b), a + b)
+    left, right = (a + b) + c, a + (b + c)
+    np.testing.assert_allclose(left.counts, right.counts, rtol=1e-15)
+    assert left.norm == pytest.approx(right.norm, rel=1e-15)
+    assert left.samples == right.samples == 3 * m
+
+
+@given(whole_samples(), whole_samples())
+def test_merging_changes_neither_shard(one: tuple[Array, Array], two: tuple[Array, Array]) -> None:
+    a = cooccurrence(*one)
+    before = a.counts.copy()
+    a.update(*one)
+    np.testing.assert_array_equal(a.counts, before)
+    b = cooccurrence(*two)
+    if a.counts.shape != b.counts.shape:
+        with pytest.raises(WrongShape, match=r"other\.counts"):
+            a.merge(b)
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+H, Y = np.full((3, 5), 0.5), np.full((3, 2), 0.5)
+
+
+def with_entry(x: Array, index: tuple[int, ...], value: float) -> Array:
+    out = x.copy()
+    out[index] = value
+    return out
+
+
+def test_features_and_targets_that_are_none() -> None:
+    with pytest.raises(NegativeEntry, match=r"features\[2, 4\] is -1\.5: .*rectify.*SPEC 1"):
+        cooccurrence(with_entry(H, (2, 4), -1.5), Y)
+    with pytest.raises(NonFiniteEntry, match=r"features\[0, 1\] is nan"):
+        cooccurrence(with_entry(H, (0, 1), np.nan), Y)
+    with pytest.raises(NegativeEntry, match=r"targets\[1, 0\] is -0\.25"):
+        cooccurrence(H, with_entry(Y, (1, 0), -0.25))
+    with pytest.raises(NonFiniteEntry, match=r"targets\[2, 1\] is inf"):
+        cooccurrence(H, with_entry(Y, (2, 1), np.inf))
+    with pytest.raises(EmptyTarget, match=r"targets\[2\] is a row of zeros"):
+        cooccurrence(H, Y * np.array([[1.0], [1.0], [0.0]]))
+    with pytest.raises(NoSamples, match="features holds no samples"):
+        cooccurrence(H[:0], Y[:0])
+
+
+def test_the_first_offender_is_named() -> None:
+    x = with_entry(with_entry(H, (1, 3), -2.0), (2, 0), -1.0)
+    with pytest.raises(NegativeEntry) as caught:
+        cooccurrence(x, Y)
+    error = caught.value
+    assert (error.name, error.index, error.value) == ("features", (1, 3), -2.0)
+    with pytest.raises(NegativeEntry, match=r"features\[1, 3\]"):
+        priming_number(x)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_shapes_that_disagree() -> None:
+    with pytest.raises(WrongShape, match=r"targets has shape \(2, 2\).*\[M N\] = \(3, any\)"):
+        cooccurrence(H, Y[:2])
+    with pytest.raises(WrongShape, match=r"features has shape \(5,\)"):
+        cooccurrence(H[0], Y)
+    with pytest.raises(WrongShape, match=r"features has shape \(5,\)"):
+        priming_number(H[0])
+    with pytest.raises(WrongShape, match=r"other\.counts has shape \(5, 3\).*\(5, 2\)"):
+        cooccurrence(H, Y).merge(cooccurrence(H, np.ones((3, 3))))
+
+
+def test_norms_that_prime_nothing() -> None:
+    with pytest.raises(ZeroNorm, match=r"features: the mean norm of the features is zero"):
+        priming_number(np.zeros((3, 5)))
+    with pytest.raises(NoSamples):
+        priming_number(H[:0])
+    with pytest.raises(ZeroNorm, match=r"priming: .*K > 0"):
+        _ = cooccurrence(np.zeros((3, 5)), Y).priming
+    with pytest.raises(BadOption, match=r"samples=0, but a whole number >= 1"):
+        _ = Cooccurrence.zero(5, 2).priming
+
+
+@pytest.mark.parametrize(("features", "targets"), [(0, 2), (5, 0), (-1, 2)])
+def test_sizes_that_are_none(features: int, targets: int) -> None:
+    with pytest.raises(BadOption, match=r"(features|targets)=(0|-1), but a whole number >= 1"):
+        Cooccurrence.zero(features, targets)
