@@ -6,6 +6,7 @@ it, and members are read as they lie in the file, never unpacked.   [D]
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import struct
@@ -13,7 +14,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +25,17 @@ from saffu.storage.form import ABOUT, FORMAT, MEMBER, About, Stored, storable
 from saffu.types import Array
 
 DAMAGED: Final = "restore it from a copy, or make it again"
+LONGEST: Final = 4096
+"""Bytes of the longest description of an array: 64 dimensions fit."""
+
 DAMAGE: Final = (
     zipfile.BadZipFile,
     struct.error,
     EOFError,
     NotImplementedError,  # from zipfile: ways of packing
     RuntimeError,  # from zipfile: encryption; from json: lists in lists in lists
+    SyntaxError,  # from the description of an array, as the two below
+    TypeError,
     ValueError,
 )
 
@@ -135,24 +140,30 @@ def _refuse_strangers(archive: zipfile.ZipFile, about: About, path: str | Path) 
 
 def _read(archive: zipfile.ZipFile, name: str, announced: object, path: str | Path) -> Array:
     """One array, if it is as announced."""
-    member = _whole(archive, f"{name}{MEMBER}")
-    start = BytesIO(member)
-    if np.lib.format.read_magic(start) != (1, 0):
-        raise BadFile(path, f"array {name!r} is written in a form unknown here", DAMAGED)
-    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(start)
+    dtype, shape, entries = _taken_apart(name, _whole(archive, f"{name}{MEMBER}"))
     if not storable(dtype):
         problem = f"array {name!r} holds {dtype}, and only numbers and booleans are read"
         raise BadFile(path, problem, "do not trust it: saffu never wrote it")
-    entries = memoryview(member)[start.tell() :]
     found = {"dtype": dtype.str, "shape": list(shape), "sha256": sha256(entries).hexdigest()}
-    whole = len(entries) == math.prod(shape) * dtype.itemsize and not by_columns
-    if whole and found == announced:
+    if found == announced and len(entries) == math.prod(shape) * dtype.itemsize:
         little: NDArray[Any] = np.frombuffer(entries, dtype=dtype).reshape(shape)
         return little.astype(dtype.newbyteorder("="))
     problem = f"array {name!r} changed"
     if isinstance(announced, dict) and {**found, "sha256": None} == {**announced, "sha256": None}:
         problem += ", its checksum does not match"
     raise BadFile(path, f"{problem} since it was written", DAMAGED)
+
+
+def _taken_apart(name: str, member: bytes) -> tuple[np.dtype[Any], tuple[int, ...], memoryview]:
+    """Type, shape and entries of a row-major array in NumPy's format 1.0."""
+    end = 10 + int.from_bytes(member[8:10], "little")
+    if member[:8] != b"\x93NUMPY\x01\x00" or not 10 < end <= LONGEST:
+        raise ValueError(f"array {name!r} does not begin as NumPy's do")
+    match ast.literal_eval(member[10:end].decode("ascii")):
+        case {"descr": descr, "fortran_order": False, "shape": tuple(shape), **others}:
+            if not others and all(type(size) is int and size >= 0 for size in shape):
+                return np.dtype(descr), shape, memoryview(member)[end:]
+    raise ValueError(f"array {name!r} is not described as saffu does it")
 
 
 def _whole(archive: zipfile.ZipFile, name: str) -> bytes:
