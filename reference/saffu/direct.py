@@ -24,7 +24,7 @@ import numpy as np
 from saffu.batch import LayerPlan
 from saffu.errors import BadOption
 from saffu.explicit.smoothing import Additive, Discount, Smoothing, shares_of_totals
-from saffu.fast.pairs import Pairs
+from saffu.pairs import Pairs
 from saffu.types import Array, AttentionWeights, Embedding, Logits, SlotRows
 
 
@@ -55,7 +55,7 @@ def evidence_table(pairs: Pairs, shares: Array, smoothing: Smoothing) -> Pairs:
     Refuses: `Additive`, under which unseen pairs do not follow q; a strength of 0.
 
     >>> from saffu.explicit.smoothing import Backoff
-    >>> from saffu.fast.pairs import pair_counts
+    >>> from saffu.pairs import pair_counts
     >>> C = pair_counts(np.array([0, 0, 0]), np.array([1, 1, 1]), 2)
     >>> evidence_table(C, np.array([0.5, 0.5]), Backoff(2.0)).toarray().round(6).tolist()
     [[0.0, 1.386294], [0.0, 0.0]]

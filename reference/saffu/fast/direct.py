@@ -23,16 +23,20 @@ from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.newton import Curve, minimise_convex
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
-from saffu.fast.pairs import Pairs, add_pairs, slot_pairs
+from saffu.pairs import Pairs, add_pairs, slot_pairs
 from saffu.fast.stream import Passes, slices, step_in_tokens
 from saffu.fast.tokens import attend_tokens, comparisons
 from saffu.fast.warm import attention_weights, ingredients
 from saffu.numerics import softmax
-from saffu.types import Array, Nats
+from saffu.types import Array, IntArray, Nats
 from saffu.vocabulary import Samples
 
 ROWS = 64
 """Samples whose evidence is held densely at once."""
+
+
+MOST_CELLS = 1 << 27
+"""Cells of evidence that the fit of the tempers keeps (half a gigabyte)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class DirectSearch:
 
     smoothing: tuple[Smoothing, ...] = (Discount(0.6), Discount(0.75), Discount(0.9))
     attention_smoothing: Smoothing = Backoff(1.0)
-    temper_targets: int = 2_000
+    temper_targets: int = 4_000
     """held-out targets on which the tempers are fitted"""
     attention_targets: int = 4_000
     """training targets that the pass for W reads"""
@@ -72,7 +76,8 @@ def choose_direct(
     found = ingredients(passes, configuration, dtype)
     counts, pairs = count_slots(passes, configuration)
     prior = log_shares(counts)
-    few = _first(judge, search.temper_targets)
+    room = MOST_CELLS // (configuration.vocabulary * sum(len(tower) for tower in pairs))
+    few = _spread(judge, min(search.temper_targets, max(room, ROWS)))
 
     def build(smoothing: Smoothing) -> DirectParameters:
         towers = []
@@ -86,7 +91,7 @@ def choose_direct(
     best: tuple[float, Smoothing, DirectParameters] | None = None
     tried: list[tuple[Smoothing, float]] = []
     for smoothing in search.smoothing:
-        model, loss = fit_slot_tempers(build(smoothing), configuration, few)
+        model, loss = fit_slot_tempers(build(smoothing), configuration, judge, few)
         tried.append((smoothing, loss))
         if best is None or loss < best[0]:
             best = (loss, smoothing, model)
@@ -95,7 +100,7 @@ def choose_direct(
     loss, smoothing, model = best
     if configuration.layer.attention != "uniform":
         model = solve_direct_attention(passes, model, configuration, search)
-        model, loss = fit_slot_tempers(model, configuration, few)
+        model, loss = fit_slot_tempers(model, configuration, judge, few)
     return DirectChoice(model, smoothing, tuple(tried), loss)
 
 
@@ -117,18 +122,18 @@ def count_slots(passes: Passes, configuration: Configuration) -> tuple[Array, li
 
 
 def fit_slot_tempers(
-    model: DirectParameters, configuration: Configuration, judge: Samples
+    model: DirectParameters, configuration: Configuration, judge: Samples, select: IntArray
 ) -> tuple[DirectParameters, float]:
     """The same model with the tempers that are best on some samples, and the loss there."""
     gram = comparisons(model.embedding)
     blocks = [
         (np.concatenate(evidence, axis=1).astype(np.float32), targets)
-        for evidence, _, _, targets in _evidence(model, configuration, judge, gram)
+        for evidence, _, _, targets in _evidence(model, configuration, judge, gram, select)
     ]
     prior = model.prior.astype(np.float32)
 
     def curve(temper: Array) -> Curve:
-        value, m = 0.0, judge.targets.shape[0]
+        value, m = 0.0, select.shape[0]
         slope, bend = np.zeros(temper.shape[0]), np.zeros((temper.shape[0],) * 2)
         for evidence, targets in blocks:
             rows = np.arange(targets.shape[0])
@@ -205,15 +210,21 @@ def _ascent(gained: Array, state: Attention, step: LayerPlan, kind: str, gain: s
 
 
 def _evidence(
-    model: DirectParameters, configuration: Configuration, chunk: Samples, gram: Array
+    model: DirectParameters,
+    configuration: Configuration,
+    chunk: Samples,
+    gram: Array,
+    select: IntArray | None = None,
 ) -> Iterator[tuple[list[Array], list[LayerPlan], list[Attention], Array]]:
     """By blocks of samples: for each tower w_k R_k[x_k] [n, B, V], its step and its attention."""
+    chosen = np.arange(chunk.targets.shape[0]) if select is None else select
     every = [
         step_in_tokens(chunk, context)
         for context in configuration.contexts
         if not isinstance(context, Document)
     ]
-    for part in slices(chunk.targets.shape[0], ROWS):
+    for block in slices(chosen.shape[0], ROWS):
+        part = chosen[block]
         steps = [LayerPlan(*(field[part] for field in step)) for step in every]
         seen = [
             attend_tokens(step, gram, tower.attention, configuration.layer)
@@ -226,6 +237,7 @@ def _evidence(
         yield evidence, steps, seen, chunk.targets[part]
 
 
-def _first(samples: Samples, most: int) -> Samples:
-    """The first samples; what they look back at is among them."""
-    return Samples(*(field[:most] for field in samples))
+def _spread(samples: Samples, most: int) -> Array:
+    """Indices of at most so many samples from all over a text."""
+    m = samples.targets.shape[0]
+    return np.arange(m) if m <= most else np.linspace(0, m - 1, most).astype(np.int64)

@@ -19,7 +19,7 @@ from saffu.contexts import Block, Radial
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.explicit.attention import attention_ascent
 from saffu.explicit.hidden import hidden_targets
-from saffu.fast.pairs import Pairs, add_pairs, pairs_to_counts, slot_pairs
+from saffu.pairs import Pairs, add_pairs, pairs_to_counts, slot_pairs
 from saffu.fast.predict import ROWS, higher_states, token_scores
 from saffu.fast.stream import Passes, running_means, slices, step_in_tokens
 from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table

@@ -25,7 +25,7 @@ from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import tempered_weights
 from saffu.explicit.warm import WarmStart
 from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, token_layer
-from saffu.fast.pairs import pair_counts
+from saffu.pairs import pair_counts
 from saffu.fast.stream import Passes, step_in_tokens
 from saffu.fast.tempering import fit_one, of_rows, of_tokens
 from saffu.numerics import softmax
