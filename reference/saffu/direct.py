@@ -2,14 +2,15 @@
 
     z = log q + Σ_k λ_k w_k (log P_k(· | x_k) − log q)
 
-P_k(y | x) is the explicit solution of slot k alone, from pair counts C_k; q is how common the targets
-are; w are the attention weights of the context; λ has one number a slot, fitted to held-out text,
+P_k(y | x) is the explicit solution of slot k alone, from pair counts C_k; q is how common the
+targets are; w are the attention weights of the context; λ has one number a slot, fitted to held-out text,
 still a convex problem.   [P2's single layer, generalised; D]
 
 For `Backoff` and `Discount` every pair that was never seen gets the same share of q, whatever the
 target, so after a shift that softmax does not see only seen pairs differ from q:
 
-    Backoff   R[x,y] = log((F + α q) / (α q))           Discount   R = log((F − δ + δ r⁺ q) / (δ r⁺ q))
+    Backoff     R[x,y] = log((F + α q) / (α q))
+    Discount    R[x,y] = log((F − δ + δ r⁺ q) / (δ r⁺ q))
 
 The tables R are sparse: at most one entry for each pair of token and target that occurred.
 """

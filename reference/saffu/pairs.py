@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from saffu.types import Array, Counts, Embedding, IntArray, SlotMask, SlotRows, Slots
+from saffu.types import Array, Embedding, IntArray, Labels, SlotMask, SlotRows, Slots
 
 Pairs: TypeAlias = Any
 """C [V, V], a sparse matrix in CSR form (SciPy's classes carry no shape or type that helps)."""
@@ -59,7 +59,7 @@ def add_pairs(one: Sequence[Pairs], other: Sequence[Pairs]) -> list[Pairs]:
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
-def pairs_to_counts(pairs: Sequence[Pairs], embedding: Embedding, labels: Embedding) -> Counts:
+def pairs_to_counts(pairs: Sequence[Pairs], embedding: Embedding, labels: Labels) -> Array:
     """F [S, N_h] = Eᵀ C_k L for each slot, one under the other.
 
     >>> E, L = np.array([[1.0, 0.0], [0.5, 0.5]]), np.eye(2)

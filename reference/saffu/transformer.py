@@ -137,7 +137,7 @@ class SaffuTransformer:
         self,
         train_on: Corpus,
         validation: Corpus,
-        schedule: Schedule = Schedule(),  # noqa: B008
+        schedule: Schedule = Schedule(),
         *,
         checkpoint: str | Path | None = None,
         resume: bool = False,

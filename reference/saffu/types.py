@@ -43,6 +43,8 @@ CodeVectors: TypeAlias = Inexact[Array, "V b"]
 """Codes over their number of ones, or any other vectors of unit norm, one a token."""
 Embedding: TypeAlias = Inexact[Array, "V D"]
 """One vector a token, in the order of the token ids."""
+Labels: TypeAlias = Inexact[Array, "V H"]
+"""One target vector a token, in the order of the token ids."""
 TokenCounts: TypeAlias = Int[Array, "V"]
 TokenIds: TypeAlias = Int[Array, "M"]
 

@@ -35,7 +35,7 @@ from saffu.model import look_up, look_up_vjp
 from saffu.namespace import average_rows
 from saffu.numerics import softmax
 from saffu.parameters import LayerParameters, Parameters
-from saffu.types import Embedding, Hidden, IntArray, Targets
+from saffu.types import Embedding, Hidden, IntArray, Labels, Targets
 from saffu.vocabulary import samples
 
 
@@ -52,7 +52,7 @@ class WarmStart(NamedTuple):
 def warm_start(
     documents: Sequence[IntArray],
     configuration: Configuration,
-    settings: WarmSettings = WarmSettings(),  # noqa: B008  (a frozen record)
+    settings: WarmSettings = WarmSettings(),
 ) -> WarmStart:
     """Compute all parameters of a transformer from its training text, without backpropagation.
 
@@ -116,7 +116,7 @@ def embed(documents: Sequence[IntArray], configuration: Configuration) -> Embedd
     return radial_embedding(documents, vectors, configuration.radii, combine=configuration.combine)
 
 
-def label_embedding(targets: IntArray, configuration: Configuration) -> Embedding:
+def label_embedding(targets: IntArray, configuration: Configuration) -> Labels:
     """L [V, N_h]: the cipher of the targets, at its own width.   (SPEC 2)"""
     counts = np.bincount(targets, minlength=configuration.vocabulary)
     return cipher_embedding(counts, configuration.label_bits)
@@ -130,17 +130,16 @@ def solve_tower(
     settings: WarmSettings,
 ) -> list[LayerSolution]:
     """Solve the layers of one tower for label targets, then anew for hidden ones.   (SPEC 5)"""
-    solved = _upwards(embedding, tower, targets, configuration, settings, [targets] * len(tower))
+    solved = _upwards(embedding, tower, configuration, settings, [targets] * len(tower))
     for _ in range(settings.refits if len(tower) > 1 else 0):
         wanted = _implied_targets(tower, solved, targets, configuration)
-        solved = _upwards(embedding, tower, targets, configuration, settings, wanted)
+        solved = _upwards(embedding, tower, configuration, settings, wanted)
     return solved
 
 
 def _upwards(
     embedding: Embedding,
     tower: Sequence[LayerPlan],
-    targets: Targets,
     configuration: Configuration,
     settings: WarmSettings,
     wanted: Sequence[Targets],
@@ -161,7 +160,7 @@ def _implied_targets(
     targets: Targets,
     configuration: Configuration,
 ) -> list[Targets]:
-    """Label targets at the top; below, t = h ⊙ (1 + G − ⟨h, G⟩), G from the layer above.   (SPEC 5)"""
+    """Labels at the top; below, t = h ⊙ (1 + G − ⟨h, G⟩), G from the layer above.   (SPEC 5)"""
     wanted = [targets]
     top: Hidden = solved[-1].state.hidden
     d_hidden = -targets / np.where(top > 0, top, 1.0)

@@ -4,8 +4,9 @@
     λ of U               that λ, times the factor under which the *final* loss is least
     α and λ of O         by the final loss
 
-The best local λ of a hidden layer is too low for what is read from it, so the factor is judged by the
-whole model [D].  Nothing here uses a gradient of the network; what is compared are explicit solutions.
+The best local λ of a hidden layer is too low for what is read from it, so the factor is judged by
+the whole model [D].  Nothing here uses a gradient of the network: what is compared are explicit
+solutions.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def choose_warm_start(
 ) -> ChosenStart:
     """The warm start with the least held-out loss among those tried.   (SPEC 1, 5)
 
-    Parameters: `passes` over the training text; `judge`, held-out samples (some thousands); `search`,
-    what to try.
+    Parameters: `passes` over the training text; `judge`, held-out samples (some thousands);
+    `search`, what to try.
     """
     tried: list[Tried] = []
     found = ingredients(passes, configuration, dtype)

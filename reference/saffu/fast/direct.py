@@ -1,8 +1,8 @@
-"""Fitting a direct model: pair counts, one temper a slot, attention from hidden targets.   (SPEC 1, 4, 5)
+"""Fitting a direct model: pair counts, one temper a slot, explicit attention.   (SPEC 1, 4, 5)
 
 The only parameters that are not counts are the tempers, one a slot, and their cross-entropy on
-held-out samples is convex.  Attention, if there is any, is solved as in every SAFFU layer: the hidden
-targets of its softmax follow from G_k = g λ_k (R_k[x_k, y] − Σ_i p_i R_k[x_k, i]).   [D]
+held-out samples is convex.  Attention, if there is any, is solved as in every SAFFU layer: the
+hidden targets of its softmax follow from G_k = g λ_k (R_k[x_k, y] − Σ_i p_i R_k[x_k, i]).   [D]
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.newton import Curve, minimise_convex
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
-from saffu.pairs import Pairs, add_pairs, slot_pairs
 from saffu.fast.stream import Passes, slices, step_in_tokens
 from saffu.fast.tokens import attend_tokens, comparisons
 from saffu.fast.warm import attention_weights, ingredients
 from saffu.numerics import softmax
+from saffu.pairs import Pairs, add_pairs, slot_pairs
 from saffu.types import Array, IntArray, Nats
 from saffu.vocabulary import Samples
 

@@ -1,8 +1,8 @@
 """A layer as the warm start sees it: something that counts, given its weights so far.   (SPEC 5)
 
-The explicit solution of a layer asks three things of the data: co-occurrences of features and labels
-(for U), co-occurrences of comparisons and hidden targets (for W), and hidden states (for what lies
-above).  Each kind of layer has its own quickest way: pair counts over tokens for the first, running
+The explicit solution of a layer asks three things of the data: co-occurrences of features and
+labels (for U), co-occurrences of comparisons and hidden targets (for W), and hidden states (for what
+lies above).  Each kind of layer has its own quickest way: pair counts over tokens for the first, running
 sums for a document, dense products of a chunk for higher layers.
 """
 
@@ -19,12 +19,12 @@ from saffu.contexts import Block, Radial
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.explicit.attention import attention_ascent
 from saffu.explicit.hidden import hidden_targets
-from saffu.pairs import Pairs, add_pairs, pairs_to_counts, slot_pairs
 from saffu.fast.predict import ROWS, higher_states, token_scores
 from saffu.fast.stream import Passes, running_means, slices, step_in_tokens
 from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table
 from saffu.layer import LayerOptions, SaffuState
 from saffu.numerics import softmax
+from saffu.pairs import Pairs, add_pairs, pairs_to_counts, slot_pairs
 from saffu.parameters import LayerParameters
 from saffu.types import (
     Array,
@@ -33,6 +33,7 @@ from saffu.types import (
     FeatureWeights,
     Hidden,
     Inputs,
+    Labels,
     SlotMask,
 )
 from saffu.vocabulary import Samples
@@ -68,20 +69,23 @@ class TokenLayer:
 
     context: Radial | Block
     embedding: Embedding
-    labels: Embedding
+    labels: Labels
     options: LayerOptions
     gram: Array
     """G = E Eᵀ"""
 
     @property
     def attends(self) -> bool:
+        """Whether there is a W to solve."""
         return self.options.attention != "uniform"
 
     @property
     def start(self) -> AttentionWeights:
+        """W before anything is known: zeros."""
         return np.zeros((self.context.slots, self.context.slots), self.embedding.dtype)
 
     def feature_counts(self, passes: Passes, stage: str, w: AttentionWeights) -> Cooccurrence:
+        """Σ s ⊗ ℓ_y over the data."""
         size = self.embedding.shape[0]
         pairs: list[Pairs] | None = None
         samples = 0
@@ -101,6 +105,7 @@ class TokenLayer:
     def attention_counts(
         self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
     ) -> Cooccurrence:
+        """Σ c ⊗ t over (part of) the data."""
         slots, size = self.context.slots, self.embedding.shape[0]
         total = Cooccurrence.zero(slots, slots)
         table = feature_table(self.embedding, layer.features, slots, self.options.aggregation)
@@ -131,6 +136,7 @@ class TokenLayer:
         return gains(mask, self.options.gain, attention.dtype)
 
     def scores(self, chunk: Samples, w: AttentionWeights, u: FeatureWeights) -> Array:
+        """s U [n, N_h] for all samples of a chunk."""
         layer = LayerParameters(w, u)
         return token_scores(chunk, self.context, self.embedding, self.gram, layer, self.options)
 
@@ -143,18 +149,21 @@ class HigherLayer:
     below: Callable[[Samples], Hidden]
     width: int
     """N_h of the layer below"""
-    labels: Embedding
+    labels: Labels
     options: LayerOptions
 
     @property
     def attends(self) -> bool:
+        """Whether there is a W to solve."""
         return self.options.attention != "uniform"
 
     @property
     def start(self) -> AttentionWeights:
+        """W before anything is known: zeros."""
         return np.zeros((self.context.slots, self.context.slots), self.labels.dtype)
 
     def feature_counts(self, passes: Passes, stage: str, w: AttentionWeights) -> Cooccurrence:
+        """Σ s ⊗ ℓ_y over the data."""
         rows = self.width * (self.context.slots if self.options.aggregation == "cat" else 1)
         blank = np.zeros((rows, self.labels.shape[1]), self.labels.dtype)
         total = Cooccurrence.zero(*blank.shape)
@@ -166,6 +175,7 @@ class HigherLayer:
     def attention_counts(
         self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
     ) -> Cooccurrence:
+        """Σ c ⊗ t over (part of) the data."""
         total = Cooccurrence.zero(self.context.slots, self.context.slots)
         for chunk in passes.read(stage, most=most, seed=seed):
             for part, state, x, mask in self._states(chunk, layer):
@@ -176,6 +186,7 @@ class HigherLayer:
         return total
 
     def scores(self, chunk: Samples, w: AttentionWeights, u: FeatureWeights) -> Array:
+        """s U [n, N_h] for all samples of a chunk."""
         layer = LayerParameters(w, u)
         return np.concatenate([s.features @ u for _, s, _, _ in self._states(chunk, layer)])
 
@@ -191,17 +202,20 @@ class BagLayer:
     """The layer of a document context: the mean of all embeddings so far."""
 
     embedding: Embedding
-    labels: Embedding
+    labels: Labels
 
     @property
     def attends(self) -> bool:
+        """Whether there is a W to solve."""
         return False
 
     @property
     def start(self) -> AttentionWeights:
+        """W before anything is known: zeros."""
         return np.zeros((0, 0), self.embedding.dtype)
 
     def feature_counts(self, passes: Passes, stage: str, w: AttentionWeights) -> Cooccurrence:
+        """Σ s ⊗ ℓ_y over the data."""
         total = Cooccurrence.zero(self.embedding.shape[1], self.labels.shape[1])
         for chunk in passes.read(stage):
             total += cooccurrence(running_means(self.embedding, chunk), self.labels[chunk.targets])
@@ -210,14 +224,16 @@ class BagLayer:
     def attention_counts(
         self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
     ) -> Cooccurrence:
+        """Σ c ⊗ t over (part of) the data."""
         raise TypeError("a document layer has no attention")
 
     def scores(self, chunk: Samples, w: AttentionWeights, u: FeatureWeights) -> Array:
+        """s U [n, N_h] for all samples of a chunk."""
         return np.asarray(running_means(self.embedding, chunk) @ u)
 
 
 def token_layer(
-    context: Radial | Block, embedding: Embedding, labels: Embedding, options: LayerOptions
+    context: Radial | Block, embedding: Embedding, labels: Labels, options: LayerOptions
 ) -> TokenLayer:
     """The first layer of a tower, with its comparison cache."""
     return TokenLayer(context, embedding, labels, options, comparisons(embedding))

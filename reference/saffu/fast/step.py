@@ -71,9 +71,7 @@ def frozen_gradient(
     d_hidden = d_logits @ parameters.output.T
     width = states[0][-1].hidden.shape[1]
     towers = tuple(
-        _backward(
-            d_hidden[:, c * width : (c + 1) * width], states[c], layers, frozen, tower, options
-        )
+        _backward(d_hidden[:, c * width : (c + 1) * width], states[c], layers, tower, options)
         for c, (layers, tower) in enumerate(zip(parameters.towers, batch.towers, strict=True))
     )
     zero = np.zeros_like(parameters.embedding)
@@ -143,7 +141,6 @@ def _backward(
     d_hidden: Hidden,
     states: list[Any],
     layers: tuple[LayerParameters, ...],
-    frozen: FrozenEmbedding,
     tower: tuple[LayerPlan, ...] | DocumentPlan,
     options: LayerOptions,
 ) -> tuple[LayerParameters, ...]:

@@ -1,7 +1,10 @@
-"""The best single λ over many samples: the fit of `saffu.explicit.temper`, block by block.   (SPEC 1)
+"""The best single λ over many samples, block by block.   (SPEC 1)
 
-With one λ, a sample's loss is w · log Σ_i exp(log n_i + λ s_i) − ⟨y, log n⟩ − λ ⟨y, s⟩, w = Σ y.  So of
-its targets only three numbers are needed, and its slope and bend are a mean and a variance:
+The same fit as `saffu.explicit.temper`.  With one λ, a sample's loss is
+
+    w · log Σ_i exp(log n_i + λ s_i) − ⟨y, log n⟩ − λ ⟨y, s⟩,      w = Σ y
+
+so of its targets only three numbers are needed, and its slope and bend are a mean and a variance:
 
     w E_p[s] − ⟨y, s⟩,      w Var_p[s],      p = φ(log n + λ s)
 """

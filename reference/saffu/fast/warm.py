@@ -1,4 +1,4 @@
-"""The warm start in a stream: the passes of `saffu.explicit.warm` over chunks of any text.   (SPEC 5)
+"""The warm start in a stream: `saffu.explicit.warm`, over chunks of any text.   (SPEC 5)
 
 The same steps and the same numbers as the plain version, to rounding; memory grows with the
 vocabulary and the chunk, not with the text.  Attention has few parameters, so a sample of the text
@@ -25,12 +25,12 @@ from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import tempered_weights
 from saffu.explicit.warm import WarmStart
 from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, token_layer
-from saffu.pairs import pair_counts
 from saffu.fast.stream import Passes, step_in_tokens
 from saffu.fast.tempering import fit_one, of_rows, of_tokens
 from saffu.numerics import softmax
+from saffu.pairs import pair_counts
 from saffu.parameters import LayerParameters, Parameters, cast
-from saffu.types import Array, Counts, Embedding, Features, Hidden, TokenCounts, Weights
+from saffu.types import Array, Counts, Embedding, Features, Hidden, Labels, TokenCounts, Weights
 from saffu.vocabulary import Samples
 
 
@@ -60,7 +60,7 @@ class Ingredients:
     """What the first pass finds: embeddings of tokens and of labels."""
 
     embedding: Embedding
-    labels: Embedding
+    labels: Labels
 
 
 def stream_warm_start(
@@ -118,7 +118,7 @@ def ingredients(passes: Passes, configuration: Configuration, dtype: type) -> In
         targets += np.bincount(chunk.targets, minlength=size)
         tokens += np.bincount(starts, minlength=size)
     tokens += targets
-    labels: Embedding = cipher_embedding(targets, configuration.label_bits).astype(dtype)
+    labels: Labels = cipher_embedding(targets, configuration.label_bits).astype(dtype)
     return Ingredients(_embedding(passes, configuration, tokens).astype(dtype), labels)
 
 
@@ -181,7 +181,7 @@ def solve_tower(
 def solve_counting_layer(
     passes: Passes,
     layer: CountingLayer,
-    labels: Embedding,
+    labels: Labels,
     settings: WarmSettings,
     judge: Samples,
     name: str,
@@ -214,7 +214,7 @@ def attention_weights(state: Cooccurrence, smoothing: Smoothing) -> Array:
 
 
 def fit_layer(
-    layer: CountingLayer, w: Array, counts: Counts, labels: Embedding, judge: Samples
+    layer: CountingLayer, w: Array, counts: Counts, labels: Labels, judge: Samples
 ) -> tuple[float, float]:
     """The best λ of U on its own targets, and the loss there."""
     totals = counts.sum(axis=0)

@@ -1,0 +1,81 @@
+"""Small texts with structure, and a source that hands them out in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu.corpus import Corpus
+from saffu.tokenisers import Words
+from saffu.types import IntArray
+from saffu.vocabulary import Samples, Vocabulary, samples
+
+
+class Chunked(NamedTuple):
+    """Documents as a source of chunks of whole documents."""
+
+    documents: Sequence[IntArray]
+
+    @property
+    def targets(self) -> int:
+        return sum(len(d) - 1 for d in self.documents)
+
+    def chunks(self, targets_per_chunk: int, seed: int | None = None) -> Iterator[Samples]:
+        order = np.arange(len(self.documents))
+        if seed is not None:
+            order = np.random.default_rng(seed).permutation(order)
+        held: list[IntArray] = []
+        for i in order:
+            held.append(self.documents[i])
+            if sum(len(d) - 1 for d in held) >= targets_per_chunk:
+                yield samples(held)
+                held = []
+        if held:
+            yield samples(held)
+
+
+def random_documents(seed: int, size: int, lengths: Sequence[int]) -> list[IntArray]:
+    """Documents of a random walk: each token prefers a few followers; ids 3 … size-1."""
+    random = np.random.default_rng(seed)
+    follow = random.integers(3, size, (size, 3))
+    documents = []
+    for length in lengths:
+        tokens, now = [0], int(random.integers(3, size))
+        for _ in range(length):
+            tokens.append(now)
+            free = random.random() < 0.2
+            now = int(random.integers(3, size) if free else random.choice(follow[now]))
+        documents.append(np.array([*tokens, 1]))
+    return documents
+
+
+WORDS = ("the", "cat", "dog", "sat", "ran", "on", "a", "mat", "hill", "and", "slept", ".")
+
+
+def sentences(seed: int, count: int) -> list[str]:
+    """Sentences of a small grammar."""
+    random = np.random.default_rng(seed)
+
+    def one() -> str:
+        noun, verb = random.choice(["cat", "dog"]), random.choice(["sat", "ran", "slept"])
+        place = random.choice(["mat", "hill"])
+        return f"the {noun} {verb} on {random.choice(['a', 'the'])} {place} ."
+
+    return [" and ".join(one() for _ in range(random.integers(1, 4))) for _ in range(count)]
+
+
+def corpora(seed: int = 5, count: int = 60) -> tuple[Corpus, Corpus, Vocabulary, Words]:
+    """Training and validation corpora of sentences."""
+    tokeniser = Words()
+    texts = sentences(seed, count)
+    counts: dict[str, int] = {}
+    for text in texts:
+        for token in tokeniser.tokenise(text):
+            counts[token] = counts.get(token, 0) + 1
+    vocabulary = Vocabulary.from_counts(counts, documents=count)
+    cut = count * 3 // 4
+    train = Corpus.in_memory(texts[:cut], tokeniser, vocabulary)
+    held = Corpus.in_memory(texts[cut:], tokeniser, vocabulary)
+    return train, held, vocabulary, tokeniser

@@ -1,0 +1,210 @@
+"""The quick versions give what the plain ones give.   (SPEC 5, 6)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saffu.batch import plan
+from saffu.configuration import Configuration
+from saffu.contexts import Block, Document, Radial, document_context
+from saffu.explicit.attention import WarmSettings
+from saffu.explicit.smoothing import Additive, Backoff
+from saffu.explicit.temper import fit_temper, slot_scores, temper_curve
+from saffu.explicit.warm import warm_start
+from saffu.fast.predict import chunk_hidden, chunk_nats
+from saffu.fast.step import freeze, frozen_gradient, nats_and_gradient, nats_of
+from saffu.fast.stream import Everything, Passes, running_means
+from saffu.fast.tempering import curve, fit_one, of_rows, of_tokens
+from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table
+from saffu.fast.warm import stream_warm_start
+from saffu.layer import LayerOptions, saffu_forward
+from saffu.loss import cross_entropy_gradient, token_nats
+from saffu.model import look_up, model_forward, model_gradient, model_loss
+from saffu.parameters import cold_start, leaves, names
+from saffu.vocabulary import samples
+from spec_tests.support.texts import Chunked, random_documents
+
+V = 23
+DOCUMENTS = random_documents(3, V, (5, 11, 2, 17, 7))
+OPTIONS = [
+    LayerOptions(aggregation=a, attention=k, gain=g)  # type: ignore[arg-type]
+    for a, k, g in product(("sum", "cat"), ("softmax", "surprisal", "uniform"), ("unit", "count"))
+]
+EVERYTHING = Configuration(V, (Radial(3), Block(5), Document()), bits=7, label_bits=6, depth=2)
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, LayerOptions):
+        return f"{value.aggregation}-{value.attention}-{value.gain}"
+    return str(value)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=_name)
+@pytest.mark.parametrize("chunk", [1, 13, 1000])
+def test_a_streamed_warm_start_is_the_plain_one(options: LayerOptions, chunk: int) -> None:
+    configuration = replace(EVERYTHING, layer=options, radii=(1, 3), combine="cat")
+    settings = WarmSettings(
+        rounds=2,
+        hidden_temper=0.7,
+        hidden_scale=1.5,
+        hidden_smoothing=Backoff(2.0),
+        attention_smoothing=Additive(0.5),
+        output_smoothing=Backoff(3.0),
+        output_temper=1.25,
+    )
+    plain = warm_start(DOCUMENTS, configuration, settings)
+    passes = Passes(Chunked(DOCUMENTS), chunk=chunk)
+    quick = stream_warm_start(passes, configuration, settings, samples(DOCUMENTS[:1]))
+    for name, a, b in zip(
+        names(plain.parameters), leaves(plain.parameters), leaves(quick.parameters), strict=True
+    ):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10, err_msg=name)
+    assert quick.hidden_tempers == plain.hidden_tempers
+    assert quick.output_temper == plain.output_temper
+
+
+def test_tempers_fitted_on_the_same_samples_agree() -> None:
+    configuration = replace(EVERYTHING, depth=1)
+    settings = WarmSettings(hidden_temper=None, output_temper=None)
+    plain = warm_start(DOCUMENTS, configuration, settings)
+    quick = stream_warm_start(
+        Passes(Everything(samples(DOCUMENTS))), configuration, settings, samples(DOCUMENTS)
+    )
+    np.testing.assert_allclose(quick.hidden_tempers, plain.hidden_tempers, rtol=1e-5)
+    assert quick.output_temper == pytest.approx(plain.output_temper, rel=1e-5)
+
+
+def test_a_sample_for_attention_reads_no_more_than_asked() -> None:
+    told: list[tuple[str, int, int]] = []
+    passes = Passes(Chunked(DOCUMENTS), lambda *said: told.append(said), chunk=5)
+    stream_warm_start(
+        passes,
+        replace(EVERYTHING, depth=1),
+        WarmSettings(),
+        samples(DOCUMENTS),
+        attention_targets=9,
+    )
+    attention = [done for stage, done, _ in told if "attention" in stage]
+    assert max(attention) == 9
+    every = [total for stage, _, total in told if "features" in stage]
+    assert set(every) == {samples(DOCUMENTS).targets.shape[0]}
+
+
+def test_single_precision_stays_close() -> None:
+    configuration, settings = replace(EVERYTHING, depth=1), WarmSettings()
+    plain = warm_start(DOCUMENTS, configuration, settings).parameters
+    passes = Passes(Chunked(DOCUMENTS))
+    quick = stream_warm_start(
+        passes, configuration, settings, samples(DOCUMENTS), dtype=np.float32
+    ).parameters
+    assert {a.dtype for a in leaves(quick)} == {np.dtype(np.float32)}
+    for a, b in zip(leaves(plain), leaves(quick), strict=True):
+        np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("options", OPTIONS, ids=_name)
+def test_a_frozen_step_has_the_plain_loss_and_gradient(options: LayerOptions, depth: int) -> None:
+    configuration = replace(EVERYTHING, layer=options, depth=depth)
+    parameters, batch = _model(configuration)
+    loss, gradient = frozen_gradient(parameters, freeze(parameters.embedding), batch, options)
+    assert loss == pytest.approx(model_loss(parameters, batch, options), rel=1e-12)
+    plain = model_gradient(parameters, batch, options)
+    assert not gradient.embedding.any()
+    for name, a, b in zip(names(plain)[1:], leaves(plain)[1:], leaves(gradient)[1:], strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("options", OPTIONS, ids=_name)
+def test_whole_chunks_are_predicted_as_single_samples_are(
+    options: LayerOptions, depth: int
+) -> None:
+    configuration = replace(EVERYTHING, layer=options, depth=depth)
+    parameters, _ = _model(configuration)
+    text = samples(DOCUMENTS)
+    state = model_forward(parameters, plan(text, configuration), options)
+    gram = comparisons(parameters.embedding)
+    np.testing.assert_allclose(
+        chunk_hidden(parameters, configuration, text, gram), state.hidden, rtol=1e-10
+    )
+    nats = token_nats(state.logits, text.targets.astype(np.int64))
+    np.testing.assert_allclose(chunk_nats(parameters, configuration, text), nats, rtol=1e-10)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=_name)
+def test_look_ups_replace_products(options: LayerOptions) -> None:
+    configuration = Configuration(V, (Block(5),), bits=7, label_bits=6, layer=options)
+    parameters, batch = _model(configuration)
+    (step,), layer = batch.towers[0], parameters.towers[0][0]  # type: ignore[misc]
+    x = look_up(parameters.embedding, step)
+    state = saffu_forward(x, step.mask, step.pivot, *layer, options)
+    gram = comparisons(parameters.embedding)
+    seen = attend_tokens(step, gram, layer.attention, options)
+    np.testing.assert_allclose(seen.comparisons, state.comparisons, atol=1e-15)
+    np.testing.assert_allclose(seen.weights, state.weights, rtol=1e-12)
+    table = feature_table(parameters.embedding, layer.features, 5, options.aggregation)
+    read = read_table(table, step, seen.weights, V)
+    np.testing.assert_allclose(read, state.features @ layer.features, rtol=1e-10, atol=1e-12)
+
+
+def test_running_means_are_the_document_context() -> None:
+    table = np.random.default_rng(1).random((V, 5))
+    expected = np.concatenate([document_context(d, table) for d in DOCUMENTS])
+    np.testing.assert_allclose(running_means(table, samples(DOCUMENTS)), expected, rtol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(-3, 3), st.integers(1, 700))
+def test_the_curve_of_one_temper_is_the_plain_one(seed: int, lam: float, m: int) -> None:
+    random = np.random.default_rng(seed)
+    features, counts = random.random((m, 3)), random.random((3, 7)) + 0.1
+    targets = random.random((m, 7)) * (random.random((m, 7)) < 0.5)
+    targets[:, 2] += 0.5
+    prior, scores = slot_scores(features, counts)
+    plain = temper_curve(np.array([lam]), prior, scores, targets)
+    quick = curve(of_rows(prior, scores[:, 0, :], targets), lam)
+    assert quick.value == pytest.approx(plain.value, rel=1e-10)
+    np.testing.assert_allclose(quick.slope, plain.slope, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(quick.bend, plain.bend, rtol=1e-7, atol=1e-10)
+
+
+def test_one_temper_is_fitted_as_in_the_plain_version() -> None:
+    random = np.random.default_rng(2)
+    features, counts = random.random((300, 3)), random.random((3, 7)) + 0.1
+    tokens = random.integers(0, 7, 300)
+    prior, scores = slot_scores(features, counts)
+    plain = fit_temper(features, np.eye(7)[tokens], counts)
+    for evidence in (
+        of_tokens(prior, scores[:, 0, :], tokens),
+        of_rows(prior, scores[:, 0, :], np.eye(7)[tokens]),
+    ):
+        lam, loss = fit_one(evidence, tolerance=1e-10)
+        assert lam == pytest.approx(plain.temper[0], abs=1e-7)
+        assert loss == pytest.approx(plain.loss, rel=1e-12)
+
+
+def test_nats_and_their_gradient_are_the_plain_ones() -> None:
+    random = np.random.default_rng(4)
+    logits, tokens = 40 * random.standard_normal((11, 7)), random.integers(0, 7, 11)
+    expected = token_nats(logits, tokens)
+    nats, gradient = nats_and_gradient(logits.copy(), tokens)
+    np.testing.assert_allclose(nats, expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(nats_of(logits.copy(), tokens), expected, rtol=1e-12, atol=1e-15)
+    plain = cross_entropy_gradient(logits, np.eye(7)[tokens])
+    np.testing.assert_allclose(gradient, plain, rtol=1e-9, atol=1e-15)
+
+
+def _model(configuration: Configuration) -> tuple[Any, Any]:
+    random = np.random.default_rng(7)
+    embedding = random.random((V, configuration.width)) * (random.random((V, 1)) < 0.9) + 0.01
+    parameters = cold_start(
+        configuration, embedding / embedding.sum(axis=1, keepdims=True), scale=0.7, seed=11
+    )
+    return parameters, plan(samples(DOCUMENTS), configuration, np.array([3, 1, 20, 20, 36, 8, 2]))
