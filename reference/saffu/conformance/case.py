@@ -201,7 +201,7 @@ def _arrays(where: str, name: str, value: Any) -> dict[str, Array]:
 
 def _read_expected(where: str, record: Any) -> Expected:
     _fields(where, _object(where, "an expected array", record), {"scale", "value"})
-    return Expected(decode(record["value"], where), _positive(where, "scale", record["scale"], 0))
+    return Expected(decode(record["value"], where), _positive(where, "scale", record["scale"], 0.0))
 
 
 def _all_expected(where: str, value: Any) -> dict[str, Expected]:
@@ -233,7 +233,7 @@ def _tolerance(where: str, value: Any) -> dict[str, float]:
         raise BadRecord(where, f"tolerance names {unknown[0]!r}, which is none of {PRECISIONS}")
     if "float64" not in bounds:
         raise BadRecord(where, "tolerance does not say what float64 has to reach")
-    return {name: _positive(where, f"tolerance.{name}", b, 0) for name, b in bounds.items()}
+    return {name: _positive(where, f"tolerance.{name}", b, 0.0) for name, b in bounds.items()}
 
 
 def _read_certificate(where: str, value: Any) -> Certificate:
@@ -253,4 +253,4 @@ def _read_measured(where: str, value: Any) -> Measured:
     error, who = record["error"], record["who"]
     if not isinstance(who, str):
         raise BadRecord(where, "who made the error is not a text")
-    return Measured(float("inf") if error == "inf" else _positive(where, "error", error, 0), who)
+    return Measured(float("inf") if error == "inf" else _positive(where, "error", error, 0.0), who)
