@@ -98,11 +98,13 @@ def redraw(name: str, x: Array, draw: Draw) -> Array:
         ends = 1 if name.startswith("document") else 0
         return _shuffled(x, draw, ends)
     finite = x[np.isfinite(x)]
-    if finite.size == 0 or not (finite % 1).any():
+    if (finite % 1).any():
+        fresh: Array = (x * (0.5 + draw.uniform(*x.shape))).astype(x.dtype)
+        return _of_the_norms(x, fresh) if _norm(x) else fresh
+    if _norm(x) or not (np.abs(finite) > 1).any():
         return np.stack([_shuffled(row, draw, 0) for row in _rows(x)]).reshape(x.shape)
-    factor = 0.5 + draw.uniform(*x.shape)
-    fresh: Array = (x * factor).astype(x.dtype)
-    return _same_norm(x, fresh) if bool((x >= 0).all()) else fresh
+    several: Array = x * draw.whole(1, 3, *x.shape).astype(x.dtype)
+    return several
 
 
 def _rows(x: Array) -> Array:
@@ -118,13 +120,21 @@ def _shuffled(x: Array, draw: Draw, ends: int) -> Array:
     return fresh
 
 
-def _same_norm(x: Array, fresh: Array) -> Array:
-    """Rows of the norm they had, where all rows but those of zeros have the same."""
-    norm = x.sum(axis=-1, keepdims=True)
-    there = norm[norm > 0]
-    if x.ndim < 2 or not there.size or np.ptp(there) > 1e-9 * there.max():
-        return fresh
-    got = fresh.sum(axis=-1, keepdims=True)
+def _norm(x: Array) -> bool:
+    """Whether all rows, but those of zeros, are non-negative and of one norm."""
+    norms = x.sum(axis=-1)
+    there = norms[norms != 0]
+    return (
+        x.ndim > 1
+        and there.size > 0
+        and bool((x >= 0).all())
+        and bool(np.ptp(there) <= 1e-9 * there.max())
+    )
+
+
+def _of_the_norms(x: Array, fresh: Array) -> Array:
+    """Rows of the norms that they had."""
+    norm, got = x.sum(axis=-1, keepdims=True), fresh.sum(axis=-1, keepdims=True)
     scaled: Array = fresh * np.divide(norm, got, out=np.zeros_like(norm), where=got > 0)
     return scaled
 

@@ -157,17 +157,20 @@ class Running:
         self.errors: Final = Tail(self.process.stderr)
         atexit.register(self.kill)
 
-    def end(self, seconds: float) -> tuple[int | None, str]:
-        """Wait so long for the process, kill what is left of its group, and gather what it said.
+    def end(self, seconds: float) -> int | None:
+        """Wait so long for the process, then kill what is left of its group.
 
-        Returns its own exit status, None if it had to be killed, and the last line of its standard
-        error.
+        Returns its own exit status, None if it had to be killed.
         """
         self.sender.close()
         status = _wait(self.process, seconds)
         self.kill()
+        return status
+
+    def close(self) -> str:
+        """Close the pipes of a process that has ended; the last words of its standard error."""
         self.lines.close()
-        return status, self.errors.close()
+        return self.errors.close()
 
     def kill(self) -> None:
         """Kill the group.  The leader is not yet waited for, so its number is still its own."""

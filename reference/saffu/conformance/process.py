@@ -81,18 +81,14 @@ class ProcessPort:
         if running is None:
             return ""
         running.sender.send(protocol.line(protocol.stop()))
-        running.sender.close()
-        until, said = time.monotonic() + _PARTING, ""
+        status = running.end(_PARTING)
         for _ in range(_STRAYS):
-            got = self._receive(until, _PARTING)
-            if isinstance(got, Broken):
-                said = got.message if got.kind in ("garbage", "flood") else ""
+            got = self._receive(time.monotonic() + 0.1, 0.1)
+            if isinstance(got, Broken) and got.kind not in ("garbage", "flood"):
                 break
             self._stray(got)
         self._running = None
-        status, _ = running.end(max(until - time.monotonic(), 0.0))
-        if said:
-            return f"after stop: {said}"
+        running.close()
         if status is None:
             return f"the port did not end within {_PARTING:g} s after stop, and was killed"
         return f"the port ended with status {status} after stop" if status else ""
@@ -114,12 +110,13 @@ class ProcessPort:
             self._stray(got)
         return Broken("flood", f"{_STRAYS} answers to earlier cases, none to this one")
 
-    def _stray(self, message: Mapping[str, Any]) -> None:
-        number = message.get("seq")
+    def _stray(self, message: Mapping[str, Any] | Broken) -> None:
+        """Note what was not asked for: against the case it belongs to, or the last one."""
+        number = None if isinstance(message, Broken) else message.get("seq")
         if isinstance(number, int) and number in self._answered:
             self._twice.append((number, "the case was answered a second time"))
         elif self._answered:
-            self._twice.append((max(self._answered), "after the answer came another message"))
+            self._twice.append((max(self._answered), "more was written after the last answer"))
 
     def _receive(self, until: float, limit: float) -> dict[str, Any] | Broken:
         assert self._running is not None  # start has been called
@@ -141,7 +138,8 @@ class ProcessPort:
         """Kill the program, and add to the message what it left behind."""
         assert self._running is not None  # start has been called
         running, self._running = self._running, None
-        status, said = running.end(1.0 if broken.kind == "crash" else 0.0)
+        status = running.end(1.0 if broken.kind == "crash" else 0.0)
+        said = running.close()
         message = broken.message
         if broken.kind == "crash":
             message += f", {_status(status)}"
@@ -152,6 +150,7 @@ class ProcessPort:
     def _drop(self) -> None:
         if self._running is not None:
             self._running.end(0.0)
+            self._running.close()
             self._running = None
 
 

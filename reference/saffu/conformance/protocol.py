@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeAlias
 
 from saffu.conformance import arrays, schemas
-from saffu.errors import SaffuError
+from saffu.errors import BadRecord, SaffuError
 from saffu.types import Array
 
 VERSION: Final = 1
@@ -220,5 +220,6 @@ def _read_arrays(outputs: Mapping[str, Any]) -> Answer:
         try:
             found[name] = arrays.decode(record, schemas.short(name))
         except (ValueError, OverflowError) as wrong:
-            return Broken("form", f"output {schemas.short(name)}: {schemas.plain(str(wrong), 300)}")
+            why = wrong.problem if isinstance(wrong, BadRecord) else str(wrong)
+            return Broken("form", f"output {schemas.short(name)}: {schemas.plain(why)}")
     return Outputs(found)

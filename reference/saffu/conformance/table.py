@@ -71,12 +71,16 @@ def _worst(results: Iterable[Result]) -> str:
 
 def _failures(wanting: list[Result]) -> str:
     lines = ["Not passed"]
-    for result in wanting[:_SHOWN]:
-        ruling = result.ruling
-        where = f" [{ruling.url}]" if ruling.url else ""
-        lines.append(_wrapped(f"{result.case.id}: {ruling.verdict}: {ruling.reason}{where}"))
-    if len(wanting) > _SHOWN:
-        lines.append(f"  and {len(wanting) - _SHOWN} more; --report FOLDER writes them all")
+    alike: dict[tuple[str, str, str | None], list[Result]] = {}
+    for each in wanting:
+        ruling = each.ruling
+        alike.setdefault((ruling.verdict, ruling.reason, ruling.url), []).append(each)
+    for (verdict, reason, url), found in list(alike.items())[:_SHOWN]:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        where = f" [{url}]" if url else ""
+        lines.append(_wrapped(f"{found[0].case.id}{more}: {verdict}: {reason}{where}"))
+    if len(alike) > _SHOWN:
+        lines.append(f"  and {len(alike) - _SHOWN} more; --report FOLDER writes them all")
     return "\n".join(lines)
 
 
