@@ -3,8 +3,8 @@
     z = log q + Σ_k λ_k w_k (log P_k(· | x_k) − log q)
 
 P_k(y | x) is the explicit solution of slot k alone, from pair counts C_k; q is how common the
-targets are; w are the attention weights of the context; λ has one number a slot, fitted to held-out text,
-still a convex problem.   [P2's single layer, generalised; D]
+targets are; w are the attention weights of the context; λ has one number a slot, fitted to held-out
+text, still a convex problem.   [P2's single layer, generalised; D]
 
 For `Backoff` and `Discount` every pair that was never seen gets the same share of q, whatever the
 target, so after a shift that softmax does not see only seen pairs differ from q:
@@ -94,7 +94,7 @@ def slot_evidence(tower: DirectTower, step: LayerPlan, weights: SlotRows) -> Arr
 def direct_logits(
     parameters: DirectParameters,
     steps: Sequence[LayerPlan],
-    weights: Sequence[SlotRows],
+    weights: Sequence[Array],
 ) -> Logits:
     """log q + Σ_contexts Σ_k λ_k w_k R_k[x_k, ·], up to a constant a row.   (SPEC 4)
 

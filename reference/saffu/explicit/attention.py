@@ -52,8 +52,8 @@ class WarmSettings:
     hidden_temper: float | None = 1.0
     """λ of every U; None: fitted to the layer's own targets"""
     hidden_scale: float = 1.0
-    """a factor on λ of the finished U: the best final perplexity wants more than the best local loss
-    [D]; hidden targets come from the layer as it is without the factor"""
+    """a factor on λ of the finished U: the best final perplexity wants more than the best local
+    loss [D]; hidden targets come from the layer as it is without the factor"""
     output_temper: float | None = 1.0
     """λ of O; None: fitted"""
     refits: int = 0
@@ -142,7 +142,7 @@ def solve_layer(
 def solve_attention(
     comparisons: SlotRows, targets: SlotRows, smoothing: Smoothing
 ) -> AttentionWeights:
-    """W [B, B], the explicit solution for comparisons [n, B] and hidden targets [n, B].   (SPEC 5)"""
+    """W [B, B], the explicit solution for comparisons and hidden targets [n, B].   (SPEC 5)"""
     state: Cooccurrence = cooccurrence(comparisons, targets)
     return explicit_solution(state, smoothing).weights
 

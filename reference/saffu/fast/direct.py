@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from saffu import refusals
 from saffu.attention import Attention, gains
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
@@ -188,6 +189,7 @@ def solve_direct_attention(
 
 def direct_nats(model: DirectParameters, configuration: Configuration, chunk: Samples) -> Nats:
     """Nats of every sample of a chunk [n]."""
+    refusals.token_ids(chunk.targets, configuration.vocabulary, "targets")
     gram = comparisons(model.embedding)
     parts = []
     for evidence, _, _, targets in _evidence(model, configuration, chunk, gram):

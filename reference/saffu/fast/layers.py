@@ -1,9 +1,9 @@
 """A layer as the warm start sees it: something that counts, given its weights so far.   (SPEC 5)
 
 The explicit solution of a layer asks three things of the data: co-occurrences of features and
-labels (for U), co-occurrences of comparisons and hidden targets (for W), and hidden states (for what
-lies above).  Each kind of layer has its own quickest way: pair counts over tokens for the first, running
-sums for a document, dense products of a chunk for higher layers.
+labels (for U), co-occurrences of comparisons and hidden targets (for W), and hidden states (for
+what lies above).  Each kind of layer has its own quickest way: pair counts over tokens for the
+first, running sums for a document, dense products of a chunk for higher layers.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from saffu import refusals
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial
 from saffu.fast.step import nats_of
@@ -85,6 +86,7 @@ def chunk_nats(
     gram: Array | None = None,
 ) -> Nats:
     """Nats of every sample of a chunk [n]."""
+    refusals.token_ids(chunk.targets, configuration.vocabulary, "targets")
     table = comparisons(parameters.embedding) if gram is None else gram
     hidden = chunk_hidden(parameters, configuration, chunk, table)
     return np.concatenate(

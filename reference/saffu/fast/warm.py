@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from saffu import refusals
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
 from saffu.contexts import Document, Radial
@@ -114,6 +115,7 @@ def ingredients(passes: Passes, configuration: Configuration, dtype: type) -> In
     tokens = np.zeros(size, dtype=np.int64)
     targets = np.zeros(size, dtype=np.int64)
     for chunk in passes.read("counting tokens"):
+        refusals.token_ids(chunk.targets, size, "targets")
         starts = chunk.tokens[chunk.offsets == 0]
         targets += np.bincount(chunk.targets, minlength=size)
         tokens += np.bincount(starts, minlength=size)

@@ -1,0 +1,280 @@
+"""The transformer as its users see it: train, judge, generate, save, load.   (SPEC 4–8)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from saffu import storage
+from saffu.batch import plan
+from saffu.configuration import Configuration
+from saffu.contexts import Block, Document, Radial
+from saffu.corpus import Corpus
+from saffu.errors import BadFile, BadOption, SaffuError
+from saffu.explicit.smoothing import Backoff
+from saffu.fast.choose import ChosenStart, Search
+from saffu.layer import LayerOptions
+from saffu.model import model_forward
+from saffu.modelfile import to_arrays
+from saffu.numerics import softmax
+from saffu.parameters import Parameters
+from saffu.sampling import next_logits, pick
+from saffu.training import Interrupted, Rates, Schedule
+from saffu.transformer import SCHEMA, SaffuTransformer
+from saffu.vocabulary import Vocabulary, samples
+from spec_tests.support.texts import WORDS, corpora
+
+TRAIN, HELD, VOCABULARY, TOKENISER = corpora()
+V = len(VOCABULARY)
+SHAPE = Configuration(V, (Radial(3), Document()), bits=7, label_bits=6)
+DIRECT = Configuration(
+    V, (Radial(3),), bits=7, label_bits=6, output="direct", layer=LayerOptions(attention="uniform")
+)
+SCHEDULE = Schedule(batch=64, frozen_epochs=2, thawed_epochs=1, rates=Rates.all(0.02), chunk=150)
+
+
+def _model(shape: Configuration = SHAPE, **more: Any) -> SaffuTransformer:
+    model = SaffuTransformer(shape, TOKENISER, VOCABULARY, **more)
+    model.warm_start(TRAIN, HELD)
+    return model
+
+
+def _arrays(model: SaffuTransformer) -> dict[str, Any]:
+    assert model.parameters is not None
+    return to_arrays(model.parameters)
+
+
+def _same(one: SaffuTransformer, other: SaffuTransformer) -> bool:
+    a, b = _arrays(one), _arrays(other)
+    return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
+
+
+SHAPES = [
+    SHAPE,
+    replace(SHAPE, contexts=(Block(2), Radial(2)), depth=2),
+    replace(SHAPE, radii=(1, 2), combine="cat"),
+    DIRECT,
+    replace(DIRECT, layer=LayerOptions(), contexts=(Block(4), Radial(2))),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=["plain", "deep", "radial", "direct", "attending"])
+def test_a_warm_start_predicts_better_than_the_unigram(shape: Configuration) -> None:
+    model = _model(shape)
+    counts = TRAIN.counts(V) + 1.0
+    targets = np.concatenate([d[1:] for d in HELD])
+    unigram = float(np.exp(-np.log(counts / counts.sum())[targets].mean()))
+    assert model.perplexity(HELD) < 0.8 * unigram
+
+
+def test_no_knowledge_has_the_perplexity_of_the_vocabulary() -> None:
+    model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY, dtype="float64")
+    model.cold_start(TRAIN, scale=0.0, seed=1)
+    assert model.perplexity(HELD) == pytest.approx(V, rel=1e-12)
+
+
+def test_totals_add_up_over_every_target_of_the_text() -> None:
+    model = _model(dtype="float64")
+    total = model.nats(HELD)
+    assert isinstance(model.parameters, Parameters)
+    expected = 0.0
+    for document in HELD:
+        state = model_forward(model.parameters, plan(samples([document]), SHAPE), SHAPE.layer)
+        p = softmax(state.logits)
+        expected -= sum(np.log(p[t, token]) for t, token in enumerate(document[1:]))
+    assert total.nats == pytest.approx(expected, rel=1e-9)
+    assert total.targets == HELD.targets == sum(len(d) - 1 for d in HELD)
+    assert total.bits_per_byte == pytest.approx(expected / np.log(2) / HELD.bytes, rel=1e-9)
+    assert model.perplexity(HELD) == pytest.approx(np.exp(expected / HELD.targets), rel=1e-9)
+
+
+def test_what_was_chosen_is_among_what_was_tried_and_no_worse() -> None:
+    model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
+    search = Search(hidden=(Backoff(0.3), Backoff(30.0)), scales=(1.0, 3.0))
+    chosen = model.warm_start(TRAIN, HELD, search=search)
+    assert isinstance(chosen, ChosenStart)
+    by_what: dict[str, list[float]] = {}
+    for line in chosen.tried:
+        by_what.setdefault(line.what, []).append(line.loss)
+    assert {w: len(v) for w, v in by_what.items()} == {
+        "α of U": 2,
+        "factor on λ of U": 2,
+        "α of O": len(search.output),
+    }
+    assert chosen.loss == min(by_what["α of O"])
+    losses = {line.value: line.loss for line in chosen.tried if line.what == "α of U"}
+    assert chosen.settings.hidden_smoothing.strength == min(losses, key=lambda a: losses[a])
+    factors = {line.value: line.loss for line in chosen.tried if line.what.startswith("factor")}
+    assert chosen.settings.hidden_scale == min(factors, key=lambda s: factors[s])
+
+
+def test_the_chosen_settings_repeat_the_model() -> None:
+    """What the search reports is what it built: the plain warm start gives the same numbers."""
+    from saffu.explicit.warm import warm_start
+
+    model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY, dtype="float64")
+    chosen = model.warm_start(TRAIN, HELD)
+    assert isinstance(chosen, ChosenStart)
+    tempers = chosen.start.hidden_tempers
+    one = replace(SHAPE, contexts=SHAPE.contexts[:1])
+    settings = replace(
+        chosen.settings,
+        hidden_temper=tempers[0][0] / chosen.settings.hidden_scale,
+    )
+    assert isinstance(model.parameters, Parameters)
+    plain = warm_start(list(TRAIN), one, replace(settings, rounds=0))
+    got = model.parameters.towers[0][0]
+    assert plain.parameters.towers[0][0].features.shape == got.features.shape
+    assert plain.hidden_tempers[0][0] == pytest.approx(tempers[0][0])
+
+
+def test_training_lowers_the_loss_and_keeps_a_history() -> None:
+    model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
+    model.cold_start(TRAIN, scale=0.1, seed=1)
+    before = model.perplexity(HELD)
+    history = model.fit(TRAIN, HELD, SCHEDULE)
+    assert model.perplexity(HELD) < 0.7 * before
+    assert history is model.history
+    assert np.exp(min(r.validation_nats for r in history)) == pytest.approx(
+        model.perplexity(HELD), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=["plain", "deep", "radial", "direct", "attending"])
+def test_a_saved_model_comes_back_whole(shape: Configuration, tmp_path: Path) -> None:
+    model = _model(shape)
+    model.save(tmp_path / "model")
+    back = SaffuTransformer.load(tmp_path / "model")
+    assert _same(model, back)
+    assert back.configuration == shape
+    assert back.vocabulary.tokens == VOCABULARY.tokens
+    assert back.dtype == model.dtype
+    assert back.perplexity(HELD) == model.perplexity(HELD)
+    assert back.generate("the cat", seed=4) == model.generate("the cat", seed=4)
+
+
+@pytest.mark.parametrize("after", [2, 9, 15])
+def test_an_interrupted_fit_resumes_from_its_file_to_the_same_model(
+    after: int, tmp_path: Path
+) -> None:
+    start = _model()
+    start.save(tmp_path / "start")
+    whole = SaffuTransformer.load(tmp_path / "start")
+    whole.fit(TRAIN, HELD, SCHEDULE)
+    calls = iter(range(10**6))
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if next(calls) == after:
+            raise KeyboardInterrupt
+
+    broken = SaffuTransformer.load(tmp_path / "start")
+    with pytest.raises(Interrupted, match="can be resumed"):
+        broken.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", progress=stop)
+    usable = SaffuTransformer.load(tmp_path / "kept")
+    assert np.isfinite(usable.perplexity(HELD))
+    usable.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", resume=True)
+    assert _same(usable, whole)
+    assert [r[:3] for r in usable.history] == [r[:3] for r in whole.history]
+
+
+def test_resuming_with_other_settings_or_texts_is_refused(tmp_path: Path) -> None:
+    model = _model()
+
+    def stop(stage: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        model.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", progress=stop)
+    again = SaffuTransformer.load(tmp_path / "kept")
+    for changed in (replace(SCHEDULE, batch=32), replace(SCHEDULE, seed=5)):
+        with pytest.raises(BadOption, match="as when training began"):
+            again.fit(TRAIN, HELD, changed, checkpoint=tmp_path / "kept", resume=True)
+    with pytest.raises(BadOption, match="train="):
+        again.fit(HELD, HELD, SCHEDULE, checkpoint=tmp_path / "kept", resume=True)
+    with pytest.raises(BadOption, match="checkpoint"):
+        again.fit(TRAIN, HELD, SCHEDULE, resume=True)
+    again.save(tmp_path / "done")
+    with pytest.raises(BadFile, match="complete"):
+        again.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "done", resume=True)
+
+
+def test_files_that_hold_no_model_are_refused(tmp_path: Path) -> None:
+    storage.write_file(tmp_path / "other", "something-else", 1, {}, {})
+    with pytest.raises(BadFile):
+        SaffuTransformer.load(tmp_path / "other")
+    storage.write_file(tmp_path / "empty", SCHEMA, 1, {}, {})
+    with pytest.raises(BadFile, match="does not describe a model"):
+        SaffuTransformer.load(tmp_path / "empty")
+    model = _model()
+    model.save(tmp_path / "good")
+    header, arrays = storage.read_file(tmp_path / "good", SCHEMA)
+    del arrays["output"]
+    storage.write_file(tmp_path / "less", SCHEMA, 1, header, arrays)
+    with pytest.raises(BadFile, match="output"):
+        SaffuTransformer.load(tmp_path / "less")
+
+
+def test_generation_is_repeatable_and_never_unknown() -> None:
+    model = _model()
+    texts = {model.generate("the", tokens=20, seed=s) for s in range(6)}
+    assert len(texts) > 1
+    assert model.generate("the", tokens=20, seed=3) == model.generate("the", tokens=20, seed=3)
+    words = {w for t in texts for w in TOKENISER.tokenise(t)}
+    assert words <= set(WORDS)
+    cold = [model.generate("the", tokens=9, temperature=0.0, seed=s) for s in range(2)]
+    assert cold[0] == cold[1] == model.generate("the", tokens=9, top_k=1, seed=7)
+    assert model.generate("the cat", tokens=0) == "the cat"
+
+
+def test_drawing_follows_the_probabilities() -> None:
+    random = np.random.default_rng(0)
+    logits = np.log(np.array([0.5, 0.2, 0.2, 0.1]))
+    drawn = np.bincount([pick(logits, 1.0, None, random) for _ in range(20000)], minlength=4)
+    np.testing.assert_allclose(drawn / 20000, [0.5, 0.2, 0.2, 0.1], atol=0.015)
+    sharp = np.bincount([pick(logits, 0.5, None, random) for _ in range(20000)], minlength=4)
+    square = np.array([0.25, 0.04, 0.04, 0.01])
+    np.testing.assert_allclose(sharp / 20000, square / square.sum(), atol=0.015)
+    few = {pick(logits, 5.0, 3, random) for _ in range(500)}
+    assert few == {0, 1, 2}
+    assert pick(np.array([1.0, -np.inf, 2.0]), 1e6, None, random) != 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_the_next_logits_are_those_of_the_model_at_that_place(n: int) -> None:
+    model = _model(dtype="float64")
+    assert isinstance(model.parameters, Parameters)
+    document = next(iter(TRAIN)).astype(np.int64)
+    state = model_forward(model.parameters, plan(samples([document]), SHAPE), SHAPE.layer)
+    logits = next_logits(model.parameters, SHAPE, document[:n])
+    np.testing.assert_allclose(logits, state.logits[n - 1], rtol=1e-12)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
+    with pytest.raises(SaffuError, match="warm_start or cold_start"):
+        model.perplexity(HELD)
+    with pytest.raises(BadOption, match=r"configuration\.vocabulary"):
+        SaffuTransformer(replace(SHAPE, vocabulary=V + 1), TOKENISER, VOCABULARY)
+    with pytest.raises(BadOption, match="dtype"):
+        SaffuTransformer(SHAPE, TOKENISER, VOCABULARY, dtype="float16")
+    direct = _model(DIRECT)
+    with pytest.raises(SaffuError, match="direct model"):
+        direct.fit(TRAIN, HELD, SCHEDULE)
+    with pytest.raises(BadOption, match="radii"):
+        SaffuTransformer(replace(SHAPE, radii=(2,)), TOKENISER, VOCABULARY).cold_start(
+            TRAIN, scale=1.0, seed=0
+        )
+    for bad in ({"temperature": -1.0}, {"top_k": 0}, {"tokens": -1}):
+        with pytest.raises(BadOption):
+            _model().generate("the", **bad)  # type: ignore[arg-type]
+
+
+def test_a_text_of_another_vocabulary_is_refused() -> None:
+    other = Vocabulary.from_counts({f"w{i}": 1 for i in range(90)}, documents=1)
+    corpus = Corpus.in_memory([" ".join(f"w{i}" for i in range(90))], TOKENISER, other)
+    with pytest.raises(SaffuError):
+        _model().perplexity(corpus)
