@@ -145,7 +145,8 @@ def test_look_ups_replace_products(options: LayerOptions) -> None:
     parameters, batch = _model(configuration)
     (step,), layer = batch.towers[0], parameters.towers[0][0]  # type: ignore[misc]
     x = look_up(parameters.embedding, step)
-    state = saffu_forward(x, step.mask, step.pivot, *layer, options)
+    w, u = layer
+    state = saffu_forward(x, step.mask, step.pivot, w, u, options)
     gram = comparisons(parameters.embedding)
     seen = attend_tokens(step, gram, layer.attention, options)
     np.testing.assert_allclose(seen.comparisons, state.comparisons, atol=1e-15)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +9,13 @@ import numpy as np
 import pytest
 
 from saffu.batch import plan
+from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
 from saffu.contexts import Document, Radial
 from saffu.errors import BadOption, NotConverged
 from saffu.fast.stream import silent
 from saffu.model import model_loss
 from saffu.parameters import Parameters, cold_start, leaves
-from saffu.cipher import cipher_embedding
 from saffu.training import (
     Interrupted,
     Rates,
@@ -59,7 +58,7 @@ class _Stop:
     def __init__(self, after: int) -> None:
         self.left = after
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, *_: object) -> None:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
@@ -108,7 +107,8 @@ def test_stages_come_in_order_and_the_best_is_kept() -> None:
     state = _train(start, on_record=heard.append)
     assert tuple(heard) == state.history
     assert [r.stage for r in heard] == ["warm"] + ["frozen"] * 6 + ["thawed"] * 4
-    assert heard[0].targets == 0 and heard[0].train_nats is None
+    assert heard[0].targets == 0
+    assert heard[0].train_nats is None
     assert heard[-1].targets == 5 * TRAIN.targets
     assert state.stage == "done"
     assert state.best_nats == min(r.validation_nats for r in heard)
@@ -173,17 +173,12 @@ def test_sgd_trains_too() -> None:
     assert state.best_nats < state.history[0].validation_nats - 0.1
 
 
-def test_a_time_limit_ends_the_training_with_the_best_so_far() -> None:
+def test_a_time_limit_ends_the_training_with_the_best_so_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ticks = iter(range(10**6))
-    clock: Callable[[], float] = lambda: float(next(ticks))  # noqa: E731
-    import saffu.training as module
-
-    before = module.time
-    module.time = type("Clock", (), {"monotonic": staticmethod(clock)})  # type: ignore[assignment]
-    try:
-        state = _train(_start(), replace(SCHEDULE, seconds=10.0))
-    finally:
-        module.time = before  # type: ignore[assignment]
+    monkeypatch.setattr("saffu.training.time.monotonic", lambda: float(next(ticks)))
+    state = _train(_start(), replace(SCHEDULE, seconds=10.0))
     assert state.stage == "done"
     assert len(state.history) < 11
     assert _same(state.parameters, state.best)
@@ -192,7 +187,7 @@ def test_a_time_limit_ends_the_training_with_the_best_so_far() -> None:
 def test_a_loss_that_explodes_is_refused_with_advice() -> None:
     with (
         np.errstate(all="ignore"),
-        pytest.raises((NotConverged, ValueError), match="lower the learning rates|finite"),
+        pytest.raises((NotConverged, ValueError), match=r"lower the learning rates|finite"),
     ):
         _train(_start(), replace(SCHEDULE, optimiser="sgd", rates=Rates.all(1e200)))
 
@@ -218,4 +213,5 @@ def test_impossible_schedules_are_refused(field: str, value: object) -> None:
 def test_projection_and_distance_by_hand() -> None:
     embedding = np.array([[0.6, -0.2, 0.6], [0.0, 1.0, 0.0]])
     assert off_simplex(embedding) == pytest.approx(0.2)
-    np.testing.assert_allclose(project_to_simplex(embedding), [[0.5, 0, 0.5], [0, 1, 0]])
+    expected = np.array([[0.5, 0.0, 0.5], [0.0, 1.0, 0.0]])
+    np.testing.assert_allclose(project_to_simplex(embedding), expected)

@@ -16,12 +16,13 @@ from saffu.contexts import Block, Document, Radial
 from saffu.corpus import Corpus
 from saffu.errors import BadFile, BadOption, SaffuError
 from saffu.explicit.smoothing import Backoff
+from saffu.explicit.warm import warm_start
 from saffu.fast.choose import ChosenStart, Search
 from saffu.layer import LayerOptions
 from saffu.model import model_forward
 from saffu.modelfile import to_arrays
 from saffu.numerics import softmax
-from saffu.parameters import Parameters
+from saffu.parameters import Parameters, leaves
 from saffu.sampling import next_logits, pick
 from saffu.training import Interrupted, Rates, Schedule
 from saffu.transformer import SCHEMA, SaffuTransformer
@@ -114,22 +115,16 @@ def test_what_was_chosen_is_among_what_was_tried_and_no_worse() -> None:
 
 def test_the_chosen_settings_repeat_the_model() -> None:
     """What the search reports is what it built: the plain warm start gives the same numbers."""
-    from saffu.explicit.warm import warm_start
-
-    model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY, dtype="float64")
+    shape = replace(SHAPE, contexts=(Radial(3),), layer=LayerOptions(attention="uniform"))
+    model = SaffuTransformer(shape, TOKENISER, VOCABULARY, dtype="float64")
     chosen = model.warm_start(TRAIN, HELD)
     assert isinstance(chosen, ChosenStart)
-    tempers = chosen.start.hidden_tempers
-    one = replace(SHAPE, contexts=SHAPE.contexts[:1])
-    settings = replace(
-        chosen.settings,
-        hidden_temper=tempers[0][0] / chosen.settings.hidden_scale,
-    )
+    ((lam,),) = chosen.start.hidden_tempers
+    settings = replace(chosen.settings, hidden_temper=lam / chosen.settings.hidden_scale)
+    plain = warm_start(list(TRAIN), shape, settings)
     assert isinstance(model.parameters, Parameters)
-    plain = warm_start(list(TRAIN), one, replace(settings, rounds=0))
-    got = model.parameters.towers[0][0]
-    assert plain.parameters.towers[0][0].features.shape == got.features.shape
-    assert plain.hidden_tempers[0][0] == pytest.approx(tempers[0][0])
+    for a, b in zip(leaves(plain.parameters), leaves(model.parameters), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
 
 
 def test_training_lowers_the_loss_and_keeps_a_history() -> None:
@@ -233,11 +228,11 @@ def test_generation_is_repeatable_and_never_unknown() -> None:
 def test_drawing_follows_the_probabilities() -> None:
     random = np.random.default_rng(0)
     logits = np.log(np.array([0.5, 0.2, 0.2, 0.1]))
-    drawn = np.bincount([pick(logits, 1.0, None, random) for _ in range(20000)], minlength=4)
-    np.testing.assert_allclose(drawn / 20000, [0.5, 0.2, 0.2, 0.1], atol=0.015)
-    sharp = np.bincount([pick(logits, 0.5, None, random) for _ in range(20000)], minlength=4)
+    drawn = np.bincount([pick(logits, 1.0, None, random) for _ in range(3000)], minlength=4)
+    np.testing.assert_allclose(drawn / 3000, [0.5, 0.2, 0.2, 0.1], atol=0.035)
+    sharp = np.bincount([pick(logits, 0.5, None, random) for _ in range(3000)], minlength=4)
     square = np.array([0.25, 0.04, 0.04, 0.01])
-    np.testing.assert_allclose(sharp / 20000, square / square.sum(), atol=0.015)
+    np.testing.assert_allclose(sharp / 3000, square / square.sum(), atol=0.035)
     few = {pick(logits, 5.0, 3, random) for _ in range(500)}
     assert few == {0, 1, 2}
     assert pick(np.array([1.0, -np.inf, 2.0]), 1e6, None, random) != 1
@@ -270,7 +265,7 @@ def test_what_cannot_be_is_refused() -> None:
         )
     for bad in ({"temperature": -1.0}, {"top_k": 0}, {"tokens": -1}):
         with pytest.raises(BadOption):
-            _model().generate("the", **bad)  # type: ignore[arg-type]
+            _model().generate("the", **bad)
 
 
 def test_a_text_of_another_vocabulary_is_refused() -> None:
