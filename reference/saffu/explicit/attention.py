@@ -12,12 +12,14 @@ through −log.   [D]
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from saffu import refusals
 from saffu.attention import gains
 from saffu.counts import Cooccurrence, cooccurrence
+from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.smoothing import Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_solution
@@ -63,6 +65,10 @@ class WarmSettings:
         refusals.whole("rounds", self.rounds, 0, "SPEC 5")
         refusals.whole("refits", self.refits, 0, "SPEC 5")
         refusals.positive("hidden_scale", self.hidden_scale, "SPEC 1")
+        for name in ("hidden_temper", "output_temper"):
+            temper = getattr(self, name)
+            if temper is not None and not math.isfinite(temper):
+                raise BadOption(name, temper, "a finite number, or None to fit it", "SPEC 1")
 
 
 class SoftmaxSolution(NamedTuple):
