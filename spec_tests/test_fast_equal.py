@@ -143,7 +143,7 @@ def test_whole_chunks_are_predicted_as_single_samples_are(
 def test_look_ups_replace_products(options: LayerOptions) -> None:
     configuration = Configuration(V, (Block(5),), bits=7, label_bits=6, layer=options)
     parameters, batch = _model(configuration)
-    (step,), layer = batch.towers[0], parameters.towers[0][0]  # type: ignore[misc]
+    (step,), layer = batch.towers[0], parameters.towers[0][0]
     x = look_up(parameters.embedding, step)
     w, u = layer
     state = saffu_forward(x, step.mask, step.pivot, w, u, options)

@@ -23,9 +23,9 @@ class Chunked(NamedTuple):
         return sum(len(d) - 1 for d in self.documents)
 
     def chunks(self, targets_per_chunk: int, seed: int | None = None) -> Iterator[Samples]:
-        order = np.arange(len(self.documents))
+        order = list(range(len(self.documents)))
         if seed is not None:
-            order = np.random.default_rng(seed).permutation(order)
+            np.random.default_rng(seed).shuffle(order)
         held: list[IntArray] = []
         for i in order:
             held.append(self.documents[i])
