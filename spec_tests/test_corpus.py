@@ -25,6 +25,7 @@ from saffu.corpora.store import InMemory, gather
 from saffu.corpus import Corpus
 from saffu.errors import BadFile, BadOption, NoSamples, SaffuError, TokenOutOfRange
 from saffu.tokenisers import Characters, Words
+from saffu.types import IntArray
 from saffu.vocabulary import MARKERS, UNKNOWN, Samples, Vocabulary, samples
 
 VOCABULARY = Vocabulary((*MARKERS, "a", "b", "c"), (1, 1, 0, 3, 2, 1))
@@ -116,17 +117,19 @@ def test_no_documents_are_refused() -> None:
         count_tokens([], Characters())
 
 
-def test_more_than_two_bytes_an_id_where_they_are_needed() -> None:
-    size = 2**16 + 3
+@pytest.mark.parametrize(("size", "width"), [(2**16, 2), (2**16 + 3, 4)])
+def test_ids_take_two_bytes_or_where_needed_four(
+    small_blocks: None, tmp_path: Path, size: int, width: int
+) -> None:
     tokens = tuple(chr(point) for point in range(0x10000, 0x10000 + size - 3))
     vocabulary = Vocabulary((*MARKERS, *tokens), (1,) * size)
-    for many in (vocabulary, Vocabulary(vocabulary.tokens[: 2**16], (1,) * 2**16)):
-        last = many.tokens[-1]
-        corpus = Corpus.in_memory([last], Characters(), many)
-        assert listed(corpus) == [[0, len(many) - 1, 1]]
-        with TemporaryDirectory() as folder:
-            kept = Corpus.on_disk([last], Characters(), many, folder=folder)
-            assert listed(kept) == listed(corpus)
+    texts = [tokens[-1] * n for n in (9, 8, 7)]
+    memory = Corpus.in_memory(texts, Characters(), vocabulary)
+    disk = Corpus.on_disk(texts, Characters(), vocabulary, folder=tmp_path)
+    for corpus in (memory, disk):
+        assert listed(corpus) == [[0, *[size - 1] * n, 1] for n in (9, 8, 7)]
+    (home,) = kept(tmp_path)
+    assert (home / "ids").stat().st_size == width * (11 + 10 + 9)
 
 
 # --- chunks -----------------------------------------------------------------------------------
@@ -196,6 +199,12 @@ class TestChunks:
                 encode(TEXTS).chunks(5, seed)
 
 
+def test_seeds_differ_within_one_block() -> None:
+    corpus = encode(["a" * n for n in range(1, 20)])
+    orders = {tuple(joined(corpus.chunks(50, seed)).targets.tolist()) for seed in range(5)}
+    assert len(orders) == 5
+
+
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=23), st.data())
 def test_gathering_reads_what_was_asked_for(lengths: list[int], data: st.DataObject) -> None:
     ids = np.arange(sum(lengths))
@@ -207,6 +216,20 @@ def test_gathering_reads_what_was_asked_for(lengths: list[int], data: st.DataObj
         patch.setattr(store_module, "SPAN", data.draw(st.integers(1, 30)))
         got = gather(InMemory(ids), starts[which], np.array(lengths)[which])
     assert got.tolist() == expected
+
+
+def test_neighbours_are_read_together() -> None:
+    read: list[tuple[int, int]] = []
+
+    class Noted(InMemory):
+        def read(self, start: int, stop: int) -> IntArray:
+            read.append((start, stop))
+            return super().read(start, stop)
+
+    store = Noted(np.arange(3 * 10**6))
+    starts = np.array([0, 10, 500, 10**6, 10**6 + 20, 2 * 10**6])
+    gather(store, starts, np.full(6, 10))
+    assert read == [(0, 510), (10**6, 10**6 + 30), (2 * 10**6, 2 * 10**6 + 10)]
 
 
 # --- samples of a corpus ----------------------------------------------------------------------
@@ -404,6 +427,19 @@ def test_what_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
     assert whole.documents == len(TEXTS)
 
 
+def test_a_corpus_that_cannot_be_moved_to_its_place_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, target: Path) -> None:
+        assert sorted(each.name for each in path.iterdir())[0] == "about.json", "not complete"
+        raise OSError("no room")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="no room"):
+        Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+    assert kept(tmp_path) == []
+
+
 def test_two_that_encode_at_once_get_the_same(tmp_path: Path) -> None:
     def another() -> None:
         Corpus.on_disk(Watched(TEXTS), Characters(), VOCABULARY, folder=tmp_path)
@@ -448,6 +484,19 @@ def test_a_type_that_no_corpus_has_is_refused(tmp_path: Path) -> None:
     (home / "about.json").write_text(json.dumps({**about, "dtype": "O"}))
     with pytest.raises(BadFile, match="belongs to another corpus"):
         Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+
+
+def test_another_corpus_in_its_place_is_refused(tmp_path: Path) -> None:
+    Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+    (home,) = kept(tmp_path)
+    home.rename(tmp_path / "aside")
+    Corpus.on_disk(TEXTS[1:], Characters(), VOCABULARY, folder=tmp_path)
+    (other,) = kept(tmp_path)
+    (tmp_path / "aside").rename(home)
+    other.rename(tmp_path / "aside")
+    home.rename(other)
+    with pytest.raises(BadFile, match="belongs to another corpus"):
+        Corpus.on_disk(TEXTS[1:], Characters(), VOCABULARY, folder=tmp_path)
 
 
 def test_a_file_cut_short_while_it_is_in_use_is_refused(tmp_path: Path) -> None:
