@@ -1,22 +1,16 @@
 """`pytest --saffu-port mypackage.port`: one test for each golden case.   (SPEC 9)
 
 The tests are called after the cases, so `-k softmax` chooses; they carry the marker `saffu`.
-Without the option the plugin does nothing, and imports nothing but itself.
+Without the option the plugin does nothing, and imports nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
-
-import pytest
-
-if TYPE_CHECKING:
-    from saffu.conformance.case import Case
-    from saffu.conformance.runner import Runner
+from typing import Any
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: Any) -> None:
     """Add the options."""
     group = parser.getgroup("saffu", "conformance to SAFFU")
     group.addoption(
@@ -39,79 +33,63 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure(config: Any) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", "saffu: a golden case of SAFFU, asked of a port")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(
-    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
-) -> None:
-    """Add a test for each case."""
-    port = config.getoption("--saffu-port")
-    if port is None:
-        return
-    golden = GoldenCases.from_parent(session, name="saffu", nodeid="saffu")
-    items.extend(golden.collect())
+def pytest_collection_modifyitems(session: Any, config: Any, items: list[Any]) -> None:
+    """Add a test for each case; whatever chooses among the tests comes after."""
+    if config.getoption("--saffu-port") is not None:
+        items.extend(golden_items(session, config))
 
 
-class GoldenCases(pytest.Collector):
-    """All cases, and the port that they are asked of."""
+def golden_items(session: Any, config: Any) -> Iterator[Any]:
+    """Start the port; a test for each case that it can be asked."""
+    import pytest
 
-    def collect(self) -> Iterator[pytest.Item]:
-        """Start the port; a test for each case that it can be asked."""
-        from saffu.conformance.golden import read_suite
-        from saffu.conformance.ports import load
-        from saffu.conformance.runner import Runner
-        from saffu.errors import SaffuError
+    from saffu.conformance.golden import read_suite
+    from saffu.conformance.ports import load
+    from saffu.conformance.runner import Result, Runner
+    from saffu.conformance.verdict import Verdict
+    from saffu.errors import SaffuError
 
-        try:
-            self.runner: Runner = Runner(
-                load(self.config.getoption("--saffu-port")),
-                precision=self.config.getoption("--saffu-precision"),
-                wanted=self.config.getoption("--saffu-level"),
-            )
-            self.runner.begin()
-            cases = read_suite()
-        except SaffuError as wrong:
-            raise pytest.UsageError(f"--saffu-port: {wrong}") from wrong
-        for case in cases:
-            if self.runner.wants(case):
-                item = GoldenCase.from_parent(self, name=case.id)
-                item.case = case
-                yield item
+    class GoldenCase(pytest.Item):
+        """One case, asked of the port."""
 
+        def __init__(self, *, case: Any, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.case = case
+            self.add_marker("saffu")
 
-class GoldenCase(pytest.Item):
-    """One case."""
+        def runtest(self) -> None:
+            result: Result = runner.ask(self.case)
+            ruling = result.ruling
+            if ruling.verdict is Verdict.SKIPPED:
+                pytest.skip(ruling.reason + (f" ({ruling.url})" if ruling.url else ""))
+            if not result.good:
+                raise NotKept(f"{ruling.verdict}: {ruling.reason}\n{self.case.about}")
 
-    case: Case
+        def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
+            if isinstance(excinfo.value, NotKept):
+                return f"{excinfo.value}\nsee: saffu golden explain {self.case.id}"
+            return super().repr_failure(excinfo, style)
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.add_marker("saffu")
+        def reportinfo(self) -> tuple[str, None, str]:
+            return "saffu", None, self.case.id
 
-    def runtest(self) -> None:
-        """Ask it, and fail with the reason."""
-        from saffu.conformance.verdict import Verdict
-
-        result = cast(GoldenCases, self.parent).runner.ask(self.case)
-        ruling = result.ruling
-        if ruling.verdict is Verdict.SKIPPED:
-            pytest.skip(ruling.reason + (f" ({ruling.url})" if ruling.url else ""))
-        if not result.good:
-            raise NotKept(f"{ruling.verdict}: {ruling.reason}\n{self.case.about}")
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The reason alone: where the kit noticed it is of no interest."""
-        if isinstance(excinfo.value, NotKept):
-            return f"{excinfo.value}\nsee: saffu golden explain {self.case.id}"
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[str, None, str]:
-        """Where the test comes from."""
-        return "saffu", None, self.case.id
+    try:
+        runner = Runner(
+            load(config.getoption("--saffu-port")),
+            precision=config.getoption("--saffu-precision"),
+            wanted=config.getoption("--saffu-level"),
+        )
+        runner.begin()
+        cases = [case for case in read_suite() if runner.wants(case)]
+    except SaffuError as wrong:
+        raise pytest.UsageError(f"--saffu-port: {wrong}") from wrong
+    for case in cases:
+        yield GoldenCase.from_parent(session, name=case.id, nodeid=f"saffu::{case.id}", case=case)
 
 
 class NotKept(Exception):
