@@ -16,6 +16,16 @@ import numpy as np
 from saffu.errors import NotConverged
 from saffu.types import Array
 
+INFINITELY_FAR = (
+    "the optimum is infinitely far away: the scores separate the targets, so every larger temper "
+    "is better; fit it on held-out data, or smooth more (SPEC 1)"
+)
+
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)
+"""How much of a value is rounding."""
+_PATIENCE = 10
+"""Steps in a row that gain nothing that could be seen, and yet do not get shorter."""
+
 
 class Curve(NamedTuple):
     """A convex function at one point."""
@@ -42,12 +52,14 @@ def minimise_convex(
     tolerance: float = 1e-10,
     most_steps: int = 500,
     farthest: float = 1e7,
+    unit: float = 1.0,
 ) -> Minimum:
     """Minimise a convex function.
 
     Parameters: `curve` gives value, gradient and Hessian at a point [s]; `start` [s]; `tolerance`,
     the length of the last step, relative to 1 + ‖place‖; `farthest`, the distance at which the
-    minimum counts as infinitely far.
+    minimum counts as infinitely far, as it does where steps gain nothing and do not get shorter;
+    `unit`, the usual size of a value: less than its last digit is nothing.
     Refuses: no convergence; a minimum at infinity.
 
     >>> square = lambda x: Curve(float(x @ x), 2 * x, 2 * np.eye(2))
@@ -56,39 +68,37 @@ def minimise_convex(
     """
     place = np.asarray(start, dtype=np.float64)
     here = curve(place)
-    radius = length = 1.0 + float(np.linalg.norm(place))
+    radius = length = 1.0 + _length(place)
+    idle = 0
     for step in range(1, most_steps + 1):
-        d = _bounded_step(here, radius)
-        length = float(np.linalg.norm(d))
-        close = length <= tolerance * (1 + float(np.linalg.norm(place)))
+        before, d = length, _bounded_step(here, radius)
+        length = _length(d)
+        close = length <= tolerance * (1 + _length(place))
+        noise = _ROUNDING * max(unit, abs(here.value))
+        idle = idle + 1 if abs(here.slope @ d) < noise and length > 0.9 * before else 0
         there = curve(place + d)
-        if _better(there, here):
+        if _better(there, here, noise):
             place, here = place + d, there
             radius = max(radius, 2 * length) if length > 0.5 * radius else radius
         elif not close:
             radius = length / 4
         if close:
             return Minimum(place, here.value, step)
-        if np.linalg.norm(place) > farthest:
-            raise NotConverged(
-                f"the optimum is farther away than {farthest:g}: the scores separate the targets, "
-                "so every larger temper is better; fit it on held-out data, or smooth more (SPEC 1)"
-            )
+        if _length(place) > farthest or idle == _PATIENCE:
+            raise NotConverged(INFINITELY_FAR)
     raise NotConverged(
         f"no convergence in {most_steps} steps, last step {length:.3g}; "
         "look for NaN or huge values in the features (SPEC 1)"
     )
 
 
-def _better(there: Curve, here: Curve) -> bool:
+def _better(there: Curve, here: Curve, noise: float) -> bool:
     """Lower, or as low as rounding can tell and flatter."""
     if not np.isfinite(there.value):
         return False
-    noise = 8 * np.finfo(np.float64).eps * max(abs(here.value), 1.0)
     if there.value < here.value - noise:
         return True
-    flatter = bool(np.linalg.norm(there.slope) <= np.linalg.norm(here.slope))
-    return flatter and bool(there.value <= here.value + noise)
+    return bool(there.value <= here.value + noise) and _length(there.slope) <= _length(here.slope)
 
 
 def _bounded_step(here: Curve, radius: float) -> Array:
@@ -97,7 +107,7 @@ def _bounded_step(here: Curve, radius: float) -> Array:
     curvature = np.maximum(curvature, 0.0)
     slope = axes.T @ here.slope
     flat = curvature <= 1e-14 * max(curvature[-1], np.finfo(np.float64).tiny)
-    quiet = np.abs(slope) <= 1e-14 * max(1.0, float(np.linalg.norm(slope)))
+    quiet = np.abs(slope) <= 1e-14 * max(1.0, _length(slope))
     slope = np.where(flat & quiet, 0.0, slope)
 
     def along(mu: float) -> Array:
@@ -109,7 +119,7 @@ def _bounded_step(here: Curve, radius: float) -> Array:
         newton = along(0.0)
         if _length(newton) <= radius:
             return np.asarray(axes @ newton)
-    low, high = 0.0, float(np.linalg.norm(slope)) / radius
+    low, high = 0.0, _length(slope) / radius
     for _ in range(60):
         middle = (low + high) / 2
         if middle in (low, high):

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu import refusals
-from saffu.errors import BadOption
-from saffu.explicit.newton import Curve, minimise_convex
+from saffu.errors import BadOption, NotConverged
+from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
 from saffu.namespace import namespace
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Counts, Features, Logits, Targets, Weights
@@ -134,11 +134,14 @@ def fit_temper(
     def curve(lam: Array) -> Curve:
         return temper_curve(lam, prior, scores, targets)
 
-    says: Array = np.any(np.asarray(scores != scores[:, :, :1]), axis=(0, 2))
-    prior_alone = np.where(says, 0.0, first)
-    if curve(prior_alone).value < curve(first).value:
+    said = _spread(np.asarray(scores), np.eye(slots))
+    prior_alone = np.where(said > 1e-12 * np.max(said), 0.0, first)
+    unit = curve(prior_alone).value
+    if unit < curve(first).value:
         first = prior_alone  # far from the optimum the loss is made of planes, near zero it curves
-    found = minimise_convex(curve, first, tolerance=tolerance)
+    found = minimise_convex(curve, first, tolerance=tolerance, unit=unit)
+    mass = float(np.sum(np.asarray(targets))) / targets.shape[0]
+    _refuse_saturation(curve(found.place).bend, np.asarray(scores), mass)
     return TemperFit(found.place, found.value, found.steps)
 
 
@@ -159,6 +162,20 @@ def temper_curve(temper: Array, prior: Array, scores: Array, targets: Targets) -
     spread: Array = (scores - mean[..., None]) * xp.sqrt(weight[:, None] * p)[:, None, :]
     bend = xp.sum(xp.matmul(spread, xp.matrix_transpose(spread)), axis=0) / m
     return Curve(value, np.asarray(slope), np.asarray(bend))
+
+
+def _spread(scores: Array, directions: Array) -> Array:
+    """How far apart the targets' scores lie, at most, along each column of λ [S, k]."""
+    along = (np.tensordot(scores, v, axes=(1, 0)) for v in directions.T)
+    return np.array([np.max(np.ptp(each, axis=-1)) for each in along])
+
+
+def _refuse_saturation(bend: Array, scores: Array, mass: float) -> None:
+    """Refuse a place at which the loss is flat though the scores are not: λ went to infinity."""
+    curvature, axes = np.linalg.eigh(bend)
+    spread = _spread(scores, axes)
+    if np.any((spread > 1e-9 * np.max(spread)) & (curvature <= 1e-13 * mass * spread**2)):
+        raise NotConverged(INFINITELY_FAR)
 
 
 def _evidence(counts: Counts) -> tuple[Counts, Array]:
