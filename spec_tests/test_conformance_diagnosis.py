@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from saffu.conformance import reference
 from saffu.conformance.bank import bank
-from saffu.conformance.diagnosis import Diagnosis, cover, diagnose
+from saffu.conformance.diagnosis import RESTS_ON, Diagnosis, cover, diagnose
 from saffu.conformance.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.ports import ModulePort
@@ -138,6 +138,25 @@ def test_where_nothing_matches_the_first_array_that_diverges_is_named() -> None:
 
     line = explained(judge(OddInside([])))[0].sentences()[1]
     assert "stage priming" in line
+
+
+def test_what_an_operation_rests_on_is_to_be_mended_first() -> None:
+    class Odd(Wrong):
+        def explicit_solution(self, **given: Any) -> Any:
+            return {"weights": reference.explicit_solution(**given)["weights"] * 1.5}
+
+    (_, _, line) = explained(judge(Odd([BY_ID["priming-sum"]])))[0].sentences()
+    assert line.startswith("explicit_solution/one-hot matches no known mistake")
+    assert line.endswith("it rests on priming_number, wrong too: mend that first")
+
+
+def test_operations_rest_on_operations_and_never_on_themselves() -> None:
+    assert {*RESTS_ON, *(op for below in RESTS_ON.values() for op in below)} <= set(OPERATIONS)
+
+    def below(op: str) -> set[str]:
+        return {each for part in RESTS_ON.get(op, ()) for each in {part, *below(part)}}
+
+    assert all(op not in below(op) for op in RESTS_ON)
 
 
 def test_two_mistakes_that_look_the_same_are_both_named() -> None:

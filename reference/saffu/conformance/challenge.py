@@ -89,7 +89,7 @@ def redraw(name: str, x: Array, draw: Draw) -> Array:
     """Another array of the same kind.
 
     >>> drawn = redraw("features", np.array([[0.5, 0.0, 0.5]]), Draw(7))
-    >>> drawn[0, 1], drawn.sum()
+    >>> float(drawn[0, 1]), float(drawn.sum())
     (0.0, 1.0)
     """
     if x.dtype.kind == "b" or name in _KEPT or x.ndim == 0:

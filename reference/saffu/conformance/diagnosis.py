@@ -29,6 +29,20 @@ _FAR: Final = 6.0
 
 _WRONG_VALUES: Final = ("values", "accepted", "refused")
 
+RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
+    "explicit_solution": ("cooccurrence", "priming_number"),
+    "fit_temper": ("tempered_logits",),
+    "choose_smoothing": ("explicit_solution", "cross_entropy", "fit_temper"),
+    "refine": ("softmax", "cooccurrence"),
+    "saffu_forward": ("compare", "softmax"),
+    "saffu_backward": ("saffu_forward",),
+    "warm_start": ("bit_cipher", "explicit_solution", "saffu_forward", "hidden_targets"),
+    "model_forward": ("radial_context", "block_context", "document_context", "saffu_forward"),
+    "model_loss": ("model_forward", "log_softmax"),
+    "model_gradient": ("model_forward", "cross_entropy", "saffu_backward"),
+}
+"""Operations that are made of others: where both fail, the others are to be mended first."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -51,6 +65,8 @@ class Diagnosis:
     unexplained: tuple[Result, ...]
     coarse: bool = False
     """whether every wrong value would be right in float32"""
+    wrong: frozenset[str] = frozenset()
+    """operations with wrong values"""
 
     def sentences(self) -> list[str]:
         """The diagnosis as people read it; nothing where nothing fails."""
@@ -62,7 +78,7 @@ class Diagnosis:
                 "every wrong value is within the bounds of float32: if the port computes in that, "
                 "it has to say so (precision float32)"
             )
-        lines += [_where(result) for result in _first_of_each(self.unexplained)]
+        lines += [self._where(result) for result in _first_of_each(self.unexplained)]
         noun = "case fails" if self.failures == 1 else "cases fail"
         return [f"{self.failures} {noun}", *lines]
 
@@ -76,6 +92,19 @@ class Diagnosis:
         if finding.against:
             many = len(finding.against)
             line += f"; but {many} that it would fail {'passes' if many == 1 else 'pass'}"
+        return line
+
+    def _where(self, result: Result) -> str:
+        case, ruling = result.case, result.ruling
+        if ruling.kind != "values":
+            return f"{case.id} matches no known mistake: {ruling.reason}"
+        what = "stage" if ruling.diverged in case.stages else "output"
+        line = f"{case.id} matches no known mistake: {what} {ruling.reason}; see {case.spec}"
+        if below := [op for op in RESTS_ON.get(case.op, ()) if op in self.wrong]:
+            return f"{line}; it rests on {', '.join(below)}, wrong too: mend that first"
+        silent = [name for name in case.stages if name not in ruling.arrays]
+        if silent and what == "output":
+            line += f"; return the stages {', '.join(silent)} too, to learn where it begins"
         return line
 
 
@@ -109,7 +138,7 @@ def diagnose(run: Run, bank: Iterable[Mistake]) -> Diagnosis:
     found = {case for finding in findings for case in finding.cases}
     coarse = run.precision == "float64" and _coarse(suspects)
     unexplained = tuple(result for result in failing if result.case.id not in found)
-    return Diagnosis(len(failing), findings, unexplained, coarse and not findings)
+    return Diagnosis(len(failing), findings, unexplained, coarse and not findings, frozenset(ops))
 
 
 def cover(
@@ -234,16 +263,3 @@ def _first_of_each(results: Iterable[Result]) -> list[Result]:
         key = (result.case.op, result.ruling.kind, result.ruling.diverged)
         first.setdefault(key, result)
     return list(first.values())
-
-
-def _where(result: Result) -> str:
-    case, ruling = result.case, result.ruling
-    if ruling.kind != "values":
-        return f"{case.id} matches no known mistake: {ruling.reason}"
-    what = "stage" if ruling.diverged in case.stages else "output"
-    line = f"{case.id} matches no known mistake: {what} {ruling.reason}"
-    line += f"; see {case.spec}"
-    silent = [name for name in case.stages if name not in ruling.arrays]
-    if silent and what == "output":
-        line += f"; return the stages {', '.join(silent)} too, to learn where it begins"
-    return line
