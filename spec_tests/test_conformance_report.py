@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,11 +87,12 @@ def test_a_line_says_what_diverged_and_which_mistake_it_matches(tmp_path: Path) 
     assert any("`priming-ignored`" in sentence for sentence in footer["diagnosis"])
 
 
+WRITTEN = lines(report_on(reference))
+
+
 @given(st.data())
 def test_a_report_that_was_cut_or_changed_is_refused(data: st.DataObject) -> None:
-    import tempfile
-
-    texts = lines(report_on(reference))
+    texts = list(WRITTEN)
     what = data.draw(st.sampled_from(["cut", "drop", "change", "footer"]))
     if what == "cut":
         texts = texts[: data.draw(st.integers(0, len(texts) - 1))]
