@@ -97,17 +97,15 @@ def test_every_sample_looks_at_what_the_context_models_say(
         assert planned_trees(batch, c) == expected
 
 
-@given(texts(), configurations(), st.data())
-def test_nothing_is_computed_twice_and_nothing_that_is_not_needed(
-    documents: Documents, configuration: Configuration, data: st.DataObject
+def assert_nothing_to_spare(
+    documents: Documents, configuration: Configuration, select: NDArray[np.int64]
 ) -> None:
+    """Each layer has one row for each sample that the layer above looks at, and no other."""
     every = all_targets(documents)
-    order = data.draw(st.permutations(range(len(every))))
-    select = np.array(order[: data.draw(st.integers(1, len(every)))])
     batch = plan(samples(documents), configuration, select)
     for context, tower in zip(configuration.contexts, batch.towers, strict=True):
         if isinstance(tower, DocumentPlan):
-            assert not isinstance(context, Radial | Block)
+            assert isinstance(context, Document)
             continue
         layers: list[set[tuple[int, int]]] = [set() for _ in range(configuration.depth)]
         for d, t in (every[m] for m in select):
@@ -117,6 +115,25 @@ def test_nothing_is_computed_twice_and_nothing_that_is_not_needed(
         for step, below in zip(tower[1:], tower[:-1], strict=True):
             looked_up = np.unique(step.slots[step.mask])
             assert looked_up.tolist() == list(range(below.slots.shape[0]))
+
+
+@given(texts(), configurations(), st.data())
+def test_nothing_is_computed_twice_and_nothing_that_is_not_needed(
+    documents: Documents, configuration: Configuration, data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(range(len(all_targets(documents)))))
+    select = np.array(order[: data.draw(st.integers(1, len(order)))])
+    assert_nothing_to_spare(documents, configuration, select)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("context", [Radial(3), Block(2), Block(5)], ids=str)
+def test_a_sample_alone_or_with_one_other_needs_no_third(context: ContextModel, depth: int) -> None:
+    count = len(all_targets(TEXT))
+    for m in range(count):
+        for n in range(m):
+            assert_nothing_to_spare(TEXT, small([context], depth), np.array([m, n]))
+        assert_nothing_to_spare(TEXT, small([context], depth), np.array([m]))
 
 
 @given(texts(), configurations())
