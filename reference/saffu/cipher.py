@@ -16,7 +16,7 @@ import numpy as np
 
 from saffu import refusals
 from saffu.errors import TooFewBits
-from saffu.namespace import namespace
+from saffu.namespace import namespace, on_host
 from saffu.types import Array, Codes, Embedding, TokenCounts
 
 
@@ -118,5 +118,5 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
         scores = xp.log(floor) @ shares.T
         slack = 1e-12 * xp.sum(xp.zeros_like(vectors) + 1.0, axis=1, keepdims=True)
     near = scores >= xp.max(scores, axis=1, keepdims=True) - slack
-    best: Array = np.argmax(np.asarray(near), axis=1)
+    best: Array = np.argmax(on_host(near), axis=1)
     return best

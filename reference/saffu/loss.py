@@ -14,7 +14,7 @@ import sys
 import numpy as np
 
 from saffu import refusals
-from saffu.namespace import namespace
+from saffu.namespace import namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Logits, Nats, Targets, TokenIds
 
@@ -81,7 +81,7 @@ def perplexity(nats: Nats) -> float:
     refusals.shape("nats", nats, (None,), "M", "SPEC 7")
     refusals.samples("nats", nats, "SPEC 7")
     refusals.finite("nats", nats, "SPEC 7")
-    mean = float(np.mean(np.asarray(nats), dtype=np.float64))
+    mean = float(np.mean(on_host(nats), dtype=np.float64))
     return math.exp(mean) if mean < math.log(sys.float_info.max) else math.inf
 
 

@@ -81,6 +81,17 @@ def real(x: Array) -> Array:
     return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x
 
 
+def on_host(x: Array) -> Array:
+    """The same numbers as a NumPy array, fetched from the device that they are on.
+
+    >>> on_host(np.array([1.0, 2.0])).tolist()
+    [1.0, 2.0]
+    """
+    if hasattr(x, "get"):  # CuPy refuses to be copied unasked
+        return np.asarray(x.get())
+    return np.asarray(x.cpu() if hasattr(x, "cpu") else x)
+
+
 def add_rows(index: Array, rows: Array, size: int) -> Array:
     """Add up the rows that share an index: `out[j] = Σ_{m: index[m]=j} rows[m]`.
 

@@ -127,7 +127,7 @@ def token_ids(x: Array, size: int, name: str = "tokens") -> None:
     bad = (x < 0) | (x >= size)
     if bool(xp.any(bad)):
         index = _first(bad)
-        raise TokenOutOfRange(name, index, x[index].item(), size)
+        raise TokenOutOfRange(name, index, _number(x[index]), size)
 
 
 def mask_rows(mask: Array) -> None:

@@ -22,6 +22,7 @@ from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import fit_temper
 from saffu.loss import cross_entropy
+from saffu.namespace import on_host
 from saffu.types import Array, Counts, Features, Targets
 
 STRENGTHS: tuple[float, ...] = tuple(float(10 ** (e / 2)) for e in range(-4, 9))
@@ -80,6 +81,7 @@ def leave_one_out_nats(counts: Counts, smoothing: Smoothing) -> float:
 
     Without the sample, its cell holds F[d,i] − 1, its row one less, and q_i = n_i / (Σ n − 1 + N).
     """
+    counts = on_host(counts)
     d, i = np.nonzero(counts)
     f = counts[d, i]
     row, total, size = counts.sum(axis=1)[d], counts.sum(), counts.shape[1]
@@ -103,8 +105,9 @@ def _ratio(part: Array, whole: Array) -> Array:
 
 
 def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], float]:
-    whole = not np.any(state.counts % 1)
-    one_hot = whole and state.norm == state.samples and state.counts.sum() == state.samples
+    counts = on_host(state.counts)
+    whole = not np.any(counts % 1)
+    one_hot = whole and state.norm == state.samples and counts.sum() == state.samples
     if not one_hot or temper:
         raise BadOption(
             "held_out",
@@ -113,7 +116,7 @@ def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], f
             "SPEC 1",
         )
     refusals.whole("samples", state.samples, 2, "SPEC 1")
-    return lambda smoothing: leave_one_out_nats(state.counts, smoothing)
+    return lambda smoothing: leave_one_out_nats(counts, smoothing)
 
 
 def _held_out(

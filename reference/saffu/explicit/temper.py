@@ -17,7 +17,7 @@ import numpy as np
 from saffu import refusals
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
-from saffu.namespace import namespace
+from saffu.namespace import namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Counts, Features, Logits, Targets, Weights
 
@@ -134,14 +134,14 @@ def fit_temper(
     def curve(lam: Array) -> Curve:
         return temper_curve(lam, prior, scores, targets)
 
-    said = _spread(np.asarray(scores), np.eye(slots))
+    said = _spread(scores, np.eye(slots))
     prior_alone = np.where(said > 1e-12 * np.max(said), 0.0, first)
     unit = curve(prior_alone).value
     if unit < curve(first).value:
         first = prior_alone  # far from the optimum the loss is made of planes, near zero it curves
     found = minimise_convex(curve, first, tolerance=tolerance, unit=unit)
-    mass = float(np.sum(np.asarray(targets))) / targets.shape[0]
-    _refuse_saturation(curve(found.place).bend, np.asarray(scores), mass)
+    mass = float(namespace(targets).sum(targets)) / targets.shape[0]
+    _refuse_saturation(curve(found.place).bend, scores, mass)
     return TemperFit(found.place, found.value, found.steps)
 
 
@@ -161,13 +161,18 @@ def temper_curve(temper: Array, prior: Array, scores: Array, targets: Targets) -
     mean: Array = xp.sum(scores * p[:, None, :], axis=-1)
     spread: Array = (scores - mean[..., None]) * xp.sqrt(weight[:, None] * p)[:, None, :]
     bend = xp.sum(xp.matmul(spread, xp.matrix_transpose(spread)), axis=0) / m
-    return Curve(value, np.asarray(slope), np.asarray(bend))
+    return Curve(value, on_host(slope), on_host(bend))
 
 
 def _spread(scores: Array, directions: Array) -> Array:
     """How far apart the targets' scores lie, at most, along each column of λ [S, k]."""
-    along = (np.tensordot(scores, v, axes=(1, 0)) for v in directions.T)
-    return np.array([np.max(np.ptp(each, axis=-1)) for each in along])
+    xp = namespace(scores)
+    most = []
+    for direction in directions.T:
+        v = xp.reshape(xp.asarray(direction, dtype=scores.dtype), (1, 1, -1))
+        along: Array = xp.matmul(v, scores)
+        most.append(float(xp.max(xp.max(along, axis=-1) + xp.max(-along, axis=-1))))
+    return np.array(most)
 
 
 def _refuse_saturation(bend: Array, scores: Array, mass: float) -> None:
