@@ -16,6 +16,7 @@ from saffu.errors import (
     BadRecord,
     DuplicateToken,
     NegativeEntry,
+    NegativeToken,
     NoSamples,
     SaffuError,
     TokenOutOfRange,
@@ -225,7 +226,7 @@ def test_samples_of_more_documents_are_more_samples(
     [
         (np.array([START]), NoSamples, r"documents\[1\] .* holds no samples"),
         (np.array([5, END]), BadOption, r"documents\[1\]\[0\]=5, but 0, the id of <sod>"),
-        (np.array([START, -1]), NegativeEntry, r"documents\[1\]\[1\] is -1"),
+        (np.array([START, -1]), NegativeToken, r"documents\[1\]\[1\] is -1"),
         (np.array([[START, END]]), WrongShape, r"documents\[1\] has shape \(1, 2\)"),
         (np.array([0.0, 1.0]), BadOption, r"documents\[1\].dtype='float64'"),
     ],

@@ -20,7 +20,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from saffu import refusals
-from saffu.errors import BadOption, BadRecord, DuplicateToken, NegativeEntry, NoSamples
+from saffu.errors import (
+    BadOption,
+    BadRecord,
+    DuplicateToken,
+    NegativeEntry,
+    NegativeToken,
+    NoSamples,
+)
 from saffu.types import IntArray, TokenCounts, TokenIds
 
 START: Final = 0
@@ -201,7 +208,7 @@ def samples(documents: Sequence[IntArray]) -> Samples:
             raise NoSamples(f"{name} (every token after <sod> is a target)", "SPEC 3")
         if document[0] != START:
             raise BadOption(f"{name}[0]", int(document[0]), f"{START}, the id of <sod>", "SPEC 3")
-        refusals.non_negative(name, document, "SPEC 3")
+        refusals.refuse_where(document < 0, document, name, "SPEC 3", NegativeToken)
     lengths = np.array([document.shape[0] for document in documents], dtype=np.int64)
     return lay_out(np.concatenate(documents), lengths)
 
