@@ -111,6 +111,17 @@ class TokenOutOfRange(BadEntry):
         self.size: Final = size
 
 
+class LabelOutOfRange(BadEntry):
+    """A class that the network does not have."""
+
+    reason: ClassVar[str] = "label-range"
+
+    def __init__(self, name: str, index: tuple[int, ...], value: object, size: int) -> None:
+        self.said = f"labels must lie in 0 … {size - 1}, or the network needs more classes"
+        super().__init__(name, index, value, "SPEC 8")
+        self.size: Final = size
+
+
 class NegativeToken(BadEntry):
     """A token id below zero, where the size of the vocabulary is not known."""
 

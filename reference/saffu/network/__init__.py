@@ -1,0 +1,26 @@
+"""Networks of softmax layers over plain features, such as the pixels of images.   (SPEC 1, 5)
+
+    h₀ = x,    h_l = φ(h_{l−1} U_l + b_l),    ŷ = the last h                              [P2, T]
+
+No attention and no text: what is explicit about a stack of layers, and nothing else.  `layers` has
+the mathematics, `labels` what hidden layers are to predict, `explicit` and `stack` the solution
+from counts, `training` backpropagation, `model` the object that keeps it all together.
+"""
+
+from saffu.network.explicit import ExplicitSettings
+from saffu.network.labels import Examples, HiddenLayer
+from saffu.network.layers import SoftmaxLayer
+from saffu.network.model import SoftmaxNetwork
+from saffu.network.stack import ExplicitRound
+from saffu.network.training import Epoch, TrainingSettings
+
+__all__ = [
+    "Epoch",
+    "Examples",
+    "ExplicitRound",
+    "ExplicitSettings",
+    "HiddenLayer",
+    "SoftmaxLayer",
+    "SoftmaxNetwork",
+    "TrainingSettings",
+]

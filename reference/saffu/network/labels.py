@@ -1,0 +1,155 @@
+"""What the hidden layers of a network are to predict: classes, taken apart, in code.   (SPEC 2)
+
+Nobody gives hidden layers targets.  The first ones are label codes [T]: each class is taken apart,
+and the cipher of the parts, at the width of the layer, is what the layer is to predict.
+
+A part of a class is an orthant about the class's mean: the samples on the same sides of it along
+the principal axes of the class, 2^axes parts in all.   [D]  Means and axes come from Σ x and Σ x xᵀ
+of each class, which add up over shards of the data as co-occurrences do, so that this is explicit,
+too.  With no axes, the parts are the classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+from scipy import linalg
+
+from saffu import refusals
+from saffu.cipher import cipher_embedding
+from saffu.errors import BadOption, LabelOutOfRange
+from saffu.types import Array, Embedding, Features, Targets, TokenIds
+
+
+class Examples(NamedTuple):
+    """Features and the classes that belong to them."""
+
+    features: Array
+    """[M, D], non-negative"""
+    labels: Array
+    """[M], whole numbers 0 … classes−1"""
+
+
+@dataclass(frozen=True)
+class HiddenLayer:
+    """A hidden layer by its size and by what it is first to predict."""
+
+    axes: int = 0
+    """each class is taken apart along so many of its principal axes, into 2^axes parts"""
+    width: int | None = None
+    """units; None: one for each part.  Fewer: the parts share units, by their cipher."""
+
+    def __post_init__(self) -> None:
+        refusals.whole("axes", self.axes, 0, "SPEC 5")
+        if self.width is not None:
+            refusals.whole("width", self.width, 1, "SPEC 2")
+
+    def units(self, classes: int) -> int:
+        """The width in a network with so many classes."""
+        return classes << self.axes if self.width is None else self.width
+
+
+class Parts(NamedTuple):
+    """How classes are taken apart."""
+
+    means: Array
+    """[N, D]"""
+    axes: Array
+    """[N, D, k], of unit length"""
+
+
+def find_parts(examples: Examples, classes: int, axes: int) -> Parts:
+    """Means and principal axes of every class.   [D]
+
+    Parameters: `axes` k <= D, those along which the class varies most.
+    Returns [N, D] and [N, D, k].  The largest entry of an axis is positive, so that nothing is left
+    to chance.
+    Refuses: a class without examples; more axes than features.
+
+    >>> X = np.array([[0.0, 1.0], [4.0, 1.0], [2.0, 0.0], [2.0, 2.0], [2.0, 1.0], [3.0, 1.0]])
+    >>> find_parts(Examples(X, np.zeros(6, dtype=int)), 1, 1).axes.round(3).tolist()
+    [[[1.0], [0.0]]]
+    """
+    width = examples.features.shape[1]
+    if axes > width:
+        raise BadOption("axes", axes, f"at most {width}, the number of features", "SPEC 5")
+    means = np.zeros((classes, width))
+    directions = np.zeros((classes, width, axes))
+    for i in range(classes):
+        own = examples.features[examples.labels == i]
+        if not own.shape[0]:
+            raise BadOption("labels", f"no example of class {i}", "some of every class", "SPEC 1")
+        means[i] = own.mean(axis=0, dtype=np.float64)
+        if axes:
+            spread = _spread(own, means[i])
+            last = (width - axes, width - 1)
+            found = linalg.eigh(spread, subset_by_index=last)[1][:, ::-1]
+            top = np.argmax(np.abs(found), axis=0)
+            directions[i] = found * np.sign(found[top, np.arange(axes)])
+    return Parts(means, directions)
+
+
+def _spread(own: Features, mean: Array) -> Array:
+    """Σ x xᵀ − M μ μᵀ [D, D]"""
+    second: Array = (own.T @ own).astype(np.float64)
+    return np.asarray(second - own.shape[0] * np.outer(mean, mean))
+
+
+def part_of(parts: Parts, examples: Examples) -> Int[Array, "M"]:
+    """The part that each example belongs to: class · 2^k + the sides it is on, as bits.   [D]
+
+    >>> parts = Parts(np.array([[1.0, 1.0]]), np.array([[[1.0], [0.0]]]))
+    >>> part_of(parts, Examples(np.array([[0.0, 5.0], [2.0, 0.0]]), np.array([0, 0]))).tolist()
+    [0, 1]
+    """
+    classes, _, axes = parts.axes.shape
+    sides = np.zeros(examples.labels.shape[0], dtype=np.int64)
+    for i in range(classes if axes else 0):
+        own = examples.labels == i
+        beyond = (examples.features[own] - parts.means[i]) @ parts.axes[i] > 0
+        sides[own] = beyond @ (1 << np.arange(axes))
+    return np.asarray(examples.labels * (1 << axes) + sides)
+
+
+def part_codes(part: TokenIds, size: int, width: int) -> Embedding:
+    """The code of each part [size, width], rows of unit norm, the plainest for the commonest.
+
+    Refuses: more units than parts (they would have nothing to predict); too few for distinct codes.
+
+    >>> part_codes(np.array([1, 1, 0, 2]), 3, 2).tolist()
+    [[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]
+    """
+    if width > size:
+        raise BadOption(
+            "width", width, f"at most {size}, one unit a part; raise axes for more parts", "SPEC 2"
+        )
+    return cipher_embedding(np.bincount(part, minlength=size), width)
+
+
+def owners(codes: Embedding, classes: int) -> Targets:
+    """Which units stand for parts of which class: [N, width] of zeros and ones.
+
+    >>> owners(np.eye(4), 2).tolist()
+    [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]
+    """
+    of_class = codes.reshape(classes, -1, codes.shape[1])
+    return np.asarray((of_class > 0).any(axis=1).astype(np.float64))
+
+
+def check_examples(name: str, examples: Examples, features: int, classes: int) -> None:
+    """Refuse features and labels that do not belong to each other, or not to the network."""
+    refusals.shape(f"{name}.features", examples.features, (None, features), "M D", "SPEC 1")
+    refusals.features(examples.features, f"{name}.features")
+    rows = examples.features.shape[0]
+    refusals.shape(f"{name}.labels", examples.labels, (rows,), "M", "SPEC 1")
+    if examples.labels.dtype.kind not in "iu":
+        raise BadOption(
+            f"{name}.labels.dtype", str(examples.labels.dtype), "an integer type", "SPEC 1"
+        )
+    outside = (examples.labels < 0) | (examples.labels >= classes)
+    if outside.any():
+        at = int(np.argmax(outside))
+        raise LabelOutOfRange(f"{name}.labels", (at,), int(examples.labels[at]), classes)

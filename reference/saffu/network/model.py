@@ -1,0 +1,250 @@
+"""A classifier of softmax layers: solved, trained, asked, written and read.   (SPEC 1, 5, 6)
+
+    network = SoftmaxNetwork(784, 10, [HiddenLayer(axes=4)])
+    network.fit_explicit(train, validation)      no gradient
+    network.fit(train, validation)               backpropagation from there
+    network.predict_log_probabilities(features)
+
+The object holds what must be kept together; the mathematics is elsewhere, in functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from saffu import refusals
+from saffu.errors import BadFile, BadOption
+from saffu.fast.stream import Progress, silent
+from saffu.network.explicit import ExplicitSettings
+from saffu.network.labels import Examples, HiddenLayer, check_examples
+from saffu.network.layers import Layers, cold_layers, leaves, network_forward, rebuild
+from saffu.network.records import SCHEMA, VERSION, named, read_state, unnamed, write_state
+from saffu.network.stack import ExplicitRound, solve_network
+from saffu.network.training import (
+    ROWS,
+    Epoch,
+    TrainingSettings,
+    TrainingState,
+    mean_nats,
+    start_training,
+    train,
+)
+from saffu.numerics import log_softmax
+from saffu.storage import read_file, write_file
+from saffu.types import Features, Logits
+
+
+class SoftmaxNetwork:
+    """One or more softmax layers over non-negative features.   (SPEC 1)
+
+    Four examples of feature 0, three of them in class 0, one of feature 1; one imagined example of
+    each feature, shared as the classes are, makes it (3 + 4/7) to (1 + 3/7):
+
+    >>> data = Examples(np.eye(2)[[0, 0, 0, 0, 1]], np.array([0, 0, 0, 1, 1]))
+    >>> network = SoftmaxNetwork(2, 2)
+    >>> rounds = network.fit_explicit(data, settings=ExplicitSettings(temper=1.0))
+    >>> np.exp(network.predict_log_probabilities(np.array([[1.0, 0.0]]))).round(6).tolist()
+    [[0.714286, 0.285714]]
+    >>> network.accuracy(data)
+    0.8
+    """
+
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        hidden: Sequence[HiddenLayer] = (),
+        *,
+        dtype: Literal["float32", "float64"] = "float64",
+    ) -> None:
+        """A network without weights.
+
+        Parameters: `features` D; `classes` N >= 2; `hidden`, from the features up; `dtype` of
+        weights and arithmetic.
+        """
+        self.features = refusals.whole("features", features, 1, "SPEC 1")
+        self.classes = refusals.whole("classes", classes, 2, "SPEC 1")
+        refusals.choice("dtype", dtype, ("float32", "float64"), "SPEC 0")
+        self.hidden = tuple(hidden)
+        self.dtype = dtype
+        self.history: tuple[Epoch, ...] = ()
+        """of the last training"""
+        self._layers: Layers = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The widths from the features to the classes."""
+        return (
+            self.features,
+            *(layer.units(self.classes) for layer in self.hidden),
+            self.classes,
+        )
+
+    @property
+    def layers(self) -> Layers:
+        """The weights.  Refuses: there are none yet."""
+        if not self._layers:
+            expected = "weights: call fit_explicit(…) or cold_start(…), or load a network"
+            raise BadOption("layers", None, expected, "SPEC 1")
+        return self._layers
+
+    @layers.setter
+    def layers(self, layers: Layers) -> None:
+        shapes = list(pairwise(self.sizes))
+        if len(layers) != len(shapes):
+            raise BadOption("layers", f"{len(layers)} layers", f"{len(shapes)}", "SPEC 1")
+        for index, (layer, (d, n)) in enumerate(zip(layers, shapes, strict=True)):
+            refusals.shape(f"layers[{index}].weights", layer.weights, (d, n), "D N", "SPEC 1")
+            refusals.shape(f"layers[{index}].bias", layer.bias, (n,), "N", "SPEC 1")
+            refusals.finite(f"layers[{index}].weights", layer.weights, "SPEC 1")
+            refusals.finite(f"layers[{index}].bias", layer.bias, "SPEC 1")
+        self._layers = rebuild([array.astype(self.dtype) for array in leaves(layers)])
+
+    def cold_start(self, scale: float | Sequence[float] = 0.1, seed: int = 0) -> None:
+        """Random weights: the rival of the explicit start.
+
+        Parameters: `scale`, the standard deviation of the weights, one for all layers or one each.
+        """
+        count = len(self.sizes) - 1
+        scales = [scale] * count if isinstance(scale, (int, float)) else list(scale)
+        if len(scales) != count:
+            raise BadOption("scale", scale, f"one number, or {count}", "SPEC 6")
+        for each in scales:
+            refusals.positive("scale", each, "SPEC 6", zero=True)
+        refusals.whole("seed", seed, 0, "SPEC 6")
+        self.layers = cold_layers(self.sizes, scales, seed, self.dtype)
+        self.history = ()
+
+    def fit_explicit(
+        self,
+        data: Examples,
+        validation: Examples | None = None,
+        settings: ExplicitSettings = ExplicitSettings(),  # noqa: B008  (a frozen record)
+        *,
+        progress: Progress = silent,
+    ) -> tuple[ExplicitRound, ...]:
+        """Compute all weights from co-occurrences, without backpropagation.   (SPEC 1, 5)
+
+        Parameters: `validation` is needed where `settings` leaves λ or the smoothing open.
+        Returns a record of each round; the weights are those of the best.
+        Refuses: features that are negative, not finite, or of another width; labels out of range; a
+        class without examples; a hidden layer wider than its parts, or too narrow for their codes.
+        """
+        splits = [self._checked("data", data)]
+        if validation is not None:
+            splits.append(self._checked("validation", validation))
+        found = solve_network(splits, self.classes, self.hidden, settings, progress=progress)
+        self.layers, self.history = found.layers, ()
+        return found.rounds
+
+    def fit(
+        self,
+        data: Examples,
+        validation: Examples | None = None,
+        settings: TrainingSettings = TrainingSettings(),  # noqa: B008  (a frozen record)
+        *,
+        checkpoint: str | Path | None = None,
+        progress: Progress = silent,
+    ) -> tuple[Epoch, ...]:
+        """Train by backpropagation from where the network stands.   (SPEC 6)
+
+        Parameters: without `validation` there is no early stopping, and the last weights are kept;
+        `checkpoint`, a file that is written after each epoch; if it is there already, training goes
+        on from it exactly as it would have gone on then.
+        Returns a record of each epoch; the weights are the best on validation data, those before
+        the first step included.
+        Refuses: bad data, as `fit_explicit` does; numbers that leave the finite (`NotConverged`); a
+        checkpoint of another training.
+        """
+        data = self._checked("data", data)
+        validation = None if validation is None else self._checked("validation", validation)
+        state = self._resumed(checkpoint, settings)
+        if state is None:
+            state = start_training(self.layers, validation)
+
+        def keep(now: TrainingState) -> None:
+            if checkpoint is not None:
+                write_state(checkpoint, now, settings)
+
+        state = train(state, data, validation, settings, progress=progress, keep=keep)
+        self.layers = state.best
+        self.history = state.history
+        return state.history
+
+    def _resumed(
+        self, checkpoint: str | Path | None, settings: TrainingSettings
+    ) -> TrainingState | None:
+        if checkpoint is None or not Path(checkpoint).exists():
+            return None
+        state = read_state(checkpoint, settings)
+        shapes = [layer.weights.shape for layer in state.layers]
+        if shapes != list(pairwise(self.sizes)) or state.layers[0].bias.dtype != self.dtype:
+            problem = f"it is of another network than one of sizes {self.sizes} in {self.dtype}"
+            raise BadFile(checkpoint, problem, "delete it to begin anew, or give another path")
+        return state
+
+    def predict_log_probabilities(self, features: Features) -> Logits:
+        """log ŷ [M, N], nats.   (SPEC 0)
+
+        Refuses: negative or non-finite features; another width; no samples.
+        """
+        refusals.shape("features", features, (None, self.features), "M D", "SPEC 1")
+        refusals.features(features)
+        x = np.asarray(features, dtype=self.dtype)
+        return np.concatenate(
+            [
+                log_softmax(network_forward(self.layers, x[first : first + ROWS]).logits)
+                for first in range(0, x.shape[0], ROWS)
+            ]
+        )
+
+    def accuracy(self, data: Examples) -> float:
+        """The share of the examples whose likeliest class is their label."""
+        check_examples("data", data, self.features, self.classes)
+        likeliest = self.predict_log_probabilities(data.features).argmax(axis=1)
+        return float((likeliest == data.labels).mean())
+
+    def cross_entropy(self, data: Examples) -> float:
+        """Mean nats of the labels.   (SPEC 0)"""
+        return mean_nats(self.layers, self._checked("data", data))
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to one file, whole or not at all."""
+        header = {
+            "features": self.features,
+            "classes": self.classes,
+            "hidden": [[layer.axes, layer.width] for layer in self.hidden],
+            "dtype": self.dtype,
+            "history": [list(epoch) for epoch in self.history],
+        }
+        write_file(path, SCHEMA, VERSION, header, named("", leaves(self.layers)))
+
+    @staticmethod
+    def load(path: str | Path) -> SoftmaxNetwork:
+        """The network that `save` wrote.
+
+        Refuses (`BadFile`): what `saffu.storage.read_file` refuses; weights of other shapes.
+        """
+        header, arrays = read_file(path, SCHEMA, newest=VERSION)
+        try:
+            hidden = [HiddenLayer(axes, width) for axes, width in header["hidden"]]
+            network = SoftmaxNetwork(
+                header["features"], header["classes"], hidden, dtype=header["dtype"]
+            )
+            network.layers = rebuild(unnamed("", arrays))
+            network.history = tuple(Epoch(*epoch) for epoch in header["history"])
+        except (KeyError, TypeError, ValueError) as problem:
+            raise BadFile(
+                path, f"it is no network of saffu ({problem})", "save it anew"
+            ) from problem
+        return network
+
+    def _checked(self, name: str, data: Examples) -> Examples:
+        """The examples in the precision of the network."""
+        check_examples(name, data, self.features, self.classes)
+        return Examples(np.asarray(data.features, dtype=self.dtype), data.labels)

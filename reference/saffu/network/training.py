@@ -1,0 +1,168 @@
+"""Training a network by backpropagation, from wherever it stands.   (SPEC 6)
+
+Minibatches in a new order each epoch; after each epoch the loss on validation data, by which the
+best network is kept and training stops.  A state of the training is a value: `train` goes on from
+any of them as if nothing had happened in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from saffu import refusals
+from saffu.errors import NonFiniteEntry, NotConverged
+from saffu.fast.stream import Progress, silent
+from saffu.loss import token_nats
+from saffu.network.labels import Examples
+from saffu.network.layers import Layers, leaves, network_forward, network_gradient, rebuild
+from saffu.optim import AdamState, adam_start, adam_step, sgd_step
+
+ROWS = 8192
+"""Samples that are predicted at a time."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train."""
+
+    rate: float = 0.003
+    """η"""
+    optimiser: Literal["adam", "sgd"] = "adam"
+    batch: int = 128
+    """samples a step"""
+    epochs: int = 20
+    """at most"""
+    patience: int = 3
+    """epochs without a better validation loss after which training ends"""
+    seed: int = 0
+    """of the order of the samples"""
+
+    def __post_init__(self) -> None:
+        refusals.positive("rate", self.rate, "SPEC 6")
+        refusals.choice("optimiser", self.optimiser, ("adam", "sgd"), "SPEC 6")
+        for name, least in (("batch", 1), ("epochs", 0), ("patience", 1), ("seed", 0)):
+            refusals.whole(name, getattr(self, name), least, "SPEC 6")
+
+
+class Epoch(NamedTuple):
+    """One epoch; epoch 0 is before the first step."""
+
+    epoch: int
+    train_nats: float | None
+    """mean over the batches, each before its step"""
+    validation_nats: float | None
+    seconds: float
+    """of training so far, validation included"""
+
+
+class TrainingState(NamedTuple):
+    """All that training needs to go on."""
+
+    layers: Layers
+    optimiser: AdamState
+    best: Layers
+    """on validation data; without it, the last"""
+    history: tuple[Epoch, ...]
+
+    @property
+    def best_nats(self) -> float:
+        """The lowest validation loss so far."""
+        return min(e.validation_nats for e in self.history if e.validation_nats is not None)
+
+    def over(self, settings: TrainingSettings) -> bool:
+        """Whether training has come to its end."""
+        nats = [e.validation_nats for e in self.history if e.validation_nats is not None]
+        waited = len(nats) - 1 - nats.index(min(nats)) if nats else 0
+        return self.history[-1].epoch >= settings.epochs or waited >= settings.patience
+
+
+def start_training(layers: Layers, validation: Examples | None) -> TrainingState:
+    """The state before the first step."""
+    began = time.monotonic()
+    nats = None if validation is None else mean_nats(layers, validation)
+    first = Epoch(0, None, nats, time.monotonic() - began)
+    return TrainingState(layers, adam_start(leaves(layers)), layers, (first,))
+
+
+def train(
+    state: TrainingState,
+    data: Examples,
+    validation: Examples | None,
+    settings: TrainingSettings,
+    *,
+    progress: Progress = silent,
+    keep: Callable[[TrainingState], None] | None = None,
+) -> TrainingState:
+    """Train until the epochs or the patience are used up.   (SPEC 6)
+
+    Parameters: `keep` is called with the state after each epoch.
+    Returns the last state; the result is its `best`.
+    Refuses: a loss or a gradient that is no longer finite (`NotConverged`).
+    """
+    while not state.over(settings):
+        state = _epoch(state, data, validation, settings, progress)
+        if keep is not None:
+            keep(state)
+    return state
+
+
+def _epoch(
+    state: TrainingState,
+    data: Examples,
+    validation: Examples | None,
+    settings: TrainingSettings,
+    progress: Progress,
+) -> TrainingState:
+    began = time.monotonic() - state.history[-1].seconds
+    number = state.history[-1].epoch + 1
+    total = data.labels.shape[0]
+    order = np.random.default_rng([settings.seed, number]).permutation(total)
+    layers, optimiser = state.layers, state.optimiser
+    sum_of_nats = 0.0
+    for first in range(0, total, settings.batch):
+        pick = order[first : first + settings.batch]
+        progress(f"epoch {number}", first, total)
+        batch = Examples(data.features[pick], data.labels[pick])
+        layers, optimiser, nats = _step(layers, optimiser, batch, settings)
+        sum_of_nats += nats * pick.shape[0]
+    progress(f"epoch {number}", total, total)
+    held_out = None if validation is None else mean_nats(layers, validation)
+    better = held_out is None or held_out < state.best_nats
+    epoch = Epoch(number, sum_of_nats / total, held_out, time.monotonic() - began)
+    return TrainingState(
+        layers, optimiser, layers if better else state.best, (*state.history, epoch)
+    )
+
+
+def _step(
+    layers: Layers, optimiser: AdamState, batch: Examples, settings: TrainingSettings
+) -> tuple[Layers, AdamState, float]:
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            nats, gradient = network_gradient(layers, *batch)
+            if settings.optimiser == "adam":
+                new, optimiser = adam_step(leaves(layers), gradient, optimiser, settings.rate)
+            else:
+                new = sgd_step(leaves(layers), gradient, settings.rate)
+    except NonFiniteEntry as problem:
+        raise NotConverged(
+            f"training left the finite numbers ({problem}); "
+            f"lower the rate, which is {settings.rate:g} (SPEC 6)"
+        ) from problem
+    return rebuild(new), optimiser, nats
+
+
+def mean_nats(layers: Layers, data: Examples) -> float:
+    """Mean cross-entropy of the labels, some thousand samples at a time."""
+    total = data.labels.shape[0]
+    nats: float = 0.0
+    for first in range(0, total, ROWS):
+        rows = slice(first, first + ROWS)
+        logits = network_forward(layers, data.features[rows]).logits
+        nats += float(token_nats(logits, data.labels[rows]).sum(dtype=np.float64))
+    return float(nats / total)
