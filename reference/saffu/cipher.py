@@ -34,10 +34,10 @@ def bit_cipher(size: int, bits: int) -> Codes:
     bits = refusals.whole("bits", bits, 1, "SPEC 2")
     if 2**bits - 1 < size:
         raise TooFewBits(size, bits)
-    codes = np.zeros((size, bits), dtype=np.int8)
-    for rank, code in enumerate(islice(_in_order(bits), size)):
-        codes[rank] = [code >> bit & 1 for bit in range(bits)]
-    return codes
+    width = -(-bits // 8)
+    packed = b"".join(code.to_bytes(width, "little") for code in islice(_in_order(bits), size))
+    octets = np.frombuffer(packed, dtype=np.uint8).reshape(size, width)
+    return np.unpackbits(octets, axis=1, count=bits, bitorder="little").astype(np.int8)
 
 
 def _in_order(bits: int) -> Iterator[int]:

@@ -30,7 +30,7 @@ from saffu.fast.warm import (
     assemble_warm,
     fit_layer,
     fit_output,
-    hidden_states,
+    hidden_reader,
     ingredients,
     output_counts,
     solve_tower,
@@ -104,13 +104,13 @@ def choose_warm_start(
         scaled = build.scale(sample, towers, scale)
         state = output_counts(sample, scaled, configuration.vocabulary)
         middle = search.output[len(search.output) // 2 :][:1]
-        loss = _output(state, hidden_states(scaled, judge), judge.targets, middle).loss
+        loss = _output(state, hidden_reader(scaled)(judge), judge.targets, middle).loss
         tried.append(Tried("factor on λ of U", scale, loss))
         best = min(best, (loss, scale))
     scale = best[1]
     towers = build.scale(passes, towers, scale)
     state = output_counts(passes, towers, configuration.vocabulary)
-    top = _output(state, hidden_states(towers, judge), judge.targets, search.output)
+    top = _output(state, hidden_reader(towers)(judge), judge.targets, search.output)
     tried += [Tried("α of O", s.strength, loss) for s, loss in top.tried]
     weights = tempered_weights(smooth(state.counts, top.smoothing), top.temper, state.priming)
     start = assemble_warm(found, towers, weights, top.temper, dtype)

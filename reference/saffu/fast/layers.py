@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -19,12 +19,19 @@ from saffu.contexts import Block, Radial
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.explicit.attention import attention_ascent
 from saffu.explicit.hidden import hidden_targets
-from saffu.fast.predict import ROWS, higher_states, token_scores
+from saffu.fast.predict import higher_states, token_scores
 from saffu.fast.stream import Passes, running_means, slices, step_in_tokens
-from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table
+from saffu.fast.sums import LabelSums
+from saffu.fast.tokens import (
+    ROWS,
+    attend_tokens,
+    comparisons,
+    feature_table,
+    look_up_table,
+    softmax_over,
+    weigh_tokens,
+)
 from saffu.layer import LayerOptions, SaffuState
-from saffu.numerics import softmax
-from saffu.pairs import Pairs, add_pairs, pairs_to_counts, slot_pairs
 from saffu.parameters import LayerParameters
 from saffu.types import (
     Array,
@@ -37,6 +44,8 @@ from saffu.types import (
     SlotMask,
 )
 from saffu.vocabulary import Samples
+
+Scorer: TypeAlias = Callable[[Samples], Array]
 
 
 @runtime_checkable
@@ -59,8 +68,8 @@ class CountingLayer(Protocol):
     ) -> Cooccurrence:
         """Σ c ⊗ t over (part of) the data, t the hidden targets under W and U."""
 
-    def scores(self, chunk: Samples, w: AttentionWeights, u: FeatureWeights) -> Array:
-        """s U [n, N_h] for all samples of a chunk."""
+    def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
+        """What gives s U [n, N_h] for all samples of a chunk."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +95,12 @@ class TokenLayer:
 
     def feature_counts(self, passes: Passes, stage: str, w: AttentionWeights) -> Cooccurrence:
         """Σ s ⊗ ℓ_y over the data."""
-        size = self.embedding.shape[0]
-        pairs: list[Pairs] | None = None
-        samples = 0
+        slots, kind = self.context.slots, self.options.aggregation
+        sums = LabelSums(self.embedding, self.labels, slots, kind)
         for chunk in passes.read(stage):
             step = step_in_tokens(chunk, self.context)
-            weights = attend_tokens(step, self.gram, w, self.options).weights
-            more = slot_pairs(
-                step.slots, step.mask, weights, chunk.targets, size, self.options.aggregation
-            )
-            pairs = more if pairs is None else add_pairs(pairs, more)
-            samples += chunk.targets.shape[0]
-        assert pairs is not None
-        norms = self.embedding.sum(axis=1)
-        norm = float(sum((c.sum(axis=1) * norms).sum() for c in pairs))
-        return Cooccurrence(pairs_to_counts(pairs, self.embedding, self.labels), norm, samples)
+            sums.add(step, weigh_tokens(step, self.gram, w, self.options), chunk.targets)
+        return sums.total()
 
     def attention_counts(
         self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
@@ -114,16 +114,10 @@ class TokenLayer:
             for part in slices(chunk.targets.shape[0], ROWS):
                 step = type(every)(*(field[part] for field in every))
                 seen = attend_tokens(step, self.gram, layer.attention, self.options)
-                h = softmax(read_table(table, step, seen.weights, size))
+                rows = look_up_table(table, step, size)
+                h = softmax_over(np.matmul(seen.weights[:, None, :], rows)[:, 0, :])
                 away = self.labels[chunk.targets[part]] - h
-                offset = size if table.shape[0] > size else 0
-                towards = np.stack(
-                    [
-                        np.sum(table[step.slots[:, k] + k * offset] * away, axis=1)
-                        for k in range(slots)
-                    ],
-                    axis=1,
-                )
+                towards = np.matmul(rows, away[:, :, None])[:, :, 0]
                 ascent = self._slope(seen.attention, step.mask) * towards
                 ascent = np.where(step.mask, ascent, 0.0)
                 total += cooccurrence(seen.comparisons, hidden_targets(seen.attention, ascent))
@@ -135,10 +129,12 @@ class TokenLayer:
             return np.asarray(-1.0 / np.where(mask, attention, 1.0))
         return gains(mask, self.options.gain, attention.dtype)
 
-    def scores(self, chunk: Samples, w: AttentionWeights, u: FeatureWeights) -> Array:
-        """s U [n, N_h] for all samples of a chunk."""
-        layer = LayerParameters(w, u)
-        return token_scores(chunk, self.context, self.embedding, self.gram, layer, self.options)
+    def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
+        """What gives s U [n, N_h] for all samples of a chunk."""
+        table = feature_table(self.embedding, u, self.context.slots, self.options.aggregation)
+        return lambda chunk: token_scores(
+            step_in_tokens(chunk, self.context), table, self.gram, w, self.options
+        )
 
 
 @dataclass(frozen=True)
@@ -185,10 +181,12 @@ class HigherLayer:
                 total += cooccurrence(state.comparisons, hidden_targets(state.attention, ascent))
         return total
 
-    def scores(self, chunk: Samples, w: AttentionWeights, u: FeatureWeights) -> Array:
-        """s U [n, N_h] for all samples of a chunk."""
+    def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
+        """What gives s U [n, N_h] for all samples of a chunk."""
         layer = LayerParameters(w, u)
-        return np.concatenate([s.features @ u for _, s, _, _ in self._states(chunk, layer)])
+        return lambda chunk: np.concatenate(
+            [state.features @ u for _, state, _, _ in self._states(chunk, layer)]
+        )
 
     def _states(
         self, chunk: Samples, layer: LayerParameters
@@ -227,9 +225,9 @@ class BagLayer:
         """Σ c ⊗ t over (part of) the data."""
         raise TypeError("a document layer has no attention")
 
-    def scores(self, chunk: Samples, w: AttentionWeights, u: FeatureWeights) -> Array:
-        """s U [n, N_h] for all samples of a chunk."""
-        return np.asarray(running_means(self.embedding, chunk) @ u)
+    def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
+        """What gives s U [n, N_h] for all samples of a chunk."""
+        return lambda chunk: np.asarray(running_means(self.embedding, chunk) @ u)
 
 
 def token_layer(

@@ -11,35 +11,32 @@ from collections.abc import Iterator
 import numpy as np
 
 from saffu import refusals
+from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial
 from saffu.fast.step import nats_of
 from saffu.fast.stream import running_means, slices, step_in_samples, step_in_tokens
-from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table
+from saffu.fast.tokens import (
+    ROWS,
+    comparisons,
+    feature_table,
+    read_table,
+    softmax_over,
+    weigh_tokens,
+)
 from saffu.layer import LayerOptions, SaffuState, saffu_forward
 from saffu.model import look_up
 from saffu.numerics import softmax
 from saffu.parameters import LayerParameters, Parameters
-from saffu.types import Array, Embedding, Hidden, Inputs, Nats, SlotMask
+from saffu.types import Array, AttentionWeights, Hidden, Inputs, Nats, SlotMask
 from saffu.vocabulary import Samples
-
-ROWS = 4096
-"""Samples whose dense features are held at once."""
 
 
 def token_scores(
-    chunk: Samples,
-    context: Radial | Block,
-    embedding: Embedding,
-    gram: Array,
-    layer: LayerParameters,
-    options: LayerOptions,
+    step: LayerPlan, table: Array, gram: Array, weights: AttentionWeights, options: LayerOptions
 ) -> Array:
-    """s U [n, N_h] of a first layer."""
-    step = step_in_tokens(chunk, context)
-    weights = attend_tokens(step, gram, layer.attention, options).weights
-    table = feature_table(embedding, layer.features, context.slots, options.aggregation)
-    return read_table(table, step, weights, embedding.shape[0])
+    """s U [n, N_h] of a first layer, from its `feature_table` and G = E Eᵀ."""
+    return read_table(table, step, weigh_tokens(step, gram, weights, options), gram.shape[0])
 
 
 def higher_states(
@@ -68,9 +65,11 @@ def chunk_hidden(
         if isinstance(context, Document):
             h = softmax(running_means(parameters.embedding, chunk) @ layers[0].features)
         else:
-            h = softmax(
-                token_scores(chunk, context, parameters.embedding, gram, layers[0], options)
+            table = feature_table(
+                parameters.embedding, layers[0].features, context.slots, options.aggregation
             )
+            step = step_in_tokens(chunk, context)
+            h = softmax_over(token_scores(step, table, gram, layers[0].attention, options))
             for layer in layers[1:]:
                 h = np.concatenate(
                     [s.hidden for _, s, _, _ in higher_states(chunk, context, h, layer, options)]

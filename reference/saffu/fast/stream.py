@@ -51,15 +51,16 @@ class Passes(NamedTuple):
     def read(
         self, stage: str, *, most: int | None = None, seed: int | None = None
     ) -> Iterator[Samples]:
-        """One pass; with `most`, only as many whole chunks as hold that many targets."""
+        """One pass; with `most`, only as many whole chunks as hold about that many targets."""
         total = self.source.targets if most is None else min(most, self.source.targets)
         size, done = min(self.chunk, total), 0
         self.progress(stage, done, total)
         for chunk in self.source.chunks(size, seed):
             yield chunk
             done += chunk.targets.shape[0]
-            self.progress(stage, min(done, total), total)
-            if done >= total:
+            enough = most is not None and done + size // 2 >= total
+            self.progress(stage, total if enough else min(done, total), total)
+            if enough:
                 break
 
 

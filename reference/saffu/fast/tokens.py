@@ -15,8 +15,12 @@ from scipy import sparse
 
 from saffu.attention import Attention, attend
 from saffu.batch import LayerPlan
+from saffu.fast.stream import slices
 from saffu.layer import LayerOptions
-from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, SlotRows
+from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, IntArray, SlotRows
+
+ROWS = 4096
+"""Samples whose vectors are held at once."""
 
 
 def comparisons(embedding: Embedding) -> Array:
@@ -33,6 +37,16 @@ def attend_tokens(
     return attend(c, step.mask, weights, options.attention, options.gain)
 
 
+def weigh_tokens(
+    step: LayerPlan, gram: Array, weights: AttentionWeights, options: LayerOptions
+) -> SlotRows:
+    """Feature weights w [n, B] alone; with W = 0 no comparison has to be looked up."""
+    if weights.any():
+        return attend_tokens(step, gram, weights, options).weights
+    blank = np.zeros(step.slots.shape, gram.dtype)
+    return attend(blank, step.mask, weights, options.attention, options.gain).weights
+
+
 def feature_table(
     embedding: Embedding, feature_weights: FeatureWeights, slots: int, aggregation: str
 ) -> Array:
@@ -46,10 +60,40 @@ def feature_table(
 def read_table(table: Array, step: LayerPlan, weights: SlotRows, size: int) -> Array:
     """s U [n, N_h] = Σ_k w_k T_k[x_k], from a `feature_table` over `size` tokens."""
     n, slots = step.slots.shape
-    rows = step.slots if table.shape[0] == size else step.slots + size * np.arange(slots)
     border = np.arange(0, n * slots + 1, slots)
     picks = sparse.csr_array(
-        (weights.ravel().astype(table.dtype, copy=False), rows.ravel(), border),
+        (
+            weights.ravel().astype(table.dtype, copy=False),
+            _table_rows(table, step, size).ravel(),
+            border,
+        ),
         shape=(n, table.shape[0]),
     )
     return np.asarray(picks @ table)
+
+
+def look_up_table(table: Array, step: LayerPlan, size: int) -> Array:
+    """T_k[x_k] for each slot, [n, B, N_h]."""
+    return np.asarray(table[_table_rows(table, step, size)])
+
+
+def _table_rows(table: Array, step: LayerPlan, size: int) -> IntArray:
+    """Where each slot's row lies in a `feature_table` over `size` tokens, [n, B]."""
+    if table.shape[0] == size:
+        return step.slots
+    rows: IntArray = step.slots + size * np.arange(step.slots.shape[1])
+    return rows
+
+
+def softmax_over(logits: Array) -> Array:
+    """φ(z) [n, N], written over z, with what is at hand in the cache.
+
+    >>> softmax_over(np.log(np.array([[1.0, 3.0]]))).tolist()
+    [[0.25, 0.75]]
+    """
+    for part in slices(logits.shape[0], ROWS):
+        z = logits[part]
+        z -= z.max(axis=1, keepdims=True)
+        np.exp(z, out=z)
+        z /= z.sum(axis=1, keepdims=True)
+    return logits

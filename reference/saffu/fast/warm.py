@@ -7,7 +7,7 @@ is enough for its pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,8 @@ from saffu.explicit.warm import WarmStart
 from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, token_layer
 from saffu.fast.stream import Passes, step_in_tokens
 from saffu.fast.tempering import fit_one, of_rows, of_tokens
-from saffu.numerics import softmax
+from saffu.fast.tokens import softmax_over
+from saffu.namespace import add_rows
 from saffu.pairs import pair_counts
 from saffu.parameters import LayerParameters, Parameters, cast
 from saffu.types import Array, Counts, Embedding, Features, Hidden, Labels, TokenCounts, Weights
@@ -89,7 +90,7 @@ def stream_warm_start(
     counts = smooth(state.counts, settings.output_smoothing)
     lam = settings.output_temper
     if lam is None:
-        lam, _ = fit_output(counts, hidden_states(towers, judge), judge.targets)
+        lam, _ = fit_output(counts, hidden_reader(towers)(judge), judge.targets)
     weights = tempered_weights(counts, lam, state.priming)
     return assemble_warm(found, towers, weights, lam, dtype)
 
@@ -163,10 +164,9 @@ def solve_tower(
         elif level == 0:
             layer = token_layer(context, found.embedding, found.labels, configuration.layer)
         else:
-            below = solved
             layer = HigherLayer(
                 context,
-                lambda chunk, below=below: tower_hidden(below, chunk),  # type: ignore[misc]
+                tower_reader(solved),
                 configuration.label_bits,
                 found.labels,
                 configuration.layer,
@@ -220,7 +220,7 @@ def fit_layer(
 ) -> tuple[float, float]:
     """The best λ of U on its own targets, and the loss there."""
     totals = counts.sum(axis=0)
-    scores = layer.scores(judge, w, np.log(counts / totals).astype(labels.dtype))
+    scores = layer.scorer(w, np.log(counts / totals).astype(labels.dtype))(judge)
     return fit_one(of_rows(np.log(totals), scores, labels[judge.targets]))
 
 
@@ -233,31 +233,31 @@ def fit_output(
     return fit_one(of_tokens(np.log(totals), scores, targets), start=start)
 
 
-def tower_hidden(tower: Sequence[Solved], chunk: Samples) -> Hidden:
-    """h of a tower's top layer for all samples of a chunk."""
+def tower_reader(tower: Sequence[Solved]) -> Callable[[Samples], Hidden]:
+    """What gives h of a tower's top layer for all samples of a chunk."""
     top = tower[-1]
-    return softmax(top.layer.scores(chunk, *top.parameters))
+    scores = top.layer.scorer(*top.parameters)
+    return lambda chunk: softmax_over(scores(chunk))
 
 
-def hidden_states(towers: Sequence[Sequence[Solved]], chunk: Samples) -> Hidden:
-    """[h¹ … h^C] for all samples of a chunk."""
-    return np.concatenate([tower_hidden(tower, chunk) for tower in towers], axis=1)
+def hidden_reader(towers: Sequence[Sequence[Solved]]) -> Callable[[Samples], Hidden]:
+    """What gives [h¹ … h^C] for all samples of a chunk."""
+    readers = [tower_reader(tower) for tower in towers]
+    if len(readers) == 1:
+        return readers[0]
+    return lambda chunk: np.concatenate([read(chunk) for read in readers], axis=1)
 
 
 def output_counts(
     passes: Passes, towers: Sequence[Sequence[Solved]], size: int, most: int | None = None
 ) -> Cooccurrence:
     """Σ h ⊗ y over the data, y the target token: F [C·N_h, V]."""
+    read = hidden_reader(towers)
     counts: Array | None = None
-    norm, samples = 0.0, 0
+    samples = 0
     for chunk in passes.read("output layer", most=most, seed=None if most is None else 0):
-        h = hidden_states(towers, chunk)
-        n = h.shape[0]
-        one = np.ones(n, dtype=h.dtype)
-        picks = sparse.csr_array((one, (chunk.targets, np.arange(n))), shape=(size, n))
-        more = np.asarray((picks @ h).T, dtype=np.float64)
-        counts = more if counts is None else counts + more
-        norm += float(h.sum(dtype=np.float64))
-        samples += n
+        more = add_rows(chunk.targets, read(chunk), size)
+        counts = more.astype(np.float64) if counts is None else counts + more
+        samples += chunk.targets.shape[0]
     assert counts is not None
-    return Cooccurrence(counts, norm, samples)
+    return Cooccurrence(counts.T, float(counts.sum()), samples)  # each h is in one column of F
