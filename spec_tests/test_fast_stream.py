@@ -14,7 +14,11 @@ LENGTHS = [7] * 61
 def taken(chunk: int, most: int | None) -> tuple[int, list[tuple[int, int]]]:
     told: list[tuple[int, int]] = []
     source = Chunked(random_documents(3, 23, LENGTHS))
-    passes = Passes(source, lambda stage, done, total: told.append((done, total)), chunk)
+
+    def note(stage: str, done: int, total: int) -> None:
+        told.append((done, total))
+
+    passes = Passes(source, note, chunk)
     parts = list(passes.read("stage", most=most, seed=1))
     return sum(part.targets.shape[0] for part in parts), told
 
