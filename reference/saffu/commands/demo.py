@@ -55,7 +55,7 @@ def add_parser(commands: Any, about: str) -> None:
         help="what a document of them is (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--seconds", type=real(0), metavar="S",
+        "--seconds", type=real(0.0), metavar="S",
         help="about how long it takes in all; less than the explicit solutions need is not kept",
     )  # fmt: skip
     add_common(parser)

@@ -80,9 +80,9 @@ def add_parser(commands: Any, about: str) -> None:
             help=f"{about_it} (default: %(default)s)",
         )  # fmt: skip
     training.add_argument(
-        "--rate", type=real(0), default=0.01, help="learning rate of Adam (default: %(default)s)"
+        "--rate", type=real(0.0), default=0.01, help="learning rate of Adam (default: %(default)s)"
     )
-    training.add_argument("--seconds", type=real(0), metavar="S", help="stop training after this")
+    training.add_argument("--seconds", type=real(0.0), metavar="S", help="stop training after this")
     parser.add_argument(
         "--seed", type=whole(0), default=0, help="of parting and training (default: 0)"
     )

@@ -34,7 +34,7 @@ def add_parser(commands: Any, about: str) -> None:
         "--tokens", type=whole(0), default=60, metavar="N", help="new tokens at most (default: 60)"
     )
     parser.add_argument(
-        "--temperature", type=real(0, itself=True), default=1.0, metavar="T",
+        "--temperature", type=real(0.0, itself=True), default=1.0, metavar="T",
         help="below 1 likelier words, above 1 rarer ones (default: 1)",
     )  # fmt: skip
     parser.add_argument(
