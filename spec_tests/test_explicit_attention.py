@@ -152,7 +152,7 @@ def test_a_layer_that_hits_its_targets_keeps_its_attention(options: LayerOptions
 @with_attention
 def test_what_invalid_slots_hold_does_not_matter(options: LayerOptions) -> None:
     contexts, targets = some_contexts(options)
-    filled = np.where(contexts.mask[..., None], contexts.inputs, -7.5)
+    filled = np.where(contexts.mask[..., None], contexts.inputs, -np.inf)
     state, ascent = layer_and_ascent(contexts, options, targets)
     again, same = layer_and_ascent(contexts._replace(inputs=filled), options, targets)
     assert same.tobytes() == ascent.tobytes()

@@ -80,7 +80,7 @@ def configurations(draw: st.DrawFn) -> Configuration:
 def small(
     contexts: Sequence[ContextModel] = THREE_CONTEXTS,
     depth: int = 1,
-    options: LayerOptions = LayerOptions(),  # noqa: B008  (a frozen record)
+    options: LayerOptions = LayerOptions(),
 ) -> Configuration:
     return Configuration(
         vocabulary=VOCABULARY,
