@@ -142,7 +142,7 @@ def test_held_out_loss_is_that_of_the_explicit_solution(
 def test_with_a_temper_for_each_candidate(rng: Seeded) -> None:
     state = cooccurrence(draw.features(rng, 23, 5), draw.targets(rng, 23, 3))
     held_out = draw.features(rng, 7, 5), 0.1 + draw.targets(rng, 7, 3)
-    candidates: list[Smoothing] = [Backoff(0.1), Backoff(10.0), Additive(1.0)]
+    candidates: list[Smoothing] = [Backoff(10.0), Additive(1.0)]
     with shapes_unchecked():
         tempered = choose_smoothing(state, held_out, candidates=candidates, temper=True)
         plain = choose_smoothing(state, held_out, candidates=candidates)

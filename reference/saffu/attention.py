@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from saffu import refusals
 from saffu.namespace import namespace
 from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
 from saffu.types import Array, AttentionWeights, Inputs, Pivot, SlotMask, SlotRows
@@ -85,7 +84,6 @@ def attend(
     `surprisal`).
     Refuses: contexts without a valid slot.
     """
-    refusals.mask_rows(mask)
     xp = namespace(comparisons)
     g = gains(mask, gain, comparisons.dtype)
     zeros = xp.zeros_like(comparisons)
