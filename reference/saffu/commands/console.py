@@ -36,7 +36,14 @@ class Bars:
         if stage != self._stage or self._bar is None:
             self.clear()
             self._stage = stage
-            self._bar = tqdm(total=total, desc=stage, unit_scale=True, leave=False, file=sys.stderr)
+            self._bar = tqdm(
+                total=total,
+                desc=stage,
+                unit=" targets",
+                unit_scale=True,
+                leave=False,
+                file=sys.stderr,
+            )
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
