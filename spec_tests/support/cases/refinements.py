@@ -1,0 +1,150 @@
+"""refine, hidden_targets.   (SPEC 1, 5)"""
+
+# Cases are tables, laid out by hand.
+# fmt: off
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from spec_tests.support.cases.drawing import sparse
+from spec_tests.support.cases.question import NAN, Question, ask, signed, stream
+
+
+def refine() -> Iterator[Question]:
+    op = "refine"
+    usual = "refine-without-capacity refine-inverse-ratio refine-mean-expected refine-gradient-step"
+    slack = "refine-mean-capacity refine-without-slack"
+    for slug, about, norm, steps in (
+        ("common-norm-one-step", "features of norm 3, one step", 3, 1),
+        ("common-norm", "features of norm 3, five steps", 3, 5),
+    ):
+        d = stream(f"{op}/{slug}")
+        yield ask(f"{op}/{slug}", about, {"weights": signed(d, 5, 3),
+                  "features": norm * d.simplex(11, 5), "targets": d.simplex(11, 3)},
+                  usual + (" refine-one-step" if steps > 1 else ""), attributes={"steps": steps})
+    for slug, about, steps in (
+        ("slack-one-step", "features of unequal norms get a slack feature, one step", 1),
+        ("slack", "features of unequal norms, five steps", 5),
+        ("from-zero", "from zero weights, three steps", 3),
+    ):
+        d = stream(f"{op}/{slug}")
+        weights = signed(d, 5, 3) if slug != "from-zero" else np.zeros((5, 3))
+        yield ask(f"{op}/{slug}", about, {"weights": weights,
+                  "features": sparse(d, 11, 5), "targets": d.simplex(11, 3)},
+                  f"{usual} {slack}", attributes={"steps": steps})
+    d = stream(f"{op}/no-steps")
+    yield ask(f"{op}/no-steps", "no steps leave the weights as they are", {
+              "weights": signed(d, 5, 3), "features": sparse(d, 11, 5),
+              "targets": d.simplex(11, 3)}, "refine-one-too-many", attributes={"steps": 0})
+    d = stream(f"{op}/one-hot")
+    yield ask(f"{op}/one-hot", "one-hot features: norm one", {"weights": signed(d, 5, 3),
+              "features": d.one_hot(29, 5), "targets": np.eye(3)[[0, 1, 2, *d.whole(0, 2, 26)]]},
+              "refine-inverse-ratio refine-mean-expected", attributes={"steps": 1})
+    d = stream(f"{op}/unseen-cells")
+    yield ask(f"{op}/unseen-cells", "cells that were never seen keep their weights",
+              {"weights": signed(d, 5, 7), "features": sparse(d, 5, 5), "targets": d.one_hot(5, 7)},
+              f"{slack} refine-unseen-to-nothing", attributes={"steps": 2})
+    d = stream(f"{op}/targets-of-unequal-mass")
+    yield ask(f"{op}/targets-of-unequal-mass", "targets weigh their samples",
+              {"weights": signed(d, 5, 3), "features": sparse(d, 11, 5),
+               "targets": d.uniform(11, 3, high=4)}, "refine-mass-ignored",
+              attributes={"steps": 2})
+    d = stream(f"{op}/zero-rows")
+    h = sparse(d, 11, 5)
+    h[[2, 7]] = 0
+    yield ask(f"{op}/zero-rows", "samples without features are all slack",
+              {"weights": signed(d, 5, 3), "features": h, "targets": d.simplex(11, 3)},
+              f"{usual} {slack}", attributes={"steps": 2})
+    d = stream(f"{op}/norms-of-all-sizes")
+    yield ask(f"{op}/norms-of-all-sizes", "norms from 1/64 to 8",
+              {"weights": signed(d, 5, 3, size=1),
+               "features": d.simplex(11, 5) * 2.0 ** d.whole(-6, 3, 11, 1),
+               "targets": d.simplex(11, 3)}, f"{usual} {slack}", attributes={"steps": 3})
+    yield from _refine_refusals(op)
+
+
+def _refine_refusals(op: str) -> Iterator[Question]:
+    d = stream(f"{op}/refuse")
+    some = {"weights": signed(d, 5, 3), "features": sparse(d, 7, 5), "targets": d.simplex(7, 3)}
+    for slug, about, which, entry, reason in (
+        ("negative-feature", "a negative feature", "features", -1.0, "negative"),
+        ("nan-feature", "a feature that is NaN", "features", NAN, "non-finite"),
+        ("negative-target", "a negative target", "targets", -1.0, "negative"),
+        ("nan-weight", "a weight that is NaN", "weights", NAN, "non-finite"),
+    ):
+        given = {name: x.copy() for name, x in some.items()}
+        given[which][2, 1] = entry
+        yield ask(f"{op}/refuse-{slug}", about, given, "refine-takes-anything",
+                  attributes={"steps": 2}, reject=reason)
+    yield ask(f"{op}/refuse-no-features", "features that are all zero",
+              {**some, "features": np.zeros((7, 5))}, "refine-takes-anything",
+              attributes={"steps": 2}, reject="zero-norm")
+    yield ask(f"{op}/refuse-other-weights", "weights of four features, not five",
+              {**some, "weights": some["weights"][:4]}, attributes={"steps": 2}, reject="shape")
+    yield ask(f"{op}/refuse-negative-steps", "−1 steps", some, attributes={"steps": -1},
+              reject="option")
+
+
+def hidden_targets() -> Iterator[Question]:
+    op = "hidden_targets"
+    usual = "hidden-without-mean hidden-even-mean hidden-sign hidden-exponential"
+    for slug, about, size, clip in (
+        ("plain", "an ascent of ordinary size, some entries clipped", 2, True),
+        ("not-clipped", "t − a is the descent direction of the softmax", 2, False),
+        ("mostly-clipped", "a steep ascent: most entries are clipped", 64, True),
+        ("steep-not-clipped", "a steep ascent, negative targets", 64, False),
+    ):
+        d = stream(f"{op}/{slug}")
+        hunts = f"{usual} hidden-never-clipped hidden-not-renormalised hidden-absolute"
+        yield ask(f"{op}/{slug}", about, {"attention": d.simplex(7, 5),
+                  "ascent": signed(d, 7, 5, size=size)}, hunts if clip else
+                  f"{usual} hidden-always-clipped", attributes={"clip": clip})
+    d = stream(f"{op}/gentle")
+    yield ask(f"{op}/gentle", "an ascent of about 2^-20 moves little and clips nothing",
+              {"attention": d.simplex(7, 5), "ascent": signed(d, 7, 5) * 2.0**-20}, usual,
+              attributes={"clip": True})
+    d = stream(f"{op}/no-ascent")
+    yield ask(f"{op}/no-ascent", "without a gradient the target is the attention itself",
+              {"attention": d.simplex(7, 5), "ascent": np.zeros((7, 5))}, "hidden-without-one",
+              attributes={"clip": True})
+    d = stream(f"{op}/even-ascent")
+    yield ask(f"{op}/even-ascent", "an ascent that is the same everywhere has no effect",
+              {"attention": d.simplex(7, 5), "ascent": np.full((7, 5), 3.0)},
+              "hidden-without-mean", attributes={"clip": False})
+    d = stream(f"{op}/masked")
+    a = d.simplex(7, 3)
+    wide = np.zeros((7, 5))
+    wide[:, [0, 1, 3]] = a
+    yield ask(f"{op}/masked", "what attention does not see stays without a target",
+              {"attention": wide, "ascent": signed(d, 7, 5)}, f"{usual} hidden-even-mean",
+              attributes={"clip": True})
+    d = stream(f"{op}/one-hot-attention")
+    yield ask(f"{op}/one-hot-attention", "certain attention cannot be moved",
+              {"attention": d.one_hot(7, 5), "ascent": signed(d, 7, 5)},
+              "hidden-without-mean hidden-even-mean", attributes={"clip": True})
+    d = stream(f"{op}/one-slot")
+    yield ask(f"{op}/one-slot", "a single slot keeps everything",
+              {"attention": np.ones((7, 1)), "ascent": signed(d, 7, 1)},
+              "hidden-without-mean", attributes={"clip": False})
+    d = stream(f"{op}/wide")
+    yield ask(f"{op}/wide", "53 slots", {"attention": d.simplex(3, 53),
+              "ascent": signed(d, 3, 53)}, usual, attributes={"clip": True})
+    d = stream(f"{op}/refuse")
+    a, g = d.simplex(7, 5), signed(d, 7, 5)
+    yield ask(f"{op}/refuse-other-ascent", "an ascent of four slots for five",
+              {"attention": a, "ascent": g[:, :4]}, attributes={"clip": True}, reject="shape")
+    bad = a.copy()
+    bad[3, 1] = -bad[3, 1]
+    yield ask(f"{op}/refuse-negative-attention", "attention is not negative",
+              {"attention": bad, "ascent": g}, "hidden-takes-anything", attributes={"clip": True},
+              reject="negative")
+    bad = g.copy()
+    bad[3, 1] = NAN
+    yield ask(f"{op}/refuse-nan-ascent", "an ascent that is NaN", {"attention": a, "ascent": bad},
+              "hidden-takes-anything", attributes={"clip": True}, reject="non-finite")
+    yield ask(f"{op}/refuse-off-the-simplex", "attention adds up to one",
+              {"attention": a * 2, "ascent": g}, "hidden-takes-anything",
+              attributes={"clip": True}, reject="simplex")
