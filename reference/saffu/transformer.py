@@ -221,7 +221,8 @@ class SaffuTransformer:
         """Continue a text.
 
         Parameters: `tokens`, at most so many new ones; `temperature` >= 0 divides the logits (0:
-        the likeliest token each time); `top_k`, draw from so many likeliest tokens only (None: all).
+        the likeliest token each time); `top_k`, draw from so many likeliest tokens only (None:
+        all).
         Ends early at the end of the document.  `<sod>` and `<unk>` are never drawn.
         Returns prompt and continuation as text.
         """
