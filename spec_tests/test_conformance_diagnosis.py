@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -11,15 +12,22 @@ from hypothesis import strategies as st
 
 from saffu.conformance import reference
 from saffu.conformance.bank import bank
-from saffu.conformance.diagnosis import RESTS_ON, Diagnosis, cover, diagnose
+from saffu.conformance.case import Case
+from saffu.conformance.diagnosis import RESTS_ON, Diagnosis, cover, diagnose, outcome
+from saffu.conformance.golden import read_suite
+from saffu.conformance.levels import level_of
 from saffu.conformance.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.ports import ModulePort
-from saffu.conformance.runner import Run, Runner
-from saffu.conformance.verdict import Verdict
+from saffu.conformance.protocol import Answer, Outputs, Rejected
+from saffu.conformance.runner import Result, Run, Runner
+from saffu.conformance.verdict import Verdict, rule
 from saffu.errors import BadOption
+from saffu.types import Array
 from spec_tests.support.planted.cases import CASES
 from spec_tests.support.planted.mistakes import MISTAKES, Wrong
+
+Outcomes: TypeAlias = dict[tuple[str, str], dict[str, Array] | None]
 
 BY_ID = {mistake.id: mistake for mistake in MISTAKES}
 
@@ -225,3 +233,49 @@ def test_a_mistake_that_cannot_be_computed_on_a_case_explains_nothing() -> None:
     found = diagnose(judge(Wrong([BY_ID["perplexity-in-bits"]])), [clumsy])
     assert found.findings == ()
     assert [result.case.op for result in found.unexplained] == ["perplexity"]
+
+
+# --- the bank on the golden files -------------------------------------------------------------
+
+
+def with_known_outcomes(op: str, cases: list[Case]) -> tuple[list[Mistake], Outcomes]:
+    """The mistakes in an operation, each computed once on each case."""
+    outcomes = {(m.id, c.id): outcome(m, c) for m in bank() if m.op == op for c in cases}
+    of_input = {id(next(iter(c.inputs.values()))): c.id for c in cases}
+
+    def remembered(mistake: Mistake) -> Mistake:
+        def wrong(given: Any) -> Any:
+            known = outcomes[mistake.id, of_input[id(next(iter(given.values())))]]
+            if known is None:
+                raise ValueError("refused")
+            return known
+
+        return replace(mistake, wrong=wrong)
+
+    return [remembered(m) for m in bank() if m.op == op], outcomes
+
+
+def answered(case: Case, predicted: dict[str, Array] | None, precision: str) -> Result:
+    """What is said of a port that is right but for a mistake of this outcome."""
+    answer: Answer = Rejected()
+    if predicted is not None:
+        right = {} if case.reject else {name: x.value for name, x in case.wanted.items()}
+        answer = Outputs({**right, **predicted})
+    return Result(case, rule(case, answer, precision), level_of(case.op))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("op", OPERATIONS)
+@pytest.mark.usefixtures("as_users_call")
+def test_a_port_with_a_mistake_of_the_bank_is_told_which(op: str) -> None:
+    cases = [each for each in read_suite() if each.op == op]
+    mistakes, outcomes = with_known_outcomes(op, cases)
+    assert mistakes, "the bank holds mistakes in every operation"
+    for mistake in mistakes:
+        results = tuple(answered(c, outcomes[mistake.id, c.id], "float64") for c in cases)
+        suspicious = [r for r in results if r.ruling.kind in ("values", "accepted", "refused")]
+        assert suspicious, f"{mistake.id} is seen by no case"
+        found = diagnose(Run(None, "float64", results, "full"), mistakes)
+        first = found.findings[0]
+        assert mistake.id in (first.mistake.id, *first.alike), found.sentences()
+        assert first.against == ()

@@ -88,8 +88,8 @@ def answer(case: Case) -> dict[str, Array] | str:
 def redraw(name: str, x: Array, draw: Draw) -> Array:
     """Another array of the same kind.
 
-    >>> drawn = redraw("features", np.array([[0.5, 0.0, 0.5]]), Draw(7))
-    >>> float(drawn[0, 1]), float(drawn.sum())
+    >>> drawn = redraw("features", np.array([[0.25, 0.0, 0.75]]), Draw(7))
+    >>> float(drawn.min()), float(drawn.sum())
     (0.0, 1.0)
     """
     if x.dtype.kind == "b" or name in _KEPT or x.ndim == 0:
@@ -99,9 +99,8 @@ def redraw(name: str, x: Array, draw: Draw) -> Array:
         return _shuffled(x, draw, ends)
     finite = x[np.isfinite(x)]
     if (finite % 1).any():
-        rows = [_near(row, draw) for row in _rows(x)]
-        fresh = np.stack(rows).reshape(x.shape)
-        return as_in_float32(_of_the_norms(x, fresh) if _norm(x) else fresh)
+        anew = _mixed if _norm(x) else _near
+        return np.stack([anew(row, draw) for row in _rows(x)]).reshape(x.shape)
     if _norm(x) or not (np.abs(finite) > 1).any():
         return np.stack([_shuffled(row, draw, 0) for row in _rows(x)]).reshape(x.shape)
     several: Array = x * draw.whole(1, 3, *x.shape).astype(x.dtype)
@@ -127,7 +126,15 @@ def _near(row: Array, draw: Draw) -> Array:
     else:
         shift = spread * (draw.uniform(*row.shape) - 0.5)
         fresh = np.where(row == 0, row, factor * (row + shift))
-    return fresh.astype(row.dtype)
+    return as_in_float32(fresh.astype(row.dtype))
+
+
+def _mixed(row: Array, draw: Draw) -> Array:
+    """Quarters of a row and of its non-zero entries in another order: the same norm, exactly."""
+    other = row.copy()
+    other[row != 0] = _shuffled(row[row != 0], draw, 0)
+    share = int(draw.whole(0, 3))
+    return _shuffled(share / 4 * row + (4 - share) / 4 * other, draw, 0)
 
 
 def _rows(x: Array) -> Array:
@@ -149,13 +156,6 @@ def _norm(x: Array) -> bool:
     there = norms[norms != 0]
     usual = x.ndim > 1 and there.size > 0 and bool((x >= 0).all() and np.isfinite(x).all())
     return usual and bool(np.ptp(there) <= 1e-9 * there.max())
-
-
-def _of_the_norms(x: Array, fresh: Array) -> Array:
-    """Rows of the norms that they had."""
-    norm, got = x.sum(axis=-1, keepdims=True), fresh.sum(axis=-1, keepdims=True)
-    scaled: Array = fresh * np.divide(norm, got, out=np.zeros_like(norm), where=got > 0)
-    return scaled
 
 
 def _anew(known: Mapping[str, Expected], truth: Arrays, prefix: str = "") -> dict[str, Expected]:

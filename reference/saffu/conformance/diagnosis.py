@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -115,11 +116,13 @@ def diagnose(run: Run, bank: Iterable[Mistake]) -> Diagnosis:
     suspects = [result for result in failing if result.ruling.kind in _WRONG_VALUES]
     ops = {result.case.op for result in suspects}
     mistakes = [mistake for mistake in bank if mistake.op in ops]
+    predict = cache(outcome)
     explained = {
         mistake: frozenset(
             result.case.id
             for result in suspects
-            if result.case.op == mistake.op and explains(mistake, result, run.precision)
+            if result.case.op == mistake.op
+            and explains(predict(mistake, result.case), result, run.precision)
         )
         for mistake in mistakes
     }
@@ -129,7 +132,7 @@ def diagnose(run: Run, bank: Iterable[Mistake]) -> Diagnosis:
             for result in run.results
             if result.good
             and result.case.op == mistake.op
-            and breaks(mistake, result.case, run.precision)
+            and breaks(predict(mistake, result.case), result.case, run.precision)
         )
         for mistake in mistakes
         if explained[mistake]
@@ -169,10 +172,9 @@ def cover(
     return tuple(findings)
 
 
-def explains(mistake: Mistake, result: Result, precision: str) -> bool:
-    """Whether a failure looks as the mistake would look."""
+def explains(predicted: Mapping[str, Array] | None, result: Result, precision: str) -> bool:
+    """Whether a failure looks as it would with a mistake of this `outcome`."""
     case, ruling = result.case, result.ruling
-    predicted = outcome(mistake, case)
     if ruling.kind == "refused" or predicted is None:
         return ruling.kind == "refused" and predicted is None and case.reject is None
     if ruling.kind == "accepted":
@@ -193,9 +195,8 @@ def explains(mistake: Mistake, result: Result, precision: str) -> bool:
     return all(name in ruling.arrays for name in case.outputs)
 
 
-def breaks(mistake: Mistake, case: Case, precision: str) -> bool:
-    """Whether an operation with the mistake would plainly fail the case."""
-    predicted = outcome(mistake, case)
+def breaks(predicted: Mapping[str, Array] | None, case: Case, precision: str) -> bool:
+    """Whether an operation with a mistake of this `outcome` would plainly fail the case."""
     if case.reject is not None:
         return predicted is not None
     return predicted is None or visible(predicted, case, precision, within=case.in_order)
