@@ -119,7 +119,7 @@ def hidden_targets() -> Iterator[Question]:
     wide = np.zeros((7, 5))
     wide[:, [0, 1, 3]] = a
     yield ask(f"{op}/masked", "what attention does not see stays without a target",
-              {"attention": wide, "ascent": signed(d, 7, 5)}, f"{usual} hidden-even-mean",
+              {"attention": wide, "ascent": signed(d, 7, 5)}, usual,
               attributes={"clip": True})
     d = stream(f"{op}/one-hot-attention")
     yield ask(f"{op}/one-hot-attention", "certain attention cannot be moved",
