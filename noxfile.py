@@ -144,12 +144,17 @@ even = softmax(np.zeros((2, 5)))
 assert np.allclose(even, 0.2), even
 home = pathlib.Path(saffu.__file__).parent
 assert "site-packages" in home.parts, f"not the installed package: {home}"
+
+from saffu.conformance.golden import golden_root, read_suite
+
+assert golden_root() == home / "golden", golden_root()
+print(f"{len(read_suite())} golden cases came with the package")
 print(f"{len(modules)} modules of saffu import with the core dependencies alone")
 """
 
 
 def wheel_holds_the_package(session: nox.Session, wheel: Path) -> None:
-    """Stop unless the wheel holds every module, py.typed, the licence, and nothing else."""
+    """Stop unless the wheel holds modules, golden files, py.typed, licence, and nothing else."""
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if not name.endswith("/")}
     source = ROOT / "reference"
@@ -157,6 +162,8 @@ def wheel_holds_the_package(session: nox.Session, wheel: Path) -> None:
     wanted = {
         path.relative_to(source).as_posix() for path in files if "__pycache__" not in path.parts
     }
+    golden = (path for path in (ROOT / "golden").rglob("*") if path.is_file())
+    wanted |= {f"saffu/{path.relative_to(ROOT).as_posix()}" for path in golden}
     package = {name for name in inside if name.startswith("saffu/")}
     about = {name for name in inside if ".dist-info/" in name}
     if "saffu/py.typed" not in package:
