@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "info": "what a model file holds",
     "digits": "the same explicit solution on images of digits",
     "check": "judge an implementation by the golden cases",
-    "golden": "list, show, explain, verify or export the golden cases",
+    "golden": "list, show, explain, verify, export or record the golden cases",
 }
 CONFORMANCE: Final = ("check", "golden")
 

@@ -1,4 +1,4 @@
-"""The command `saffu golden`: list, show, explain, verify and export the cases.   (SPEC 9)"""
+"""The command `saffu golden`: list, show, explain, verify, export, record.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from saffu.conformance.case import Case
 from saffu.conformance.explain import explain, listing
 from saffu.conformance.export import FORMATS, export
 from saffu.conformance.golden import golden_root, read_suite
-from saffu.errors import BadFile, BadOption, BadRecord, SaffuError
+from saffu.errors import BadFile, BadOption, BadRecord, Missing, SaffuError
 
 _ABOUT = """\
 Look at the golden cases.
@@ -24,6 +25,7 @@ Look at the golden cases.
   saffu golden explain softmax/ties        the case as a human reads it
   saffu golden verify                      are these the files of the manifest?
   saffu golden export out --format npz     arrays for those who would rather not read JSON
+  saffu golden record                      answer them anew, in a checkout; show what would change
 """
 
 
@@ -31,7 +33,7 @@ def add_golden_parser(subparsers: Any) -> None:
     """Add `golden`."""
     parser = subparsers.add_parser(
         "golden",
-        help="list, show, explain, verify or export the golden cases",
+        help="list, show, explain, verify, export or record the golden cases",
         description=_ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -43,11 +45,15 @@ def add_golden_parser(subparsers: Any) -> None:
         ("explain", "a case as a human reads it"),
         ("verify", "hold the files to the manifest and to the form of a case"),
         ("export", "write the arrays of all cases, or of those named, to a folder"),
+        ("record", "answer the cases anew by the oracle; in a checkout of the project"),
     ):
         action = actions.add_parser(name, help=about, description=about.capitalize() + ".")
         if name == "export":
             action.add_argument("folder", metavar="FOLDER", type=Path)
             action.add_argument("--format", choices=FORMATS, default="npz")
+        if name == "record":
+            action.add_argument("--accept", action="store_true", help="let the files change")
+            action.add_argument("--measure", action="store_true", help="measure bounds anew")
         if name != "verify":
             least = "+" if name in ("show", "explain") else "*"
             action.add_argument(
@@ -57,10 +63,15 @@ def add_golden_parser(subparsers: Any) -> None:
 
 
 def run_golden(args: argparse.Namespace) -> int:
-    """Do what was asked; returns the exit status: 0, 2 for an unknown id, 4 for damaged files."""
+    """Do what was asked; returns the exit status: 0, 2 for an unknown id, 4 for damaged files.
+
+    `record` ends with 1 if files would change and were not let.
+    """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if args.action == "record":
+            return _recorded(args)
         root = args.golden or golden_root()
         cases = named(read_suite(root), getattr(args, "ids", []))
         sys.stdout.write(_done(args, root, cases))
@@ -86,6 +97,23 @@ def _done(args: argparse.Namespace, root: Path, cases: Sequence[Case]) -> str:
         case _:
             written = export(cases, args.folder, args.format)
             return f"{len(written)} files in {args.folder}\n"
+
+
+def _recorded(args: argparse.Namespace) -> int:
+    """Let the recorder of the checkout do it: 0, or 1 for a difference that was not accepted.
+
+    The oracle shares no code with the package, so it lies with the tests and is not installed.
+    """
+    checkout = golden_root().parent
+    if not (checkout / "spec_tests" / "support" / "record.py").is_file():
+        raise Missing(
+            "saffu golden record", "a checkout of the project", "pip install -e . mpmath, in one"
+        )
+    sys.path.insert(0, str(checkout))
+    recorder = import_module("spec_tests.support.record")
+    flags = [f"--{flag}" for flag in ("accept", "measure") if getattr(args, flag)]
+    status: int = recorder.main([*args.ids, *flags])
+    return status
 
 
 def named(cases: Sequence[Case], ids: Sequence[str]) -> tuple[Case, ...]:
