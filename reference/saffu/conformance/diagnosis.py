@@ -23,10 +23,10 @@ from saffu.conformance.runner import Result, Run
 from saffu.conformance.tolerance import compare, judge
 from saffu.types import Array
 
-_NEAR: Final = 2.0
+_NEAR: Final = 1.0
 """Bounds within which the port and a mistake agree."""
-_FAR: Final = 6.0
-"""Bounds by which the mistake is off the truth; so the port is nearer to it by at least two."""
+_FAR: Final = 3.0
+"""Bounds by which the mistake is off the truth; the golden cases see to four."""
 
 _WRONG_VALUES: Final = ("values", "accepted", "refused")
 
