@@ -21,7 +21,7 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
-EXPERIMENTS: tuple[str, ...] = ()
+EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory")
 """Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
 
 TORCH = "torch==2.13.0"
@@ -198,6 +198,43 @@ def experiments(session: nox.Session) -> None:
 
 
 # --- by name only -----------------------------------------------------------------------------
+
+
+@nox.session(default=False)
+def claims(session: nox.Session) -> None:
+    """Figures: the papers' two central claims on the King James Bible, all rows, one seed (1–2 h).
+
+    Goes on from what build/claims holds.  Needs the program `bible`: apt-get install bible-kjv.
+    """
+    install(session, extras="plot")
+    out = str(ROOT / "build" / "claims")
+    measure(session, "claims", "--out", out, "--resume")
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def bench(session: nox.Session) -> None:
+    """Figures: targets a second, explicit passes against PyTorch, in one run (10 min).
+
+    Needs the program `bible`.  The goal is judged by the median of alternating rounds.
+    """
+    session.install(TORCH)
+    install(session)
+    measure(session, "speed", "--out", str(ROOT / "build" / "speed.json"))
+
+
+@nox.session(default=False)
+def memory(session: nox.Session) -> None:
+    """Figures: peak memory of fitting texts of 1M and 10M targets from disk (5 min)."""
+    install(session)
+    measure(session, "memory", "--out", str(ROOT / "build" / "memory.json"))
+
+
+def measure(session: nox.Session, name: str, *arguments: str) -> None:
+    """Run an experiment in full."""
+    session.run(
+        *("python", "-m", f"saffu.experiments.{name}", *arguments, *session.posargs),
+        env=ONE_THREAD,
+    )
 
 
 @nox.session(default=False)

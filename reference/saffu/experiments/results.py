@@ -1,0 +1,117 @@
+"""Results that outlive the run: one line of JSON for each thing that was measured.
+
+A line is written when its measurement is done, and whole: a run that is stopped loses at most what
+it was at, and goes on from the lines that are there.  Each line carries what it was measured with,
+so that a number can be traced to its data, its settings and its versions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from saffu.errors import BadFile
+
+Line: TypeAlias = dict[str, Any]
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Results:
+    """The lines of one file, read at the beginning and added to.
+
+    Refuses: a file that holds something else.  A last line that was cut short is dropped.
+
+    >>> results = Results(Path("results.jsonl"))
+    >>> results.add({"row": "unigram", "targets": 30, "nats": 5.25})
+    >>> Results(Path("results.jsonl")).find(row="unigram", targets=30)["nats"]
+    5.25
+    >>> results.find(row="bigram") is None
+    True
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[Line] = []
+        if path.exists():
+            whole, _, cut = path.read_text(encoding="utf-8").rpartition("\n")
+            self.lines = list(_parsed(path, whole.split("\n") if whole else []))
+            if cut:
+                path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+
+    def find(self, **fields: Any) -> Line | None:
+        """The first line that has these fields, or None."""
+        return next(iter(self.all(**fields)), None)
+
+    def all(self, **fields: Any) -> list[Line]:
+        """All lines that have these fields."""
+        return [
+            line
+            for line in self.lines
+            if all(name in line and line[name] == value for name, value in fields.items())
+        ]
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Write a line, and see it onto the disk."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.lines.append(json.loads(text))
+
+
+def _parsed(path: Path, texts: Sequence[str]) -> Iterator[Line]:
+    for number, text in enumerate(texts, 1):
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError as problem:
+            raise BadFile(path, f"line {number}: {problem}", "choose another folder") from problem
+        if not isinstance(line, dict):
+            raise BadFile(path, f"line {number} is no JSON object", "choose another folder")
+        yield line
+
+
+def circumstances(*packages: str) -> Line:
+    """Versions, machine and threads, as they were when something was measured.
+
+    >>> sorted(circumstances())
+    ['machine', 'python', 'threads', 'versions']
+    """
+    versions = {}
+    for name in ("saffu", "numpy", "scipy", *packages):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "python": platform.python_version(),
+        "versions": versions,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
+    }
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; all columns but the first are aligned to the right.
+
+    >>> print(table(["model", "perplexity"], [["unigram", "207.0"]]))
+    | model   | perplexity |
+    | :------ | ---------: |
+    | unigram |      207.0 |
+    """
+    widths = [max(3, *(len(row[i]) for row in (head, *rows))) for i in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        first = cells[0].ljust(widths[0])
+        rest = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        return "| " + " | ".join([first, *rest]) + " |"
+
+    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([line(head), "| " + " | ".join(rule) + " |", *map(line, rows)])
