@@ -202,10 +202,7 @@ def experiments(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def claims(session: nox.Session) -> None:
-    """Figures: the papers' two central claims on the King James Bible, all rows, one seed (1–2 h).
-
-    Goes on from what build/claims holds.  Needs the program `bible`: apt-get install bible-kjv.
-    """
+    """Figures: the papers' two central claims on the King James Bible, all rows, one seed (1–2 h)."""
     install(session, extras="plot")
     out = str(ROOT / "build" / "claims")
     measure(session, "claims", "--out", out, "--resume")
@@ -213,10 +210,7 @@ def claims(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """Figures: targets a second, explicit passes against PyTorch, in one run (10 min).
-
-    Needs the program `bible`.  The goal is judged by the median of alternating rounds.
-    """
+    """Figures: targets a second, explicit passes against PyTorch, in one run (10 min)."""
     session.install(TORCH)
     install(session)
     measure(session, "speed", "--out", str(ROOT / "build" / "speed.json"))
