@@ -83,7 +83,7 @@ def perplexity(line: Line) -> float:
     return float(np.exp(sum(line["nats"]) / sum(line["targets_tested"])))
 
 
-def tested(lines: Sequence[Line], **fields: Any) -> list[Line]:
+def judged(lines: Sequence[Line], **fields: Any) -> list[Line]:
     """The tested models that have these fields."""
     return [
         line
@@ -100,7 +100,7 @@ def run_of(lines: Sequence[Line], test: Line) -> Line:
 
 def report(lines: Sequence[Line], picture: Path | None = None) -> str:
     """Everything that the lines say, as Markdown; with `picture`, a plot beside it."""
-    amounts = sorted({line["targets"] for line in tested(lines)})
+    amounts = sorted({line["targets"] for line in judged(lines)})
     parts = [results_table(lines, amounts), verdicts(lines, amounts), tried_table(lines, amounts)]
     if picture is not None and plot(lines, amounts, picture):
         parts.append(f"Plot: {picture.name}")
@@ -116,7 +116,7 @@ def results_table(lines: Sequence[Line], amounts: Sequence[int]) -> str:
     for row, name in NAMES.items():
         cells = [name]
         for amount in amounts:
-            found = tested(lines, row=row, targets=amount)
+            found = judged(lines, row=row, targets=amount)
             values = [perplexity(line) for line in found]
             seconds = [run_of(lines, line)["cpu_seconds"] for line in found]
             cells += [_mean(values), f"{np.mean(seconds):.1f}" if seconds else "–"]
@@ -153,8 +153,8 @@ def verdicts(lines: Sequence[Line], amounts: Sequence[int]) -> str:
 def _compared(lines: Sequence[Line], amount: int, row: str, other: str) -> list[str]:
     gaps = [
         gap(one, two)
-        for one in tested(lines, row=row, targets=amount)
-        for two in tested(lines, row=other, targets=amount, seed=one["seed"])
+        for one in judged(lines, row=row, targets=amount)
+        for two in judged(lines, row=other, targets=amount, seed=one["seed"])
     ]
     if not gaps:
         return []
@@ -166,9 +166,9 @@ def _compared(lines: Sequence[Line], amount: int, row: str, other: str) -> list[
 def _sooner(lines: Sequence[Line], amount: int) -> list[str]:
     """When the warm run was as good as the cold run ever became, on validation text."""
     said = []
-    for cold in tested(lines, row="cold", targets=amount):
-        for warm in tested(lines, row="warm", targets=amount, seed=cold["seed"]):
-            (start,) = tested(lines, row="explicit", targets=amount, seed=cold["seed"])
+    for cold in judged(lines, row="cold", targets=amount):
+        for warm in judged(lines, row="warm", targets=amount, seed=cold["seed"]):
+            (start,) = judged(lines, row="explicit", targets=amount, seed=cold["seed"])
             before = run_of(lines, start)["cpu_seconds"]
             goal, at, cost = min(
                 (nats, seen, cpu) for _, seen, cpu, nats in run_of(lines, cold)["history"]
@@ -229,8 +229,8 @@ def plot(lines: Sequence[Line], amounts: Sequence[int], path: Path) -> bool:
 
 def draw(lines: Sequence[Line], amount: int, axis: Any, column: int) -> None:
     """One panel: column 1 of a history is targets seen, column 2 CPU seconds."""
-    seed = min(line["seed"] for line in tested(lines, targets=amount))
-    runs = {test["row"]: run_of(lines, test) for test in tested(lines, targets=amount, seed=seed)}
+    seed = min(line["seed"] for line in judged(lines, targets=amount))
+    runs = {test["row"]: run_of(lines, test) for test in judged(lines, targets=amount, seed=seed)}
     for row, colour in (("bigram", "0.6"), ("explicit", "C0"), ("one-hot", "C2")):
         if row in runs:
             level = np.exp(runs[row]["judges_nats"])
