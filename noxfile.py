@@ -21,7 +21,7 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
-EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory")
+EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory", "mnist")
 """Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
 
 TORCH = "torch==2.13.0"

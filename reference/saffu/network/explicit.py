@@ -35,6 +35,9 @@ class ExplicitSettings:
     candidates: tuple[Smoothing, ...] = (Backoff(0.1), Backoff(1.0), Backoff(10.0), Backoff(100.0))
     temper: float | None = None
     """λ of every layer; None: fitted on validation data to each layer's own targets"""
+    hidden_scale: float = 1.0
+    """a factor on λ of hidden layers: what trains best from there is softer than what is best as it
+    is [D]; each layer is solved on what the scaled ones below it compute"""
     refits: int = 0
     """how often hidden layers are solved anew, for hidden targets; the best round is kept"""
     refit: Literal["parts", "above"] = "parts"
@@ -45,6 +48,7 @@ class ExplicitSettings:
         refusals.choice("refit", self.refit, ("parts", "above"), "SPEC 5")
         if self.smoothing is None and not self.candidates:
             raise BadOption("candidates", self.candidates, "at least one smoothing", "SPEC 1")
+        refusals.positive("hidden_scale", self.hidden_scale, "SPEC 1")
         if self.temper is not None:
             refusals.positive("temper", self.temper, "SPEC 1", zero=True)
 

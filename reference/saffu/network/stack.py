@@ -21,7 +21,7 @@ from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.smoothing import Smoothing
 from saffu.fast.stream import Progress, silent
 from saffu.loss import token_nats
-from saffu.network.explicit import ExplicitSettings, Goal, solve_layer
+from saffu.network.explicit import ExplicitSettings, Goal, LayerFit, solve_layer
 from saffu.network.labels import Examples, HiddenLayer, find_parts, owners, part_codes, part_of
 from saffu.network.layers import Layers, SoftmaxLayer, network_errors, network_forward
 from saffu.numerics import softmax
@@ -113,13 +113,15 @@ def _solved(
     wanted = [goal.targets for goal in goals]
     wanted.append(tuple(one_hot[split.labels] for split in splits))
     inputs = [split.features for split in splits]
-    fits = []
+    fits: list[LayerFit] = []
     for level, targets in enumerate(wanted):
         progress(stage, level, len(wanted))
         data = [Goal(x, t) for x, t in zip(inputs, targets, strict=True)]
         fit = solve_layer(data[0], data[1] if len(data) > 1 else None, settings)
-        layer = SoftmaxLayer(*(array.astype(one_hot.dtype) for array in fit.layer))
-        fits.append(fit._replace(layer=layer))
+        scale = settings.hidden_scale if level < len(goals) else 1.0
+        weights, bias = scale * fit.layer.weights, fit.layer.bias
+        layer = SoftmaxLayer(weights.astype(one_hot.dtype), bias.astype(one_hot.dtype))
+        fits.append(LayerFit(layer, scale * fit.temper, fit.smoothing))
         if level < len(goals):
             inputs = [softmax(x @ layer.weights + layer.bias) for x in inputs]
     progress(stage, len(wanted), len(wanted))
