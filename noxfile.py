@@ -202,7 +202,7 @@ def experiments(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def claims(session: nox.Session) -> None:
-    """Figures: the papers' two central claims on the King James Bible, all rows, one seed (1–2 h)."""
+    """Figures: the papers' two central claims on the King James Bible, one seed (1–2 h)."""
     install(session, extras="plot")
     out = str(ROOT / "build" / "claims")
     measure(session, "claims", "--out", out, "--resume")

@@ -1,8 +1,8 @@
 """saffu: softmax layers and self-attention with explicit solutions.
 
 Parameters of softmax layers computed from co-occurrence counts instead of by gradient descent,
-after Williams & Zhao (arXiv 2311.07510, 2311.07498): the layers, their explicit solutions, hand-written
-backpropagation, and language models made of them.
+after Williams & Zhao (arXiv 2311.07510, 2311.07498): the layers, their explicit solutions,
+hand-written backpropagation, and language models made of them.
 
 Everything public is `saffu.<name>`.  A name is loaded when it is first used, so that importing the
 package costs little; `saffu.MODULES` says in which module each name is defined and explained.

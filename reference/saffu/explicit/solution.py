@@ -36,7 +36,7 @@ class ExplicitFit:
 
 def explicit_solution(
     state: Cooccurrence,
-    smoothing: Smoothing = Backoff(1.0),  # noqa: B008  (a frozen record)
+    smoothing: Smoothing = Backoff(1.0),
     *,
     priming: float | None = None,
 ) -> ExplicitFit:
