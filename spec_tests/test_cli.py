@@ -361,6 +361,20 @@ def test_info_counts_the_numbers(saffu: Saffu, workshop: Path) -> None:
     assert out.startswith(f"model: {(workshop / 'model').stat().st_size:,} bytes\n")
 
 
+def test_digits_prints_a_row_for_each_way(saffu: Saffu) -> None:
+    pytest.importorskip("sklearn")
+    code, out, quiet = saffu("digits", "--tiny")
+    assert (code, quiet) == (0, "")
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines()]
+    assert lines[0] == ["digits", "images", "accuracy", "nats", "seconds"]
+    for _, images, accuracy, nats, _ in lines[2:]:
+        assert images in ("100", "300")
+        assert 0 < float(accuracy) <= 1
+        assert float(nats) > 0
+    _, _, told = saffu("digits", "--tiny", "--progress")
+    assert "explicit, one layer, λ fitted" in told.splitlines()
+
+
 # --- refusals ---------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
@@ -405,6 +419,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "hollow model": (("generate", "hollow"), "hollow: "),
     "cold": (("generate", "model", "--temperature", "-1"), "'-1': a number >= 0"),
     "no tokens": (("generate", "model", "--tokens", "-5"), "'-5': a whole number >= 0"),
+    "no MNIST": (("digits", "--mnist", "cache"), "cache"),
     "demo in a file": (("demo", "--tiny", "--out", "text.txt"), "text.txt: it is there"),
     "demo of nothing": (("demo", "--corpus", "nowhere", "--out", "x"), "nowhere: it is neither"),
     "demo of one text": (

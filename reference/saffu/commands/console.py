@@ -47,6 +47,12 @@ class Bars:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
+    def note(self, doing: str) -> None:
+        """Say what is going on, where bars are shown."""
+        if self.shown:
+            self.clear()
+            sys.stderr.write(f"{doing}\n")
+
     def clear(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
