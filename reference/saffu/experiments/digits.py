@@ -204,7 +204,7 @@ class Bench(NamedTuple):
         )
 
 
-def _with_one(features: Features) -> Features:
+def _with_one(features: Features) -> Array:
     """A last feature of one for all."""
     return np.concatenate([features, np.ones_like(features[:, :1])], axis=1)
 
