@@ -26,6 +26,7 @@ from saffu.conformance.case import Case, Certificate
 from saffu.conformance.golden import read_case, write_manifest
 from saffu.conformance.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
+from saffu.errors import BadFile, BadRecord
 from spec_tests.support.cases import questions
 from spec_tests.support.cases.question import Question
 from spec_tests.support.certify import answered, certified
@@ -66,15 +67,18 @@ def text_of(case: Case) -> str:
 
 
 def existing(case_id: str, golden: Path = GOLDEN) -> Case | None:
-    """The published case of an id, if there is one."""
-    path = golden / f"{case_id}.json"
-    return read_case(path) if path.is_file() else None
+    """The published case of an id, if there is one that can be read."""
+    try:
+        return read_case(golden / f"{case_id}.json")
+    except (BadFile, BadRecord):
+        return None
 
 
 def record(folder: Path, golden: Path, chosen: Sequence[str], measure: bool) -> list[str]:
     """Write the cases into a folder; those not chosen are copied.  Returns what is wrong."""
     asked = questions()
     listed = mistakes(golden)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "mistakes.json").write_text(canonical(listed), encoding="utf-8", newline="\n")
     known = {mistake["id"] for mistake in listed}
     problems = [

@@ -133,8 +133,9 @@ class Case:
         if not _ID.fullmatch(record["id"]) or record["id"].split("/")[0] != record["op"]:
             raise BadRecord(where, "id is not <op>/<slug>, in lower case with single hyphens")
         hunts = record["hunts"]
-        if not isinstance(hunts, list) or not all(isinstance(hunt, str) for hunt in hunts):
-            raise BadRecord(where, "hunts is not a list of texts")
+        texts = isinstance(hunts, list) and all(isinstance(hunt, str) for hunt in hunts)
+        if not texts or len(set(hunts)) < len(hunts):
+            raise BadRecord(where, "hunts is not a list of texts, each once")
         common: dict[str, Any] = {
             **{name: record[name] for name in ("id", "suite", "op", "spec", "about")},
             "hunts": tuple(hunts),

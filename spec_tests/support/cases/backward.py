@@ -19,8 +19,8 @@ def _backward_hunts(aggregation: str, attention: str, gain: str) -> str:
         return "backward-softmax-diagonal backward-values-dropped backward-gain-dropped"
     if attention == "uniform":
         return " ".join(hunts)
-    hunts += ["backward-values-only", "backward-w-transposed", "backward-square-once",
-              "backward-pivot-dropped"]
+    hunts += ["backward-attention-diagonal", "backward-values-only", "backward-w-transposed",
+              "backward-square-once", "backward-pivot-dropped"]
     if attention == "surprisal":
         hunts += ["backward-surprisal-sign", "backward-surprisal-undivided"]
     elif gain == "count":

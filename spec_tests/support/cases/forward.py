@@ -16,7 +16,7 @@ from spec_tests.support.cases.question import NAN, Question, ask, stream
 def _forward_hunts(aggregation: str, attention: str, gain: str) -> str:
     hunts = ["saffu-without-softmax"]
     if aggregation == "cat":
-        hunts.append("saffu-cat-by-feature")
+        hunts += ["saffu-cat-by-feature", "saffu-sum-where-cat"]
     if attention == "uniform":
         hunts += ["saffu-uniform-attends"]
         if gain == "count":
@@ -24,7 +24,8 @@ def _forward_hunts(aggregation: str, attention: str, gain: str) -> str:
         else:
             hunts += ["saffu-uniform-over-slots", "saffu-gain-always"]
         return " ".join(hunts)
-    hunts += ["saffu-w-transposed", "saffu-mask-ignored", "saffu-pivot-first", "saffu-keys-scaled"]
+    hunts += ["saffu-w-transposed", "saffu-mask-ignored", "saffu-masks-comparisons",
+              "saffu-pivot-first", "saffu-keys-scaled"]
     if attention == "surprisal":
         return " ".join([*hunts, "saffu-surprisal-sign", "saffu-surprisal-gain",
                          "saffu-surprisal-ignored"])

@@ -145,7 +145,7 @@ def model_gradient() -> Iterator[Question]:
     op = "model_gradient"
     for name in MODELS:
         about, given, record = _model(op, name)
-        hunts = ["gradient-embedding-last-wins", "gradient-of-sum"]
+        hunts = ["gradient-embedding-last-wins", "gradient-of-sum", "gradient-embedding-frozen"]
         if MODELS[name][2] == (2,):
             hunts = ["gradient-ascends"]
         kinds = [kind for kind, *_ in record["contexts"]]

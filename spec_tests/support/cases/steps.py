@@ -67,7 +67,8 @@ def adam_step() -> Iterator[Question]:
     op = "adam_step"
     usual = (
         "adam-without-correction adam-one-correction adam-step-off-by-one adam-betas-swapped "
-        "adam-ascends adam-square-of-mean adam-uses-old-moments adam-adds-gradient"
+        "adam-ascends adam-square-of-mean adam-uses-old-moments adam-adds-gradient "
+        "adam-without-root"
     )
     epsilon = "adam-epsilon-inside-root adam-epsilon-uncorrected"
     for slug, about, step, more in (

@@ -29,7 +29,7 @@ def settings(**more: Any) -> Record:
 def warm_start() -> Iterator[Question]:
     op = "warm_start"
     always = "warm-labels-of-tokens warm-embedding-of-targets"
-    attends = "warm-without-attention warm-old-features"
+    attends = "warm-without-attention warm-old-features warm-hidden-targets-sign"
     attended = ("radial", "radial-sum", "surprisal", "block", "two-towers", "two-layers")
     for name in MODELS:
         about, record, lengths = MODELS[name]
