@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from saffu.conformance.__main__ import main
 from saffu.conformance.challenge import afresh, challenge
+from saffu.conformance.golden import golden_root, write_manifest
 from saffu.conformance.report import read
 from saffu.conformance.smoke import smallest
 from spec_tests.support.planted.cases import CASES, case, write_suite
@@ -315,6 +317,25 @@ def test_golden_lists_shows_and_explains(look: Say, golden: Path) -> None:
     assert "softmax-columns" in look("explain", "softmax/even")[1]
     code, text = look("explain", "softmax/odd")
     assert (code, "softmax/odd" in text) == (2, True)
+
+
+def test_golden_verify_holds_the_files_to_manifest_and_schema(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert main(["golden", "verify"]) == 0
+    assert "as the manifest lists them and as the schema says" in capsys.readouterr().out
+    root = write_suite(tmp_path)
+    assert main(["golden", "--golden", str(root), "verify"]) == 4, "there is no schema"
+    shutil.copytree(golden_root() / "schema", root / "schema")
+    path = root / "perplexity" / "one.json"
+    path.write_text(path.read_text().replace('"SPEC 7"', '"chapter seven"'))
+    write_manifest(root)
+    capsys.readouterr()
+    assert main(["golden", "--golden", str(root), "verify"]) == 4
+    assert "perplexity/one.json: $.spec" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    assert main(["golden", "--golden", str(root), "verify"]) == 0
+    assert "pip install 'saffu[conformance]'" in capsys.readouterr().out
 
 
 def test_golden_export_reads_back_bit_for_bit(look: Say, tmp_path: Path) -> None:
