@@ -115,8 +115,8 @@ def leaves(layers: Layers) -> tuple[Array, ...]:
 
 
 def rebuild(arrays: Sequence[Array]) -> Layers:
-    """The layers whose `leaves` these are."""
-    return tuple(map(SoftmaxLayer, arrays[::2], arrays[1::2]))
+    """The layers whose `leaves` these are.  Refuses (`ValueError`) an odd number."""
+    return tuple(map(SoftmaxLayer._make, zip(arrays[::2], arrays[1::2], strict=True)))
 
 
 def cold_layers(

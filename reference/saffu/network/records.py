@@ -31,7 +31,7 @@ def named(prefix: str, arrays: Sequence[Array]) -> dict[str, Array]:
 
 
 def unnamed(prefix: str, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
-    """The inverse of `named`.  Refuses (`KeyError`) a gap."""
+    """The inverse of `named`.  Refuses (`KeyError`) a gap between the layers."""
     count = sum(name.startswith(f"{prefix}layer") for name in arrays)
     return tuple(arrays[f"{prefix}layer{index // 2}.{PARTS[index % 2]}"] for index in range(count))
 
@@ -69,7 +69,7 @@ def read_state(path: str | Path, settings: TrainingSettings) -> TrainingState:
             rebuild(unnamed("best.", arrays)),
             tuple(Epoch(*epoch) for epoch in header["history"]),
         )
-    except (KeyError, TypeError) as wrong:
+    except (KeyError, TypeError, ValueError) as wrong:
         raise BadFile(path, f"it is no state of a training ({wrong})", "delete it") from wrong
     if differing:
         problem = f"it belongs to a training with another {', '.join(differing)}"
