@@ -93,7 +93,9 @@ def _forward_hunts(record: Record, lengths: tuple[int, ...]) -> str:
         hunts.remove("model-output-of-last-tower")
     else:
         hunts.append("model-towers-reversed")
-    if len(lengths) > 1:
+    context = record["contexts"][0]
+    borders_agree = context[0] == "Block" and (lengths[0] - 1) % context[1] == 0
+    if len(lengths) > 1 and not (borders_agree and len(kinds) == 1):
         hunts.append("model-crosses-documents")
     if record["depth"] > 1:
         hunts += ["model-layers-read-tokens", "model-first-layer-only"]

@@ -6,14 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saffu.conformance.bank.layer import (
-    State,
-    _counted,
-    forward,
-    pull_comparisons,
-    pull_keys,
-    pull_square_once,
-)
+from saffu.conformance.bank.comparing import pull_comparisons, pull_keys, pull_square_once
+from saffu.conformance.bank.layer import State, counted_valid, forward
 from saffu.conformance.slips import Arrays, mistakes, slip
 from saffu.types import Array
 
@@ -52,7 +46,7 @@ def saffu_backward(
     pull_attention: Callable[[Array, Array], Array] = _pull,
     pull_log: Callable[[Array, Array], Array] = _through_log,
     features: Callable[[State, str], Array] = _features,
-    counted: Callable[[Array, str], Array] = _counted,
+    counted: Callable[[Array, str], Array] = counted_valid,
     pull: Callable[[Array, Array, Array], Array] = pull_comparisons,
     values: float = 1.0,
     compared: float = 1.0,

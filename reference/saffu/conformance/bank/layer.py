@@ -1,4 +1,4 @@
-"""Mistakes in comparisons and in the forward pass of a layer.   (SPEC 4)"""
+"""Mistakes in the forward pass of a layer.   (SPEC 4)"""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu.conformance.bank.rows import Shift, below_the_top
+from saffu.conformance.bank.comparing import at_pivot
+from saffu.conformance.bank.rows import Shift, below_the_top, big_negative
 from saffu.conformance.bank.rows import softmax as plain_softmax
 from saffu.conformance.slips import Arrays, mistakes, slip
 from saffu.types import Array
@@ -30,60 +31,8 @@ def softmax(z: Array, mask: Array | None = None, shift: Shift = below_the_top) -
     return plain_softmax(z, mask, shift=shift)["probabilities"]
 
 
-def at_pivot(x: Array, pivot: Array) -> Array:
-    """The pivot's vectors [n, 1, D]; a pivot beyond the slots wraps around."""
-    found: Array = x[np.arange(x.shape[0]), pivot % x.shape[1]][:, None, :]
-    return found
-
-
-def pull_pivot(dc: Array, x: Array, pivot: Array) -> Array:
-    """What the pivot's vector gets, in its slot."""
-    dx = np.zeros_like(x)
-    dx[np.arange(x.shape[0]), pivot % x.shape[1]] = np.sum(dc[..., None] * x, axis=1)
-    return dx
-
-
-def pull_keys(dc: Array, x: Array, pivot: Array) -> Array:
-    """What every slot gets."""
-    return dc[..., None] * at_pivot(x, pivot)
-
-
-def pull_comparisons(dc: Array, x: Array, pivot: Array) -> Array:
-    """The adjoint of the comparisons."""
-    return pull_keys(dc, x, pivot) + pull_pivot(dc, x, pivot)
-
-
-def pull_square_once(dc: Array, x: Array, pivot: Array) -> Array:
-    """The adjoint with the pivot's own square counted once."""
-    others = np.arange(x.shape[1])[None, :] != (pivot % x.shape[1])[:, None]
-    return pull_keys(dc, x, pivot) + pull_pivot(dc * others, x, pivot)
-
-
-def compare(
-    inputs: Array,
-    pivot: Array,
-    cotangents: Arrays | None = None,
-    *,
-    asks: Callable[[Array, Array], Array] = lambda x, pivot: pivot,
-    scale: Callable[[Array, Array], Array] = lambda x, pivot: np.ones(()),
-    pull: Callable[[Array, Array, Array], Array] = pull_comparisons,
-) -> Arrays:
-    """c = x_p Xᵀ, and its adjoint."""
-    at = asks(inputs, pivot)
-    divisor = scale(inputs, at)
-    answer = {"comparisons": np.sum(inputs * at_pivot(inputs, at), axis=-1) / divisor}
-    if cotangents:
-        answer["gradient.inputs"] = pull(cotangents["comparisons"] / divisor, inputs, at)
-    return answer
-
-
-def _cosine(x: Array, pivot: Array) -> Array:
-    norms = np.sqrt(np.sum(x * x, axis=-1))
-    product: Array = norms * np.sqrt(np.sum(at_pivot(x, pivot) ** 2, axis=-1))
-    return product
-
-
-def _counted(mask: Array, gain: str) -> Array:
+def counted_valid(mask: Array, gain: str) -> Array:
+    """g [n, 1]."""
     valid: Array = np.sum(mask, axis=-1, keepdims=True).astype(float)
     return valid if gain == "count" else np.ones_like(valid)
 
@@ -117,7 +66,7 @@ def forward(
     kind: Callable[[str], str] = lambda kind: kind,
     even: Callable[[Array, Array], Array] = softmax,
     shift: Shift = below_the_top,
-    counted: Callable[[Array, str], Array] = _counted,
+    counted: Callable[[Array, str], Array] = counted_valid,
     surprisal: Callable[[Array, Array, Array], Array] = _surprisal,
     cat: Callable[[Array], Array] = side_by_side,
     read: Callable[[Array], Array] = softmax,
@@ -153,20 +102,6 @@ def _unmasked(z: Array, mask: Array, axis: int) -> Array:
 
 MISTAKES = (
     *mistakes(
-        "compare", "SPEC 4", compare,
-        slip("compare-first-slot", "compared with the first slot, not with the pivot",
-             asks=lambda x, pivot: np.zeros_like(pivot)),
-        slip("compare-last-slot", "compared with the last slot, not with the pivot",
-             asks=lambda x, pivot: np.full_like(pivot, x.shape[1] - 1)),
-        slip("compare-cosine", "cosines in place of inner products", scale=_cosine),
-        slip("compare-scaled", "divided by √D, as standard attention does",
-             scale=lambda x, pivot: np.sqrt(np.asarray(x.shape[2]))),
-        slip("compare-pivot-dropped", "the gradient through the pivot dropped", pull=pull_keys),
-        slip("compare-keys-dropped", "only the gradient through the pivot", pull=pull_pivot),
-        slip("compare-square-once", "the pivot's own square counted once in the gradient",
-             pull=pull_square_once),
-    ),
-    *mistakes(
         "saffu_forward", "SPEC 4", saffu_forward,
         slip("saffu-without-softmax", "hidden states without their softmax", read=lambda q: q),
         slip("saffu-cat-by-feature", "features side by side by entry, not by slot",
@@ -175,6 +110,8 @@ MISTAKES = (
              cat=lambda weighted: np.tile(np.sum(weighted, axis=1), weighted.shape[1])),
         slip("saffu-w-transposed", "c Wᵀ in place of c W", w=lambda w: w.T),
         slip("saffu-mask-ignored", "attention over all slots, padding too", shift=_unmasked),
+        slip("saffu-mask-big-negative", "−1e10 in invalid slots, which logits can be below",
+             shift=big_negative),
         slip("saffu-masks-comparisons", "−1e10 in invalid slots before W instead of after it",
              compared=lambda c, mask: np.where(mask, c, -1e10), shift=_unmasked),
         slip("saffu-pivot-first", "the first slot asks, not the pivot", asks=np.zeros_like),
@@ -184,11 +121,11 @@ MISTAKES = (
         slip("saffu-gain-ignored", "gain one where it should be the number of valid slots",
              counted=lambda mask, gain: np.ones(())),
         slip("saffu-gain-always", "gain by the number of valid slots where it should be one",
-             counted=lambda mask, gain: _counted(mask, "count")),
+             counted=lambda mask, gain: counted_valid(mask, "count")),
         slip("saffu-surprisal-sign", "log a in place of −log a",
              surprisal=lambda a, g, mask: -_surprisal(a, g, mask)),
         slip("saffu-surprisal-gain", "surprisal multiplied by the gain",
-             surprisal=lambda a, g, mask: _surprisal(a, g, mask) * _counted(mask, "count")),
+             surprisal=lambda a, g, mask: _surprisal(a, g, mask) * counted_valid(mask, "count")),
         slip("saffu-surprisal-ignored", "softmax attention where surprisal was asked for",
              surprisal=lambda a, g, mask: g * a),
         slip("saffu-uniform-attends", "softmax attention where uniform was asked for",

@@ -41,7 +41,8 @@ def _times_the_mask(z: Array, mask: Array, axis: int) -> Array:
     return product
 
 
-def _big_negative(z: Array, mask: Array, axis: int) -> Array:
+def big_negative(z: Array, mask: Array, axis: int) -> Array:
+    """−1e10 where masked, as if no logit were below that."""
     return _unmasked(np.where(mask, z, -1e10), mask, axis)
 
 
@@ -116,7 +117,7 @@ def _both(name: str) -> Any:
         slip(f"{name}-mask-by-product", "exponentials multiplied by the mask, so that NaN stays",
              shift=_times_the_mask),
         slip(f"{name}-mask-big-negative", "masked logits set to −1e10, so that an empty mask masks "
-             "nothing", shift=_big_negative, accepts="empty-mask"),
+             "nothing", shift=big_negative, accepts="empty-mask"),
         slip(f"{name}-takes-non-finite", "NaN and infinity are not refused", accepts="non-finite"),
     )  # fmt: skip
 
