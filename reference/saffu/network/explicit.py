@@ -18,7 +18,7 @@ import numpy as np
 
 from saffu import refusals
 from saffu.counts import Cooccurrence, cooccurrence
-from saffu.errors import BadOption
+from saffu.errors import BadOption, NotConverged
 from saffu.explicit.smoothing import Backoff, Smoothing, smooth
 from saffu.explicit.temper import fit_temper, tempered_logits
 from saffu.loss import cross_entropy
@@ -34,7 +34,8 @@ class ExplicitSettings:
     """for every layer; None: chosen among `candidates` on validation data, layer by layer"""
     candidates: tuple[Smoothing, ...] = (Backoff(0.1), Backoff(1.0), Backoff(10.0), Backoff(100.0))
     temper: float | None = None
-    """λ of every layer; None: fitted on validation data to each layer's own targets"""
+    """λ of every layer; None: fitted on validation data to each layer's own targets.  Where no λ is
+    too large, because the layer makes no mistake there, one imagined sample bounds it."""
     hidden_scale: float = 1.0
     """a factor on λ of hidden layers: what trains best from there is softer than what is best as it
     is [D]; each layer is solved on what the scaled ones below it compute"""
@@ -113,11 +114,27 @@ def mean_norms(state: Cooccurrence, seen: Array) -> Array:
 
 def _tempered(counts: Counts, held_out: Goal | None, temper: float | None) -> tuple[float, float]:
     """λ, fitted unless given, and its loss on held-out data (0 if there is none to judge on)."""
-    if temper is None and held_out is not None:
-        found = fit_temper(held_out.features, held_out.targets, counts)
-        return float(found.temper[0]), found.loss
     lam = 1.0 if temper is None else temper
     if held_out is None:
         return lam, 0.0
-    logits = tempered_logits(held_out.features, counts, lam)
-    return lam, float(cross_entropy(logits, held_out.targets))
+    features = held_out.features
+    targets = np.asarray(held_out.targets, dtype=np.float64)  # float32 sums would bend the loss
+    if temper is None:
+        try:
+            found = fit_temper(features, targets, counts)
+        except NotConverged:
+            found = fit_temper(features, doubted(targets), counts)
+        lam = float(found.temper[0])
+    return lam, float(cross_entropy(tempered_logits(features, counts, lam), targets))
+
+
+def doubted(targets: Targets) -> Targets:
+    """Targets of which one sample in M + 1 may be anything, as in Platt (1999).   [D]
+
+    >>> doubted(np.array([[1.0, 0.0]])).tolist()
+    [[0.75, 0.25]]
+    """
+    samples, size = targets.shape
+    share = 1 / (samples + 1)
+    even: Array = targets.sum(axis=1, keepdims=True) / size
+    return np.asarray((1 - share) * targets + share * even)
