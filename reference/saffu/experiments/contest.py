@@ -5,7 +5,7 @@ explicit solution.  All choices are made on validation text; the test text is re
 
 Backpropagation alone gets the wall-clock time that the explicit solution took, and then as much
 more as backpropagation after the explicit solution gets.  Several random starts and rates are tried
-for half of that time; the best goes on, and the others are not charged to it.
+for at most half of that time; the best goes on, and the others are not charged to it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class Contest:
             DIRECT, vocabulary=shape.vocabulary, contexts=shape.contexts, bits=shape.bits
         ))  # fmt: skip
         warm = self.solve("explicit only: SAFFU", shape)
-        cold, rate = self.choose_start(warm.seconds / 2)
+        left = plan.seconds - (time.perf_counter() - began)
+        each = max(plan.least, left / len(plan.starts)) / 2
+        cold, rate = self.choose_start(min(warm.seconds / 2, each))
         cold = self.train(cold, rate, warm.seconds - cold.seconds)
         best_of = f"best of {len(plan.starts)} starts"
         self.add("backpropagation only, same time", cold, f"{best_of}; rate {rate:g}")
