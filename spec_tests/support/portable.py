@@ -117,9 +117,7 @@ CASES: dict[str, Case] = {
     ),
     "add_rows": lambda of: add_rows(of(TOKENS), of(DH), N + 2),
     "average_rows": lambda of: average_rows(of(F.T), of(TOKENS), of(OWNER), 5),
-    "average_rows_vjp": lambda of: average_rows_vjp(
-        of(F.T), of(F.T), of(TOKENS), of(OWNER), 5
-    ),
+    "average_rows_vjp": lambda of: average_rows_vjp(of(F.T), of(F.T), of(TOKENS), of(OWNER), 5),
 }
 CASES |= {
     f"attend, {kind}, {gain}": attention(kind, gain)
