@@ -3,8 +3,9 @@
 Every known mistake is computed on the cases that fail.  It explains a case if what the port gave
 is what the mistake gives, to within the bound of the case, and both are well away from the truth.
 The mistake that explains most is named first; then the one that explains most of what is left, so
-that two mistakes at once are both found.  What nothing explains is reported by the first array that
-diverges.  A port is suspected only of what it fails by: right answers are never explained.
+that two mistakes at once are both found; then two that are seen in the same cases.  What nothing
+explains is reported by the first array that diverges.  A port is suspected only of what it fails
+by: right answers are never explained.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from saffu.conformance.at_once import pairs
 from saffu.conformance.case import Case, Expected
 from saffu.conformance.mistake import Mistake
 from saffu.conformance.runner import Result, Run
@@ -55,6 +57,14 @@ class Finding:
     """cases that it would fail, and that the port passes"""
     alike: tuple[str, ...] = ()
     """other mistakes that look the same on these cases"""
+    other: Mistake | None = None
+    """a second mistake that is made at the same time"""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Ids of all mistakes that are named."""
+        second = (self.other.id,) if self.other else ()
+        return (self.mistake.id, *second, *self.alike)
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,10 @@ class Diagnosis:
         count, mistake = len(finding.cases), finding.mistake
         all_of = "all " if count == self.failures > 1 else ""
         line = f"{all_of}{count} {'matches' if count == 1 else 'match'} `{mistake.id}` "
-        line += f"({mistake.about}): see {mistake.spec}"
+        line += f"({mistake.about})"
+        if finding.other:
+            line += f" and `{finding.other.id}` ({finding.other.about}) at once"
+        line += f": see {mistake.spec}"
         if finding.alike:
             line += f"; they look the same as {', '.join(f'`{each}`' for each in finding.alike)}"
         if finding.against:
@@ -138,10 +151,28 @@ def diagnose(run: Run, bank: Iterable[Mistake]) -> Diagnosis:
         if explained[mistake]
     }
     findings = cover(explained, against)
+    findings += _at_once(mistakes, suspects, findings, run.precision)
     found = {case for finding in findings for case in finding.cases}
     coarse = run.precision == "float64" and _coarse(suspects)
     unexplained = tuple(result for result in failing if result.case.id not in found)
     return Diagnosis(len(failing), findings, unexplained, coarse and not findings, frozenset(ops))
+
+
+def _at_once(
+    mistakes: Sequence[Mistake],
+    suspects: Sequence[Result],
+    findings: Sequence[Finding],
+    precision: str,
+) -> tuple[Finding, ...]:
+    """What two mistakes of one operation explain together, of what is left."""
+    known = {case for finding in findings for case in finding.cases}
+    left = [result for result in suspects if result.case.id not in known]
+
+    def fits(mistake: Mistake, result: Result) -> bool:
+        return explains(outcome(mistake, result.case), result, precision)
+
+    found = pairs(mistakes, left, fits, frozenset(finding.mistake.id for finding in findings))
+    return tuple(Finding(pair.one, pair.cases, (), (), pair.other) for pair in found)
 
 
 def cover(

@@ -53,7 +53,7 @@ class Report:
             name
             for finding in self.diagnosis.findings
             if result.case.id in finding.cases
-            for name in (finding.mistake.id, *finding.alike)
+            for name in finding.names
         ]
 
 

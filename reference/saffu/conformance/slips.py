@@ -8,6 +8,7 @@ accepts it: most ports with wrong numbers have right refusals.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from saffu.conformance.mistake import Mistake
@@ -46,14 +47,34 @@ def mistakes(op: str, spec: str, plain: Plain, *slips: Slip) -> tuple[Mistake, .
     6.0
     """
 
-    def wrong(one: Slip) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-        def computed(given: Mapping[str, Any]) -> Mapping[str, Any]:
-            _refuse(op, given, one.accepts)
-            return plain(**given, **one.place)
+    return tuple(Mistake(one.id, one.about, spec, op, Slipped(op, plain, one)) for one in slips)
 
-        return computed
 
-    return tuple(Mistake(one.id, one.about, spec, op, wrong(one)) for one in slips)
+@dataclass(frozen=True, eq=False)
+class Slipped:
+    """A plain operation with something else in one place, or in several."""
+
+    op: str
+    plain: Plain
+    slip: Slip
+
+    def __call__(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What it returns, unless it refuses."""
+        _refuse(self.op, given, self.slip.accepts)
+        return self.plain(**given, **self.slip.place)
+
+
+def together(one: Mistake, other: Mistake) -> Mistake | None:
+    """Both mistakes at once; None if they want the same place, or are no slips of one operation."""
+    first, second = one.wrong, other.wrong
+    if not isinstance(first, Slipped) or not isinstance(second, Slipped):
+        return None
+    if first.plain is not second.plain or first.slip.place.keys() & second.slip.place.keys():
+        return None
+    accepts = first.slip.accepts | second.slip.accepts
+    both = Slip(f"{one.id}-with-{other.id}", f"{one.about}, and {other.about}", accepts,
+                {**first.slip.place, **second.slip.place})  # fmt: skip
+    return Mistake(both.id, both.about, one.spec, one.op, Slipped(one.op, first.plain, both))
 
 
 def _refuse(op: str, given: Mapping[str, Any], accepts: frozenset[str]) -> None:
