@@ -71,7 +71,8 @@ def test_the_goal_is_judged_by_the_wall_clock(
     said = summary(planted(explicit, torch_one, torch_two), threads=2)
     assert said.wall == pytest.approx(explicit / max(torch_one, torch_two))
     assert said.bound == pytest.approx(explicit / torch_one / 2)
-    assert f"is {word}." in said.text
+    assert f"goal of 5 is {word}." in said.text
+    assert f"it would be {said.bound:.1f} times" in said.text
 
 
 def test_without_rivals_there_is_no_verdict() -> None:

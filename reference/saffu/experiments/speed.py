@@ -6,10 +6,10 @@
 All contestants run in one process, one after the other, round after round, so that whatever else
 the machine does hits them alike; a ratio is the median of the rounds' ratios.  NumPy has one thread
 (`OMP_NUM_THREADS=1`, set by `nox -s bench`), PyTorch one or as many as asked.  The goal, 5 times as
-many targets a second as a training epoch, is about wall-clock time on a machine that does nothing
-else.  On a busy one threads wait for each other, and that hurts PyTorch most.  So there is a second
-number that load does not favour: CPU time of one thread against one thread, PyTorch's divided by
-the number of threads, as if each further one had added its full speed.
+many targets a second as a training epoch, is judged by wall-clock time.  On a busy machine threads
+wait for each other, and that hurts PyTorch most.  So a second number stands beside it that load
+does not favour: the ratio of CPU times against one thread of PyTorch, divided by the number of
+threads, as if each further one had added its full speed.
 """
 
 from __future__ import annotations
