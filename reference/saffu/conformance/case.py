@@ -15,46 +15,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from saffu.conformance.arrays import decode, encode
+from saffu.conformance.arrays import encode
+from saffu.conformance.expected import (
+    PRECISIONS,
+    Certificate,
+    Expected,
+    Measured,
+    all_arrays,
+    all_bounds,
+    all_expected,
+    all_stages,
+    closed,
+    object_of,
+)
 from saffu.errors import BadRecord
 from saffu.types import Array
 
-PRECISIONS: Final = ("float64", "float32", "loose")
-"""The arithmetic that a port may declare; `loose` is for products of ten bits or fewer."""
+__all__ = ["PRECISIONS", "Case", "Certificate", "Expected", "Measured"]
 
 _ALWAYS: Final = {"id", "suite", "op", "spec", "about", "hunts", "attributes", "inputs"}
 _ANSWERED: Final = _ALWAYS | {"expect", "tolerance", "certificate", "oracle"}
 _DIFFERENTIATED: Final = _ANSWERED | {"cotangents", "gradients"}
 _REJECTED: Final = _ALWAYS | {"reject"}
 _ID: Final = re.compile(r"[a-z_]+/[a-z0-9]+(-[a-z0-9]+)*")
-
-
-@dataclass(frozen=True, eq=False)
-class Expected:
-    """The truth about one array."""
-
-    value: Array
-    scale: float
-    """What an error of 1 is: the magnitude of the terms it was added up from.  0: must be equal."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """An error that somebody who computes in a known way makes on a case."""
-
-    error: float
-    who: str
-    """the legitimate variant, or the id of the mistake"""
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Why the tolerance lies where it lies: above every right answer and below every wrong one."""
-
-    legitimate: Mapping[str, Measured]
-    """for each class of arithmetic, the worst error of correct computations"""
-    mistake: Measured | None
-    """the least error of the mistakes that the case hunts, once they have been measured"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,17 +90,22 @@ class Case:
             return {**record, "reject": self.reject}
         if self.gradients:
             record["cotangents"] = {name: encode(x) for name, x in self.cotangents.items()}
-            record["gradients"] = {name: _expected(x) for name, x in self.gradients.items()}
+            record["gradients"] = {name: x.to_json() for name, x in self.gradients.items()}
         return {
             **record,
             "expect": {
-                "outputs": {name: _expected(x) for name, x in self.outputs.items()},
-                "stages": [{"name": name, **_expected(x)} for name, x in self.stages.items()],
+                "outputs": {name: x.to_json() for name, x in self.outputs.items()},
+                "stages": [{"name": name, **x.to_json()} for name, x in self.stages.items()],
             },
             "tolerance": dict(self.tolerance),
-            "certificate": _certificate(self.certificate),
+            "certificate": self._evidence().to_json(),
             "oracle": dict(self.oracle),
         }
+
+    def _evidence(self) -> Certificate:
+        if self.certificate is None:
+            raise BadRecord(f"case {self.id!r}", "it expects outputs, but has no certificate")
+        return self.certificate
 
     @staticmethod
     def from_json(record: Any) -> Case:
@@ -125,7 +113,7 @@ class Case:
         if not isinstance(record, Mapping):
             raise BadRecord("case", f"{type(record).__name__} is not an object")
         known = _REJECTED if "reject" in record else _ANSWERED
-        _fields("case", record, _DIFFERENTIATED if "gradients" in record else known)
+        closed("case", record, _DIFFERENTIATED if "gradients" in record else known)
         where = f"case {record['id']!r}"
         for name in ("id", "suite", "op", "spec", "about", *(["reject"] * ("reject" in record))):
             if not isinstance(record[name], str) or not record[name]:
@@ -139,119 +127,23 @@ class Case:
         common: dict[str, Any] = {
             **{name: record[name] for name in ("id", "suite", "op", "spec", "about")},
             "hunts": tuple(hunts),
-            "attributes": dict(_object(where, "attributes", record["attributes"])),
-            "inputs": _arrays(where, "inputs", record["inputs"]),
+            "attributes": dict(object_of(where, "attributes", record["attributes"])),
+            "inputs": all_arrays(where, "inputs", record["inputs"]),
         }
         if "reject" in record:
             return Case(**common, reject=record["reject"])
-        expect = _object(where, "expect", record["expect"])
-        _fields(f"{where}, expect", expect, {"outputs", "stages"})
-        outputs = _all_expected(where, expect["outputs"])
-        if not isinstance(expect["stages"], list) or not outputs:
-            raise BadRecord(where, "stages is not a list, or there is no output")
+        expect = object_of(where, "expect", record["expect"])
+        closed(f"{where}, expect", expect, {"outputs", "stages"})
+        outputs = all_expected(where, expect["outputs"])
+        if not outputs:
+            raise BadRecord(where, "there is no output")
         return Case(
             **common,
             outputs=outputs,
-            stages=_stages(where, expect["stages"]),
-            cotangents=_arrays(where, "cotangents", record.get("cotangents", {})),
-            gradients=_all_expected(where, record.get("gradients", {})),
-            tolerance=_tolerance(where, record["tolerance"]),
-            certificate=_read_certificate(where, record["certificate"]),
-            oracle=dict(_object(where, "oracle", record["oracle"])),
+            stages=all_stages(where, expect["stages"]),
+            cotangents=all_arrays(where, "cotangents", record.get("cotangents", {})),
+            gradients=all_expected(where, record.get("gradients", {})),
+            tolerance=all_bounds(where, record["tolerance"]),
+            certificate=Certificate.from_json(where, record["certificate"]),
+            oracle=dict(object_of(where, "oracle", record["oracle"])),
         )
-
-
-def _expected(expected: Expected) -> dict[str, Any]:
-    return {"scale": expected.scale, "value": encode(expected.value)}
-
-
-def _certificate(certificate: Certificate | None) -> dict[str, Any]:
-    if certificate is None:
-        raise BadRecord("case", "it expects outputs, but has no certificate")
-    least = certificate.mistake
-    return {
-        "legitimate": {
-            name: {"error": m.error, "who": m.who} for name, m in certificate.legitimate.items()
-        },
-        "mistake": None if least is None else {"error": _written(least.error), "who": least.who},
-    }
-
-
-def _written(error: float) -> float | str:
-    """An error as JSON has it: a mistake that gives another shape, or no number, is far off."""
-    return "inf" if error == float("inf") else error
-
-
-def _fields(where: str, record: Mapping[str, Any], fields: set[str]) -> None:
-    if unknown := sorted(set(record) - fields):
-        raise BadRecord(where, f"unknown field {unknown[0]!r}")
-    if missing := sorted(fields - set(record)):
-        raise BadRecord(where, f"field {missing[0]!r} is missing")
-
-
-def _object(where: str, name: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise BadRecord(where, f"{name} is not an object")
-    return value
-
-
-def _arrays(where: str, name: str, value: Any) -> dict[str, Array]:
-    each = _object(where, name, value).items()
-    return {key: decode(record, f"{where}, {name}.{key}") for key, record in each}
-
-
-def _read_expected(where: str, record: Any) -> Expected:
-    _fields(where, _object(where, "an expected array", record), {"scale", "value"})
-    return Expected(decode(record["value"], where), _positive(where, "scale", record["scale"], 0.0))
-
-
-def _all_expected(where: str, value: Any) -> dict[str, Expected]:
-    each = _object(where, "outputs", value).items()
-    return {name: _read_expected(f"{where}, {name}", record) for name, record in each}
-
-
-def _stages(where: str, stages: list[Any]) -> dict[str, Expected]:
-    read: dict[str, Expected] = {}
-    for stage in stages:
-        rest = dict(_object(where, "a stage", stage))
-        name = rest.pop("name", None)
-        if not isinstance(name, str) or name in read:
-            raise BadRecord(where, f"a stage is named {name!r}: a text of its own is expected")
-        read[name] = _read_expected(f"{where}, {name}", rest)
-    return read
-
-
-def _positive(where: str, name: str, value: Any, least: float) -> float:
-    """A finite number >= least."""
-    if type(value) not in (int, float) or not least <= value < float("inf"):
-        raise BadRecord(where, f"{name} is {value!r}, not a finite number >= {least}")
-    return float(value)
-
-
-def _tolerance(where: str, value: Any) -> dict[str, float]:
-    bounds = _object(where, "tolerance", value)
-    if unknown := sorted(set(bounds) - set(PRECISIONS)):
-        raise BadRecord(where, f"tolerance names {unknown[0]!r}, which is none of {PRECISIONS}")
-    if "float64" not in bounds:
-        raise BadRecord(where, "tolerance does not say what float64 has to reach")
-    return {name: _positive(where, f"tolerance.{name}", b, 0.0) for name, b in bounds.items()}
-
-
-def _read_certificate(where: str, value: Any) -> Certificate:
-    record = _object(where, "certificate", value)
-    _fields(f"{where}, certificate", record, {"legitimate", "mistake"})
-    each = _object(where, "legitimate", record["legitimate"]).items()
-    mistake = record["mistake"]
-    return Certificate(
-        {name: _read_measured(where, measured) for name, measured in each},
-        None if mistake is None else _read_measured(where, mistake),
-    )
-
-
-def _read_measured(where: str, value: Any) -> Measured:
-    record = _object(where, "a measured error", value)
-    _fields(f"{where}, certificate", record, {"error", "who"})
-    error, who = record["error"], record["who"]
-    if not isinstance(who, str):
-        raise BadRecord(where, "who made the error is not a text")
-    return Measured(float("inf") if error == "inf" else _positive(where, "error", error, 0.0), who)
