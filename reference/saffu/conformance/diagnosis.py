@@ -89,7 +89,8 @@ class Diagnosis:
                 "every wrong value is within the bounds of float32: if the port computes in that, "
                 "it has to say so (precision float32)"
             )
-        lines += [self._where(result) for result in _first_of_each(self.unexplained)]
+        left = [r for r in self.unexplained if not (self.coarse and r.ruling.kind == "values")]
+        lines += [self._where(result) for result in _first_of_each(left)]
         noun = "case fails" if self.failures == 1 else "cases fail"
         return [f"{self.failures} {noun}", *lines]
 
@@ -111,7 +112,7 @@ class Diagnosis:
     def _where(self, result: Result) -> str:
         case, ruling = result.case, result.ruling
         if ruling.kind != "values":
-            return f"{case.id} matches no known mistake: {ruling.reason}"
+            return f"{case.id} is no known mistake: {ruling.reason}"
         what = "stage" if ruling.diverged in case.stages else "output"
         line = f"{case.id} matches no known mistake: {what} {ruling.reason}; see {case.spec}"
         if below := [op for op in RESTS_ON.get(case.op, ()) if op in self.wrong]:
@@ -289,9 +290,10 @@ def _right_in_float32(result: Result) -> bool:
 
 
 def _first_of_each(results: Iterable[Result]) -> list[Result]:
-    """One result for each operation and way of failing."""
-    first: dict[tuple[str, str, str | None], Result] = {}
+    """One result for each operation and array that is wrong; one for each other way of failing."""
+    first: dict[tuple[str, str | None], Result] = {}
     for result in results:
-        key = (result.case.op, result.ruling.kind, result.ruling.diverged)
+        of_values = result.ruling.kind in _WRONG_VALUES
+        key = (result.case.op if of_values else result.ruling.kind, result.ruling.diverged)
         first.setdefault(key, result)
     return list(first.values())
