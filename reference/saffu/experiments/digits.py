@@ -148,7 +148,7 @@ class Bench(NamedTuple):
         """Explicit solutions to train from, their hidden layers softened by each factor."""
         for factor in factors:
             network = self.data.network(hidden)
-            settings = ExplicitSettings(hidden_scale=factor)
+            settings = ExplicitSettings(smoothing=None, hidden_scale=factor)
             network.fit_explicit(self.data.train, self.data.validation, settings)
             yield f"λ × {factor:g}" if hidden else "as it is", network
 
