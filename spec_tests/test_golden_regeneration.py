@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from saffu.conformance.arrays import canonical
 from saffu.conformance.bank import bank
 from saffu.conformance.case import Case, Measured
 from saffu.conformance.golden import read_manifest, read_suite
+from saffu.conformance.golden_command import add_golden_parser, run_golden
 from saffu.conformance.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
 from spec_tests.support import record
@@ -224,3 +226,27 @@ def test_a_missing_output_is_infinitely_wrong() -> None:
     case = answered(PLAIN)
     assert worst(case, {}) == worst(case, None) == float("inf")
     assert worst(case, {"perplexity": case.outputs["perplexity"].value}) == 0.0
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def run_record(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    add_golden_parser(parser.add_subparsers())
+    return run_golden(parser.parse_args(["golden", "record", *arguments]))
+
+
+def test_the_command_records_in_a_checkout(capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in record.GOLDEN.rglob("*.json")}
+    assert run_record("perplexity/plain", "sgd_step") == 0
+    assert capsys.readouterr().out == ""
+    assert {path: path.read_bytes() for path in record.GOLDEN.rglob("*.json")} == before
+
+
+def test_the_command_needs_a_checkout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Path
+) -> None:
+    monkeypatch.setattr("saffu.conformance.golden_command.golden_root", lambda: golden)
+    assert run_record() == 2
+    assert "needs a checkout of the project" in capsys.readouterr().err
