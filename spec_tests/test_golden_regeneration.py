@@ -55,6 +55,16 @@ def test_regeneration_gives_the_same_bytes(as_users_call: None, op: str) -> None
             assert record.text_of(again) == published, question.id
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_certificates_hold_on_this_machine(as_users_call: None, op: str) -> None:
+    """Every third case that expects outputs, and every one that rejects."""
+    mine = [case for case in read_suite(record.GOLDEN) if case.op == op]
+    answers = [case for case in mine if case.reject is None]
+    for case in [*answers[::3], *(case for case in mine if case.reject is not None)]:
+        still_certified(case, bank())
+
+
 # --- the recorder -----------------------------------------------------------------------------
 
 

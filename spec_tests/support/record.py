@@ -1,7 +1,8 @@
 """Writing the golden files: into a temporary folder, with the differences shown.
 
-    python -m spec_tests.support.record              what would change
-    python -m spec_tests.support.record --accept     let it change
+    saffu golden record                 what would change
+    saffu golden record --accept        let it change
+    saffu golden record --accept refine/plain softmax      these only
 
 Content comes from the cases' definitions and the oracle alone, and is the same on every machine to
 the last byte.  Bounds and certificates are measurements: they are kept while the content stays, and
@@ -148,7 +149,11 @@ def accept(folder: Path, golden: Path, changed: Iterable[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record; exit status 1 if something is wrong, or would change and was not accepted."""
-    parser = argparse.ArgumentParser(prog="saffu golden record", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="saffu golden record",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("ids", nargs="*", metavar="ID", help="OP or OP/SLUG; all, if none is given")
     parser.add_argument("--accept", action="store_true", help="let the golden files change")
     parser.add_argument("--measure", action="store_true", help="measure bounds anew")
