@@ -94,7 +94,7 @@ def tests(session: nox.Session) -> None:
 def witness(session: nox.Session) -> None:
     """Truth from outside: PyTorch's and scikit-learn's answers are ours; none skipped (2 min)."""
     session.install(TORCH)
-    install(session, "test", "witness")
+    install(session, "test")
     session.env["SAFFU_REQUIRE_WITNESS"] = "1"
     pytest(session, "-m", "torch")
 

@@ -92,7 +92,9 @@ def _safetensors(path: Path, arrays: Mapping[str, Array], rest: str) -> tuple[An
         from safetensors.numpy import save_file
     except ImportError:
         raise Missing(
-            "export --format safetensors", "the package safetensors", "pip install safetensors"
+            "export --format safetensors",
+            "the package safetensors",
+            "pip install 'saffu[conformance]'",
         ) from None
     save_file(dict(arrays), path, metadata={"case": rest})
     with safe_open(path, framework="numpy") as back:
