@@ -370,7 +370,7 @@ def test_export_without_safetensors_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "safetensors", None)
     code, text = look("export", str(tmp_path), "--format", "safetensors")
-    assert (code, "pip install safetensors" in text) == (2, True)
+    assert (code, "saffu[conformance]" in text) == (2, True)
 
 
 def test_the_kit_runs_where_the_optional_packages_are_not(golden: Path) -> None:
