@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from saffu.namespace import namespace
+from saffu.namespace import beside, namespace
 from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
 from saffu.types import Array, AttentionWeights, Inputs, Pivot, SlotMask, SlotRows
 
@@ -53,7 +53,8 @@ def compare_vjp(dc: SlotRows, inputs: Inputs, pivot: Pivot) -> Inputs:
     """
     xp = namespace(inputs)
     d_pivot = xp.sum(dc[..., None] * inputs, axis=1, keepdims=True)
-    asks = xp.arange(inputs.shape[1])[None, :] == pivot[:, None]
+    slots = xp.arange(inputs.shape[1], device=inputs.device)
+    asks = slots[None, :] == beside(pivot, inputs)[:, None]
     return dc[..., None] * at_pivot(inputs, pivot) + xp.where(
         asks[..., None], d_pivot, xp.zeros_like(inputs)
     )
@@ -63,7 +64,8 @@ def at_pivot(inputs: Inputs, pivot: Pivot) -> Array:
     """The pivot's vector of each context, [n, 1, D]."""
     xp = namespace(inputs)
     n, _, d = inputs.shape
-    index = xp.reshape(pivot, (n, 1, 1)) + xp.zeros((n, 1, d), dtype=pivot.dtype)
+    at = xp.reshape(xp.astype(beside(pivot, inputs), xp.int64), (n, 1, 1))
+    index = at + xp.zeros((n, 1, d), dtype=xp.int64, device=inputs.device)
     return xp.take_along_axis(inputs, index, axis=1)
 
 
@@ -85,6 +87,7 @@ def attend(
     Refuses: contexts without a valid slot.
     """
     xp = namespace(comparisons)
+    mask = beside(mask, comparisons)
     g = gains(mask, gain, comparisons.dtype)
     zeros = xp.zeros_like(comparisons)
     if kind == "uniform":
@@ -104,6 +107,7 @@ def attend_vjp(
     xp = namespace(dw)
     if kind == "uniform":
         return xp.zeros_like(weights), xp.zeros_like(dw)
+    mask = beside(mask, dw)
     valid = xp.where(mask, dw, xp.zeros_like(dw))
     if kind == "surprisal":
         dz = log_softmax_vjp(state.attention, -valid)

@@ -18,6 +18,7 @@ from saffu import refusals
 from saffu.configuration import Configuration
 from saffu.contexts import ContextModel, Document, earlier_samples, steps_back
 from saffu.errors import BadOption
+from saffu.namespace import beside
 from saffu.types import Array, IntArray, Pivot, SlotMask, Slots, TokenIds
 from saffu.vocabulary import Samples
 
@@ -78,6 +79,17 @@ def plan(samples: Samples, configuration: Configuration, select: IntArray | None
         for context in configuration.contexts
     )
     return Batch(samples.targets[chosen].astype(np.int64), towers)
+
+
+def place(batch: Batch, like: Array) -> Batch:
+    """The same batch beside `like`: a batch that is used often need not travel each time."""
+    towers = tuple(
+        DocumentPlan(*(beside(x, like) for x in tower))
+        if isinstance(tower, DocumentPlan)
+        else tuple(LayerPlan(*(beside(x, like) for x in layer)) for layer in tower)
+        for tower in batch.towers
+    )
+    return Batch(beside(batch.targets, like), towers)
 
 
 def _tower(samples: Samples, context: ContextModel, depth: int, chosen: IntArray) -> TowerPlan:

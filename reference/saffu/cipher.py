@@ -16,7 +16,7 @@ import numpy as np
 
 from saffu import refusals
 from saffu.errors import TooFewBits
-from saffu.namespace import namespace, on_host
+from saffu.namespace import beside, namespace, on_host
 from saffu.types import Array, Codes, Embedding, TokenCounts
 
 
@@ -64,6 +64,7 @@ def rank_tokens(counts: TokenCounts) -> Array:
     >>> rank_tokens(np.array([2, 9, 2, 5])).tolist()
     [1, 3, 0, 2]
     """
+    counts = on_host(counts)
     refusals.shape("counts", counts, (None,), "V", "SPEC 2")
     refusals.non_negative("counts", counts, "SPEC 2")
     rising: Array = np.argsort(counts[::-1], kind="stable")  # unsigned counts have no negative
@@ -108,7 +109,7 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
     refusals.shape("vectors", vectors, (None, codes.shape[1]), "M b", "SPEC 2")
     refusals.non_negative("vectors", vectors, "SPEC 2")
     xp = namespace(vectors)
-    ones = xp.astype(xp.asarray(codes), vectors.dtype)
+    ones = xp.astype(beside(codes, vectors), vectors.dtype)
     if method == "dot":
         scores = vectors @ ones.T
         slack = 1e-12 * xp.sum(vectors, axis=1, keepdims=True)
@@ -118,5 +119,4 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
         scores = xp.log(floor) @ shares.T
         slack = 1e-12 * xp.sum(xp.zeros_like(vectors) + 1.0, axis=1, keepdims=True)
     near = scores >= xp.max(scores, axis=1, keepdims=True) - slack
-    best: Array = np.argmax(on_host(near), axis=1)
-    return best
+    return xp.argmax(xp.astype(near, xp.int64), axis=1)

@@ -18,7 +18,7 @@ import numpy as np
 
 from saffu import refusals
 from saffu.errors import BadOption, NegativeToken, NoSamples
-from saffu.namespace import average_rows
+from saffu.namespace import average_rows, on_host
 from saffu.types import Array, Embedding, IntArray, Pivot, SlotMask, Slots
 
 
@@ -125,6 +125,7 @@ def document_context(document: IntArray, vectors: Embedding) -> Array:
     >>> document_context(np.array([0, 1, 1]), np.eye(2)).tolist()
     [[1.0, 0.0], [0.5, 0.5]]
     """
+    document = on_host(document)
     _check_document(document)
     refusals.token_ids(document, vectors.shape[0], "document")
     samples = document.shape[0] - 1
@@ -145,6 +146,7 @@ def earlier_samples(offsets: IntArray) -> tuple[Array, Array]:
 
 
 def _tokens(document: IntArray, model: Radial | Block) -> Context:
+    document = on_host(document)
     _check_document(document)
     newest = np.arange(document.shape[0] - 1)
     back, mask, pivot = steps_back(model, newest)

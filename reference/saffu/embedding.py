@@ -14,6 +14,7 @@ import numpy as np
 
 from saffu import refusals
 from saffu.errors import BadOption, NoSamples
+from saffu.namespace import beside, on_host
 from saffu.types import Array, CodeVectors, Embedding, IntArray
 
 
@@ -43,15 +44,16 @@ def radial_embedding(
     refusals.shape("vectors", vectors, (None, None), "V b", "SPEC 2")
     refusals.non_negative("vectors", vectors, "SPEC 2")
     size, bits = vectors.shape
+    codes = on_host(vectors)
     near = np.zeros((size, len(edges), bits))
-    for number, document in enumerate(documents):
+    for number, document in enumerate(map(on_host, documents)):
         refusals.shape(f"documents[{number}]", document, (None,), "T", "SPEC 2")
         refusals.token_ids(document, size, f"documents[{number}]")
         for t, token in enumerate(document):
             for u, other in enumerate(document):
                 if 0 < abs(t - u) <= edges[-1]:
-                    near[token, annulus(abs(t - u), edges)] += vectors[other]
-    return normalise_or_fall_back(near.reshape(size, -1), vectors)
+                    near[token, annulus(abs(t - u), edges)] += codes[other]
+    return beside(normalise_or_fall_back(near.reshape(size, -1), codes), vectors)
 
 
 def annulus(distance: int, edges: Sequence[int]) -> int:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from saffu import refusals
 from saffu.attention import Attention, attend, attend_vjp, compare, compare_vjp
 from saffu.errors import SignedInput
-from saffu.namespace import namespace
+from saffu.namespace import beside, namespace
 from saffu.numerics import softmax, softmax_vjp
 from saffu.types import (
     Aggregate,
@@ -92,6 +92,7 @@ def saffu_forward(
     >>> saffu_forward(x, valid, np.array([0]), np.zeros((2, 2)), U).hidden.tolist()
     [[0.5, 0.5]]
     """
+    mask, pivot = beside(mask, inputs), beside(pivot, inputs)
     x = _check(inputs, mask, pivot, attention_weights, feature_weights, options, signed)
     seen = attend(compare(x, pivot), mask, attention_weights, options.attention, options.gain)
     s = aggregate(x, seen.weights, options.aggregation)
@@ -115,6 +116,7 @@ def saffu_backward(
     Returns gradients of the shapes of W, U and X; zero in invalid slots.
     """
     xp = namespace(inputs)
+    mask, pivot = beside(mask, inputs), beside(pivot, inputs)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
     dq = softmax_vjp(state.hidden, d_hidden)
     d_features = dq @ feature_weights.T

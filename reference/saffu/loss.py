@@ -14,7 +14,7 @@ import sys
 import numpy as np
 
 from saffu import refusals
-from saffu.namespace import namespace, on_host
+from saffu.namespace import beside, namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Logits, Nats, Targets, TokenIds
 
@@ -63,7 +63,7 @@ def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
     refusals.shape("tokens", tokens, (logits.shape[0],), "M", "SPEC 7")
     refusals.token_ids(tokens, logits.shape[1])
     xp = namespace(logits)
-    picks = xp.reshape(tokens, (-1, 1))
+    picks = xp.reshape(xp.astype(beside(tokens, logits), xp.int64), (-1, 1))
     return -xp.take_along_axis(log_softmax(logits), picks, axis=1)[:, 0]
 
 

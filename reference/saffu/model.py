@@ -13,14 +13,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from saffu import refusals
-from saffu.batch import Batch, DocumentPlan, LayerPlan, TowerPlan
+from saffu.batch import Batch, DocumentPlan, LayerPlan, TowerPlan, place
 from saffu.errors import SignedInput
 from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
-from saffu.namespace import add_rows, average_rows, average_rows_vjp, namespace
+from saffu.namespace import add_rows, average_rows, average_rows_vjp, beside, namespace
 from saffu.numerics import softmax, softmax_vjp
 from saffu.parameters import LayerParameters, Parameters
-from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, Logits
+from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, Logits, Targets, TokenIds
 
 
 class DocumentState(NamedTuple):
@@ -50,6 +50,7 @@ def model_forward(
     Returns all stages; `.logits` [M, V].
     Refuses: what `saffu_forward` refuses.
     """
+    batch = place(batch, parameters.output)
     towers = tuple(
         _tower_forward(layers, parameters.embedding, tower, options, signed, batch.targets.shape[0])
         for layers, tower in zip(parameters.towers, batch.towers, strict=True)
@@ -84,15 +85,12 @@ def model_gradient(
     Parameters as `model_forward`; `state` of the same call, if it is at hand.
     Returns the gradient in the form of the parameters.
     """
+    batch = place(batch, parameters.output)
     if state is None:
         state = model_forward(parameters, batch, options, signed=signed)
     xp = namespace(parameters.output)
-    vocabulary = parameters.output.shape[1]
-    one_hot = xp.astype(
-        xp.reshape(batch.targets, (-1, 1)) == xp.reshape(xp.arange(vocabulary), (1, -1)),
-        state.logits.dtype,
-    )
-    d_logits = cross_entropy_gradient(state.logits, one_hot)
+    wanted = one_hot(batch.targets, parameters.output.shape[1], state.logits)
+    d_logits = cross_entropy_gradient(state.logits, wanted)
     d_output: Array = state.hidden.T @ d_logits
     d_hidden: Array = d_logits @ parameters.output.T
     d_embedding = xp.zeros_like(parameters.embedding)
@@ -112,11 +110,19 @@ def model_gradient(
     return Parameters(d_embedding, tuple(d_towers), d_output)
 
 
+def one_hot(tokens: TokenIds, size: int, like: Array) -> Targets:
+    """Rows [M, size] of the identity, one a token, in the precision of `like` and beside it."""
+    xp = namespace(like)
+    every = xp.arange(size, device=like.device)
+    hits = xp.reshape(beside(tokens, like), (-1, 1)) == xp.reshape(every, (1, -1))
+    return xp.astype(hits, like.dtype)
+
+
 def look_up(table: Array, layer: LayerPlan) -> Inputs:
     """The vectors in a layer's slots: `table[slots]` [n, B, D].  Invalid slots hold row 0."""
     xp = namespace(table)
     n, slots = layer.slots.shape
-    rows = xp.take(table, xp.reshape(layer.slots, (n * slots,)), axis=0)
+    rows = xp.take(table, xp.reshape(beside(layer.slots, table), (n * slots,)), axis=0)
     return xp.reshape(rows, (n, slots, table.shape[1]))
 
 
@@ -125,7 +131,8 @@ def look_up_vjp(d_inputs: Inputs, layer: LayerPlan, rows: int) -> Array:
     xp = namespace(d_inputs)
     n, slots = layer.slots.shape
     flat = xp.reshape(d_inputs, (n * slots, d_inputs.shape[2]))
-    return add_rows(xp.reshape(layer.slots, (n * slots,)), flat, rows)
+    index = xp.reshape(beside(layer.slots, d_inputs), (n * slots,))
+    return add_rows(index, flat, rows)
 
 
 def _tower_forward(

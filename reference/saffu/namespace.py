@@ -60,7 +60,7 @@ def real(x: Array) -> Array:
     return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x
 
 
-def on_host(x: Array) -> Array:
+def on_host(x: Array | float) -> Array:
     """The same numbers as a NumPy array, fetched from the device that they are on.
 
     >>> on_host(np.array([1.0, 2.0])).tolist()
@@ -70,7 +70,7 @@ def on_host(x: Array) -> Array:
         return np.asarray(x.get())
     if hasattr(x, "cpu"):
         return np.asarray(x.cpu())
-    if isinstance(x, (np.ndarray, np.generic)) or not hasattr(x, "__dlpack__"):
+    if isinstance(x, np.ndarray) or not hasattr(x, "__dlpack__"):
         return np.asarray(x)
     return np.from_dlpack(x)
 

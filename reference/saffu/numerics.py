@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from saffu import refusals
 from saffu.errors import WrongShape
-from saffu.namespace import namespace, real
+from saffu.namespace import beside, namespace, real
 from saffu.types import Array, RowMask, Rows
 
 
@@ -100,6 +100,7 @@ def _shifted(logits: Rows, mask: RowMask | None) -> tuple[Rows, RowMask | None]:
         return logits - xp.max(real(logits), axis=-1, keepdims=True), None
     refusals.shape("mask", mask, logits.shape, "same as logits", "SPEC 4")
     refusals.mask_rows(mask)
+    mask = beside(mask, logits)
     quiet: Array = xp.where(mask, logits, xp.zeros_like(logits))
     refusals.finite("logits", quiet, "SPEC 0")
     low = xp.zeros_like(real(logits)) - float("inf")

@@ -11,7 +11,7 @@ from saffu import refusals
 from saffu.configuration import Configuration
 from saffu.contexts import Document
 from saffu.errors import BadOption
-from saffu.namespace import namespace
+from saffu.namespace import beside, namespace
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, Weights
 
 
@@ -115,10 +115,19 @@ def cold_start(
     refusals.positive("scale", scale, "SPEC 7", zero=True)
     random = np.random.default_rng(seed)
     drawn = [
-        (scale * random.standard_normal(shape)).astype(embedding.dtype)
+        namespace(embedding).asarray(
+            scale * random.standard_normal(shape),
+            dtype=embedding.dtype,
+            device=embedding.device,
+        )
         for shape in shapes(configuration)[1:]
     ]
     return assemble(configuration, (embedding, *drawn))
+
+
+def place(parameters: Parameters, like: Array) -> Parameters:
+    """The same numbers as arrays of the library and on the device of `like`, from NumPy's."""
+    return rebuild(parameters, [beside(array, like) for array in leaves(parameters)])
 
 
 def cast(parameters: Parameters, dtype: object) -> Parameters:

@@ -148,7 +148,8 @@ def pivots(pivot: Array, mask: Array) -> None:
     slots = mask.shape[1]
     outside = (pivot < 0) | (pivot >= slots)
     inside = xp.where(outside, xp.zeros_like(pivot), pivot)
-    there = xp.take_along_axis(mask, xp.reshape(inside, (-1, 1)), axis=1)[:, 0]
+    inside = xp.reshape(xp.astype(inside, xp.int64), (-1, 1))
+    there = xp.take_along_axis(mask, inside, axis=1)[:, 0]
     bad = outside | ~there
     if bool(xp.any(bad)):
         row = _first(bad)[0]

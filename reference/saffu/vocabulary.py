@@ -28,6 +28,7 @@ from saffu.errors import (
     NegativeToken,
     NoSamples,
 )
+from saffu.namespace import on_host
 from saffu.types import IntArray, TokenCounts, TokenIds
 
 START: Final = 0
@@ -199,6 +200,7 @@ def samples(documents: Sequence[IntArray]) -> Samples:
     """
     if len(documents) == 0:
         raise NoSamples("documents", "SPEC 3")
+    documents = [on_host(document) for document in documents]
     for i, document in enumerate(documents):
         name = f"documents[{i}]"
         refusals.shape(name, document, (None,), "T+1", "SPEC 3")

@@ -24,6 +24,7 @@ from saffu.explicit import temper as tempering
 from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
 from saffu.layer import LayerOptions
+from saffu.namespace import beside
 from saffu.parameters import Parameters, assemble, leaves, names
 from saffu.types import Array
 from saffu.vocabulary import samples
@@ -85,7 +86,7 @@ def log_softmax(
 def cross_entropy(*, logits: Array, targets: Array) -> Arrays:
     """See `saffu.loss.cross_entropy`."""
     return {
-        "loss": np.asarray(loss.cross_entropy(logits, targets)),
+        "loss": loss.cross_entropy(logits, targets),
         "gradient": loss.cross_entropy_gradient(logits, targets),
     }
 
@@ -280,16 +281,20 @@ def hidden_targets(*, attention: Array, ascent: Array, clip: bool) -> Arrays:
 
 
 def warm_start(
-    *, configuration: Mapping[str, Any], settings: Mapping[str, Any], **documents: Array
+    *,
+    configuration: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    like: Array | None = None,
+    **documents: Array,
 ) -> Arrays:
-    """See `saffu.explicit.warm.warm_start`."""
+    """See `saffu.explicit.warm.warm_start`; `like` says whose arrays compute."""
     shape = Configuration.from_json(configuration)
     fields: dict[str, Any] = {
         name: read_smoothing(value) if name.endswith("smoothing") else value
         for name, value in settings.items()
     }
     text = _numbered("document", documents)
-    solved = warm.warm_start(text, shape, WarmSettings(**fields))
+    solved = warm.warm_start(text, shape, WarmSettings(**fields), like=like)
     labels = warm.label_embedding(samples(text).targets, shape)
     return {"labels": labels, **_named(solved.parameters)}
 
@@ -314,7 +319,7 @@ def _model(record: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
     """Parameters, batch and options."""
     shape = Configuration.from_json(record)
     inner = [
-        arrays.get(f"tower{c}.layer{i}.{name}", np.zeros((0, 0)))
+        arrays.get(f"tower{c}.layer{i}.{name}", beside(np.zeros((0, 0)), arrays["output"]))
         for c, context in enumerate(shape.contexts)
         for i in range(shape.layers(context))
         for name in ("attention", "features")

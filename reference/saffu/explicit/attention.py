@@ -25,7 +25,7 @@ from saffu.explicit.smoothing import Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_solution
 from saffu.explicit.temper import fit_temper, tempered_weights
 from saffu.layer import LayerOptions, SaffuState, aggregate_vjp, saffu_forward
-from saffu.namespace import namespace
+from saffu.namespace import beside, namespace
 from saffu.parameters import LayerParameters
 from saffu.types import (
     AttentionWeights,
@@ -121,12 +121,14 @@ def solve_layer(
     """
     xp = namespace(inputs)
     slots = inputs.shape[1]
-    w = xp.zeros((slots, slots), dtype=inputs.dtype)
+    mask, pivot = beside(mask, inputs), beside(pivot, inputs)
+    w = xp.zeros((slots, slots), dtype=inputs.dtype, device=inputs.device)
 
     def forward(u: FeatureWeights | None) -> SaffuState:
         rows = inputs.shape[2] * (slots if options.aggregation == "cat" else 1)
-        blank = xp.zeros((rows, targets.shape[1]), dtype=inputs.dtype) if u is None else u
-        return saffu_forward(inputs, mask, pivot, w, blank, options)
+        shape = (rows, targets.shape[1])
+        blank = xp.zeros(shape, dtype=inputs.dtype, device=inputs.device)
+        return saffu_forward(inputs, mask, pivot, w, blank if u is None else u, options)
 
     def solve(features: Features, scale: float = 1.0) -> SoftmaxSolution:
         return solve_softmax(
@@ -163,6 +165,7 @@ def attention_ascent(
 ) -> SlotRows:
     """G = −∂ℓ/∂a [n, B] for ℓ = −⟨y', log h⟩ of each sample; zero where invalid.   (SPEC 5)"""
     xp = namespace(inputs)
+    mask = beside(mask, inputs)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
     mass = xp.sum(targets, axis=-1, keepdims=True)
     up = (targets - mass * state.hidden) @ feature_weights.T

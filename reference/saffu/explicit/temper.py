@@ -17,7 +17,7 @@ import numpy as np
 from saffu import refusals
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
-from saffu.namespace import namespace, on_host
+from saffu.namespace import beside, namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Counts, Features, Logits, Targets, Weights
 
@@ -46,12 +46,12 @@ def tempered_logits(features: Features, counts: Counts, temper: float | Array = 
     >>> np.exp(tempered_logits(h, F, 1.0)).round(9).tolist()          # the explicit solution
     [[1.0, 3.0]]
     """
-    lamb = np.atleast_1d(np.asarray(temper, dtype=np.float64))
+    lamb = _as_row(temper)
     refusals.shape("temper", lamb, (None,), "S", "SPEC 1")
     refusals.finite("temper", lamb, "SPEC 1")
     prior, scores = slot_scores(features, counts, lamb.shape[0])
     xp = namespace(scores)
-    lam = xp.asarray(lamb, dtype=scores.dtype)
+    lam = xp.asarray(lamb, dtype=scores.dtype, device=scores.device)
     logits: Logits = prior + xp.sum(xp.reshape(lam, (1, -1, 1)) * scores, axis=1)
     return logits
 
@@ -85,13 +85,14 @@ def tempered_weights(counts: Counts, temper: float | Array, priming: float) -> W
     """
     k = refusals.positive("priming", priming, "SPEC 1")
     evidence, prior = _evidence(counts)
-    lam = np.atleast_1d(np.asarray(temper, dtype=np.float64))
+    lam = _as_row(temper)
     if counts.shape[0] % lam.shape[0]:
         raise BadOption(
             "temper", lam.shape, f"a divisor of the {counts.shape[0]} features", "SPEC 1"
         )
     xp = namespace(counts)
-    rows = xp.asarray(np.repeat(lam, counts.shape[0] // lam.shape[0]), dtype=evidence.dtype)
+    each = np.repeat(lam, counts.shape[0] // lam.shape[0])
+    rows = xp.asarray(each, dtype=evidence.dtype, device=evidence.device)
     weights: Weights = rows[:, None] * evidence + prior / k
     return weights
 
@@ -125,7 +126,7 @@ def fit_temper(
     prior, scores = slot_scores(features, counts, slots)
     refusals.targets(targets, features.shape[0])
     refusals.shape("targets", targets, (None, counts.shape[1]), "M N", "SPEC 1")
-    first = np.asarray(start, dtype=np.float64)
+    first = np.asarray(on_host(start), dtype=np.float64)
     if first.ndim == 0:
         first = np.full(slots, first)
     refusals.shape("start", first, (slots,), "S", "SPEC 1")
@@ -145,13 +146,19 @@ def fit_temper(
     return TemperFit(found.place, found.value, found.steps)
 
 
+def _as_row(temper: float | Array) -> Array:
+    """λ [S], one number a slot, on the host."""
+    return np.atleast_1d(np.asarray(on_host(temper), dtype=np.float64))
+
+
 def temper_curve(temper: Array, prior: Array, scores: Array, targets: Targets) -> Curve:
     """Mean cross-entropy as a function of λ, with gradient and Hessian.
 
     With p = φ(z): g_k = E⟨p − y, s_k⟩ and H_kl = E[⟨p, s_k s_l⟩ − ⟨p, s_k⟩⟨p, s_l⟩], a covariance.
     """
     xp = namespace(scores)
-    z: Array = prior + xp.sum(xp.reshape(xp.asarray(temper), (1, -1, 1)) * scores, axis=1)
+    lam = xp.reshape(beside(temper, scores), (1, -1, 1))
+    z: Array = prior + xp.sum(lam * scores, axis=1)
     p, logs = softmax(z), log_softmax(z)
     weight: Array = xp.sum(targets, axis=-1)
     m = scores.shape[0]
@@ -169,8 +176,8 @@ def _spread(scores: Array, directions: Array) -> Array:
     xp = namespace(scores)
     most = []
     for direction in directions.T:
-        v = xp.reshape(xp.asarray(direction, dtype=scores.dtype), (1, 1, -1))
-        along: Array = xp.matmul(v, scores)
+        v = xp.asarray(direction, dtype=scores.dtype, device=scores.device)
+        along: Array = xp.matmul(xp.reshape(v, (1, 1, -1)), scores)
         most.append(float(xp.max(xp.max(along, axis=-1) + xp.max(-along, axis=-1))))
     return np.array(most)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu.batch import DocumentPlan, LayerPlan, plan
+from saffu.batch import DocumentPlan, LayerPlan, place, plan
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
 from saffu.embedding import radial_embedding
@@ -31,11 +31,11 @@ from saffu.explicit.attention import (
 )
 from saffu.explicit.hidden import hidden_targets
 from saffu.layer import saffu_backward
-from saffu.model import look_up, look_up_vjp
-from saffu.namespace import average_rows
+from saffu.model import look_up, look_up_vjp, one_hot
+from saffu.namespace import average_rows, beside, namespace, on_host
 from saffu.numerics import softmax
 from saffu.parameters import LayerParameters, Parameters
-from saffu.types import Embedding, Hidden, IntArray, Labels, Targets
+from saffu.types import Array, Embedding, Hidden, IntArray, Labels, Targets
 from saffu.vocabulary import samples
 
 
@@ -53,13 +53,16 @@ def warm_start(
     documents: Sequence[IntArray],
     configuration: Configuration,
     settings: WarmSettings = WarmSettings(),
+    *,
+    like: Array | None = None,
 ) -> WarmStart:
     """Compute all parameters of a transformer from its training text, without backpropagation.
 
     (SPEC 5)
 
     Parameters: `documents`, each [T] token ids from `<sod>` to `<eod>`; `configuration` with
-    `output="softmax"`; `settings`, smoothing, tempers and rounds.
+    `output="softmax"`; `settings`, smoothing, tempers and rounds; `like`, any array of the library
+    and on the device that is to do it, NumPy's unless given.
     Returns parameters in float64 with the tempers used.
     Refuses: ids out of range; no targets; what the layers and their solutions refuse.
 
@@ -75,7 +78,10 @@ def warm_start(
     batch = plan(text, configuration)
     embedding = embed(documents, configuration)
     labels = label_embedding(batch.targets, configuration)
-    targets = labels[batch.targets]
+    if like is not None:
+        batch, embedding, labels = place(batch, like), beside(embedding, like), beside(labels, like)
+    xp = namespace(embedding)
+    targets = xp.take(labels, batch.targets, axis=0)
     towers: list[tuple[LayerParameters, ...]] = []
     tempers: list[tuple[float, ...]] = []
     hidden: list[Hidden] = []
@@ -89,7 +95,8 @@ def warm_start(
                 settings.hidden_temper,
                 settings.hidden_scale,
             )
-            towers.append((LayerParameters(np.zeros((0, 0)), u),))
+            no_slots = xp.zeros((0, 0), dtype=u.dtype, device=u.device)
+            towers.append((LayerParameters(no_slots, u),))
             tempers.append((lam,))
             hidden.append(softmax(s @ u))
         else:
@@ -98,8 +105,8 @@ def warm_start(
             tempers.append(tuple(layer.temper for layer in solved))
             hidden.append(solved[-1].state.hidden)
     output = solve_softmax(
-        np.concatenate(hidden, axis=1),
-        np.eye(configuration.vocabulary)[batch.targets],
+        xp.concat(hidden, axis=1),
+        one_hot(batch.targets, configuration.vocabulary, embedding),
         settings.output_smoothing,
         settings.output_temper,
     )
@@ -109,7 +116,8 @@ def warm_start(
 
 def embed(documents: Sequence[IntArray], configuration: Configuration) -> Embedding:
     """E [V, D]: the cipher of the tokens, or their radial embedding.   (SPEC 2)"""
-    counts = np.bincount(np.concatenate(documents), minlength=configuration.vocabulary)
+    ids = np.concatenate([on_host(document) for document in documents])
+    counts = np.bincount(ids, minlength=configuration.vocabulary)
     vectors = cipher_embedding(counts, configuration.bits)
     if not configuration.radii:
         return vectors
@@ -163,7 +171,8 @@ def _implied_targets(
     """Labels at the top; below, t = h ⊙ (1 + G − ⟨h, G⟩), G from the layer above.   (SPEC 5)"""
     wanted = [targets]
     top: Hidden = solved[-1].state.hidden
-    d_hidden = -targets / np.where(top > 0, top, 1.0)
+    xp = namespace(top)
+    d_hidden = -targets / xp.where(top > 0, top, xp.ones_like(top))
     for level in reversed(range(1, len(tower))):
         layer, step, below = solved[level], tower[level], solved[level - 1].state.hidden
         got = saffu_backward(
