@@ -6,13 +6,24 @@ Every refusal is a `SaffuError`, hence a `ValueError`; it carries the offending 
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 
 class SaffuError(ValueError):
     """The root of all refusals."""
 
     reason: ClassVar[str] = "refused"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it comes back from another process as it was: by its contents, not by __init__."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[SaffuError], args: tuple[Any, ...], contents: dict[str, Any]) -> SaffuError:
+    """The same refusal, whatever its __init__ asks for."""
+    refusal = kind.__new__(kind, *args)
+    refusal.__dict__.update(contents)
+    return refusal
 
 
 class WrongShape(SaffuError):
@@ -300,3 +311,31 @@ class Missing(SaffuError):
         )
         self.what: Final = what
         self.install: Final = install
+
+
+class WorkerLost(SaffuError):
+    """A part of the data whose workers end without an answer, again and again."""
+
+    reason: ClassVar[str] = "worker"
+
+    def __init__(self, part: int, times: int) -> None:
+        super().__init__(
+            f"part {part} of the data was begun {times} times, and every time its worker ended "
+            "without an answer, as it does where memory runs out; use fewer workers, a smaller "
+            "model, or engine='serial' (SPEC 1)"
+        )
+        self.part: Final = part
+        self.times: Final = times
+
+
+class NoScheduler(SaffuError):
+    """A cluster that does not answer, or has no workers."""
+
+    reason: ClassVar[str] = "scheduler"
+
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(
+            f"the Dask scheduler at {address}: {problem}; start one with 'dask scheduler' and "
+            "workers with 'dask worker ADDRESS', and give its address, such as tcp://10.0.0.1:8786"
+        )
+        self.address: Final = address
