@@ -52,6 +52,10 @@ def choose_smoothing() -> Iterator[Question]:
               "behind, from which the shares of the targets predict",
               {"features": h, "targets": y}, left,
               attributes={"candidates": all_kinds, "temper": False})
+    yield ask(f"{op}/leave-one-out-of-two", "two samples: each is predicted from the other alone",
+              {"features": np.eye(3)[[1, 1]], "targets": np.eye(5)[[3, 0]]},
+              "choice-nothing-left-out",
+              attributes={"candidates": [TRIED[1], TRIED[3]], "temper": False})
     d = stream(f"{op}/ties")
     yield ask(f"{op}/ties", "equal candidates tie, and the first is taken", _split(d),
               "choice-last-of-ties", attributes={
@@ -89,6 +93,9 @@ def _choice_refusals(op: str) -> Iterator[Question]:
     yield ask(f"{op}/refuse-leave-one-out-of-weights", "leaving one out needs one-hot features",
               weighted, "choice-leaves-out-anything", attributes=some, reject="option")
     one_hot = {"features": d.one_hot(11, 5), "targets": d.one_hot(11, 3)}
+    soft = {"features": d.one_hot(11, 5), "targets": d.simplex(11, 3)}
+    yield ask(f"{op}/refuse-leave-one-out-of-soft-targets", "leaving one out needs one-hot targets",
+              soft, "choice-leaves-out-anything", attributes=some, reject="option")
     yield ask(f"{op}/refuse-tempered-leave-one-out", "a temper needs held-out samples", one_hot,
               "choice-leaves-out-anything", attributes={"candidates": TRIED, "temper": True},
               reject="option")

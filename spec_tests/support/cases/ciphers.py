@@ -50,6 +50,7 @@ def bit_cipher() -> Iterator[Question]:
             "cipher-binary-counting cipher-by-id",
         ),
         ("six-bits", "37 tokens in six bits: three levels", 37, 6, f"{order} {usual}"),
+        ("seventeen-bits", "codes of more than two bytes", 23, 17, order),
     ):
         d = stream(f"{op}/{slug}")
         counts = np.array(d.shuffled(range(3, 3 * size + 3, 3)))

@@ -116,6 +116,20 @@ def model_forward() -> Iterator[Question]:
     yield ask(f"{op}/wide-vocabulary", "a vocabulary of 53",
               {**parameters(d, record), **documents(d, 53, 11)}, "model-probabilities",
               attributes={"configuration": record})
+    for slug, about, record in (
+        ("two-layers-beside-documents", "a document tower has one layer, whatever the depth",
+         configuration([["Radial", 2], DOCUMENT], depth=2)),
+        ("no-rings", "rings side by side, of which there are none",
+         configuration([["Radial", 2]], combine="cat")),
+        ("vocabulary-of-two", "a vocabulary of start and end",
+         configuration([["Radial", 2]], vocabulary=2, bits=3, label_bits=5)),
+    ):
+        d = stream(f"{op}/{slug}")
+        given = {**parameters(d, record), **documents(d, 11, 5, 3)}
+        if record["vocabulary"] == 2:
+            given |= {"document_0": np.array([0, 0, 1, 0, 1]), "document_1": np.array([0, 1, 1])}
+        yield ask(f"{op}/{slug}", about, given, "model-probabilities",
+                  attributes={"configuration": record})
     yield from _model_refusals(op)
 
 
@@ -200,6 +214,33 @@ def _model_refusals(op: str) -> Iterator[Question]:
               {**some, "output": some["output"][:, :7]}, attributes=attributes, reject="shape")
     yield ask(f"{op}/refuse-too-few-bits", "three bits for a vocabulary of 11", some,
               attributes={"configuration": {**record, "bits": 3}}, reject="bits")
+    if op == "model_forward":
+        yield from _forward_refusals(op)
+
+
+def _forward_refusals(op: str) -> Iterator[Question]:
+    """What all three operations refuse alike, asked of one."""
+    record = configuration([DOCUMENT])
+    d = stream(f"{op}/refuse-documents")
+    some = {**parameters(d, record), **documents(d, 11, 7, 5)}
+    negative = some["embedding"].copy()
+    negative[0, 2] = -0.5
+    yield ask(f"{op}/refuse-negative-documents", "a mean of vectors off the simplex",
+              {**some, "embedding": negative}, attributes={"configuration": record},
+              reject="negative")
+    yield ask(f"{op}/refuse-other-hidden", "an output layer that reads three hidden units of four",
+              {**some, "output": some["output"][:3]}, attributes={"configuration": record},
+              reject="shape")
+    for slug, about, more, reason in (
+        ("one-bit", "one bit for a vocabulary of 11", {"bits": 1}, "bits"),
+        ("one-label-bit", "one label bit for a vocabulary of 11", {"label_bits": 1}, "bits"),
+    ):
+        yield ask(f"{op}/refuse-{slug}", about, some,
+                  attributes={"configuration": {**record, **more}}, reject=reason)
+    record = configuration([["Radial", 2]], depth=2)
+    yield ask(f"{op}/refuse-direct-output-of-two-layers", "direct output has one layer",
+              {**parameters(d, record), **documents(d, 11, 7, 5)},
+              attributes={"configuration": {**record, "output": "direct"}}, reject="option")
 
 
 # --- warm start -------------------------------------------------------------------------------

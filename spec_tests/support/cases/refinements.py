@@ -84,6 +84,8 @@ def _refine_refusals(op: str) -> Iterator[Question]:
               attributes={"steps": 2}, reject="zero-norm")
     yield ask(f"{op}/refuse-other-weights", "weights of four features, not five",
               {**some, "weights": some["weights"][:4]}, attributes={"steps": 2}, reject="shape")
+    yield ask(f"{op}/refuse-other-samples", "seven samples of features, five of targets",
+              {**some, "targets": some["targets"][:5]}, attributes={"steps": 2}, reject="shape")
     yield ask(f"{op}/refuse-negative-steps", "−1 steps", some, attributes={"steps": -1},
               reject="option")
 

@@ -104,6 +104,8 @@ def _rows(op: str, what: str) -> Iterator[Question]:
     d = stream(f"{op}/tall")
     yield ask(f"{op}/tall", "53 rows of two", {"logits": signed(d, 53, 2)}, small)
     yield from _masked(op, name, what)
+    yield ask(f"{op}/refuse-no-targets", "rows of nothing have no softmax",
+              {"logits": np.zeros((3, 0))}, reject="shape")
     for slug, about, entry in (("nan", "NaN", NAN), ("infinity", "infinity", INF)):
         bad = signed(stream(f"{op}/refuse-{slug}"), 3, 5)
         bad[1, 2] = entry

@@ -148,6 +148,13 @@ def fit_temper() -> Iterator[Question]:
     yield ask(f"{op}/silent-slot", "a slot that says nothing keeps its start", some,
               "temper-silent-slot-to-zero temper-silent-slot-to-one",
               attributes={"slots": 3, "start": [0.5, 0.25, 2.0]})
+    d = stream(f"{op}/one-sided-slot")
+    some = _slots(d, 41, 2)
+    some["counts"][5:] = some["counts"].sum(axis=0) / 8
+    yield ask(f"{op}/one-sided-slot", "a slot that says the same of every target says nothing, and "
+              "keeps its start however far that of the other slot is", some,
+              "temper-silent-slot-to-zero temper-silent-slot-to-one",
+              attributes={"slots": 2, "start": [24.0, 0.25]})
     yield from _temper_refusals(
         op, {"targets": stream(f"{op}/refuse-targets").one_hot(7, 3)}, {"slots": 1, "start": 1.0}
     )
@@ -171,6 +178,11 @@ def _fit_refusals(op: str) -> Iterator[Question]:
     yield ask(f"{op}/refuse-an-optimum-at-infinity", "the scores separate the targets: every "
               "larger λ is better", some, "temper-stops-anywhere",
               attributes={"slots": 1, "start": 1.0}, reject="not-converged")
+    yield ask(f"{op}/refuse-a-flat-optimum-at-infinity", "the same from a start so far out that "
+              "the loss is flat in float64", some, "temper-stops-anywhere",
+              attributes={"slots": 1, "start": 10000.0}, reject="not-converged")
+    yield ask(f"{op}/refuse-other-samples", "five samples of features, three of targets",
+              {**some, "targets": h[:3]}, attributes={"slots": 1, "start": 1.0}, reject="shape")
     for slug, about, slots in (("uneven-slots", "three features in two slots", 2),
                                ("no-slots", "no slots", 0)):
         yield ask(f"{op}/refuse-{slug}", about, some, attributes={"slots": slots, "start": 1.0},

@@ -67,6 +67,13 @@ def _settings(op: str, attends: str) -> Iterator[Question]:
             "warm-scale-ignored warm-scale-in-targets",
         ),
         (
+            "scaled-documents",
+            "λ of U times four in a document tower too",
+            both,
+            {"hidden_scale": 4.0},
+            "warm-scale-ignored",
+        ),
+        (
             "tempered",
             "λ of U and of O given",
             radial,
@@ -103,6 +110,13 @@ def _settings(op: str, attends: str) -> Iterator[Question]:
             "refitted twice, blocks, surprisal attention",
             configuration([["Block", 3]], depth=2, attention="surprisal"),
             {"refits": 2},
+            "warm-without-refits",
+        ),
+        (
+            "three-layers-refitted",
+            "three layers, the lower two solved anew",
+            configuration([["Radial", 2]], depth=3),
+            {"refits": 1},
             "warm-without-refits",
         ),
         (
