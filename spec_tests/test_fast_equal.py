@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial, document_context
+from saffu.errors import BadOption, NonFiniteEntry
 from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Additive, Backoff
 from saffu.explicit.temper import fit_temper, slot_scores, temper_curve
 from saffu.explicit.warm import warm_start
+from saffu.fast.adam import BLOCK, adam_in_blocks
+from saffu.fast.frozen import freeze
+from saffu.fast.nats import nats_and_gradient, nats_of
 from saffu.fast.predict import chunk_hidden, chunk_nats
-from saffu.fast.step import freeze, frozen_gradient, nats_and_gradient, nats_of
+from saffu.fast.step import step_gradient
 from saffu.fast.stream import Everything, Passes, running_means
 from saffu.fast.tempering import curve, fit_one, of_rows, of_tokens
 from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table
@@ -27,7 +31,8 @@ from saffu.fast.warm import stream_warm_start
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
 from saffu.model import look_up, model_forward, model_gradient, model_loss
-from saffu.parameters import cold_start, leaves, names
+from saffu.optim import adam_start, adam_step
+from saffu.parameters import cast, cold_start, leaves, names
 from saffu.vocabulary import samples
 from spec_tests.support.texts import Chunked, random_documents
 
@@ -114,12 +119,70 @@ def test_single_precision_stays_close() -> None:
 def test_a_frozen_step_has_the_plain_loss_and_gradient(options: LayerOptions, depth: int) -> None:
     configuration = replace(EVERYTHING, layer=options, depth=depth)
     parameters, batch = _model(configuration)
-    loss, gradient = frozen_gradient(parameters, freeze(parameters.embedding), batch, options)
+    loss, gradient = step_gradient(parameters, batch, options, freeze(parameters.embedding))
     assert loss == pytest.approx(model_loss(parameters, batch, options), rel=1e-12)
     plain = model_gradient(parameters, batch, options)
     assert not gradient.embedding.any()
     for name, a, b in zip(names(plain)[1:], leaves(plain)[1:], leaves(gradient)[1:], strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("options", OPTIONS, ids=_name)
+def test_a_thawed_step_has_the_plain_loss_and_gradient(options: LayerOptions, depth: int) -> None:
+    configuration = replace(EVERYTHING, layer=options, depth=depth)
+    parameters, batch = _model(configuration)
+    trained = parameters.embedding - 0.1 * np.random.default_rng(5).random((V, configuration.width))
+    assert trained.min() < 0, "off the simplex, as trained embeddings are"
+    parameters = parameters._replace(embedding=trained)
+    loss, gradient = step_gradient(parameters, batch, options)
+    assert loss == pytest.approx(model_loss(parameters, batch, options, signed=True), rel=1e-12)
+    plain = model_gradient(parameters, batch, options, signed=True)
+    assert gradient.embedding.any()
+    for name, a, b in zip(names(plain), leaves(plain), leaves(gradient), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_step_keeps_to_single_precision(frozen: bool) -> None:
+    parameters, batch = _model(EVERYTHING)
+    small = cast(parameters, np.float32)
+    kept = freeze(small.embedding) if frozen else None
+    _, gradient = step_gradient(small, batch, EVERYTHING.layer, kept)
+    assert {x.dtype for x in leaves(gradient)} == {np.dtype(np.float32)}
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
+def test_adam_in_blocks_is_adam_to_the_last_bit(seed: int, dtype: type) -> None:
+    random = np.random.default_rng(seed)
+    shapes = ((3, 5), (BLOCK // 7 + 1, 11), (0, 2), (BLOCK,))
+    p = tuple(random.standard_normal(shape).astype(dtype) for shape in shapes)
+    before = [x.copy() for x in p]
+    settings = {"beta1": 0.75, "beta2": 0.97, "epsilon": 1e-3}
+    rates = [0.01, 0.3, 0.5, 0.0]
+    quick, plain = (p, adam_start(p)), (p, adam_start(p))
+    for _ in range(3):
+        g = tuple(random.standard_normal(shape).astype(dtype) for shape in shapes)
+        quick = adam_in_blocks(quick[0], g, quick[1], rates, **settings)
+        plain = adam_step(plain[0], g, plain[1], rates, **settings)
+    assert quick[1].step == plain[1].step == 3
+    groups = ((quick[0], plain[0]), (quick[1].mean, plain[1].mean))
+    for ours, theirs in (*groups, (quick[1].square, plain[1].square)):
+        for a, b in zip(ours, theirs, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+    assert quick[0][3] is p[3]
+    for x, kept in zip(p, before, strict=True):
+        np.testing.assert_array_equal(x, kept)
+
+
+def test_adam_in_blocks_refuses_what_adam_refuses() -> None:
+    p = (np.array([1.0]),)
+    for bad in ({"beta1": 1.0}, {"beta2": -0.1}, {"epsilon": 0.0}):
+        with pytest.raises(BadOption):
+            adam_in_blocks(p, p, adam_start(p), 0.1, **bad)
+    with pytest.raises(NonFiniteEntry):
+        adam_in_blocks(p, (np.array([np.nan]),), adam_start(p), 0.1)
 
 
 @pytest.mark.parametrize("depth", [1, 2])

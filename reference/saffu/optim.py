@@ -78,13 +78,7 @@ def adam_step(
     >>> adam_step(p, g, adam_start(p), 0.25)[0][0].round(9).tolist()
     [0.75]
     """
-    each = _rates(parameters, gradients, rates)
-    for name, beta in (("beta1", beta1), ("beta2", beta2)):
-        if not 0 <= beta < 1:
-            raise BadOption(name, beta, "0 <= β < 1", "SPEC 6")
-    refusals.positive("epsilon", epsilon, "SPEC 6")
-    _same_shapes("state.mean", state.mean, parameters)
-    _same_shapes("state.square", state.square, parameters)
+    each = check_adam(parameters, gradients, state, rates, beta1, beta2, epsilon)
     t = state.step + 1
     new, means, squares = [], [], []
     for p, g, m, v, rate in zip(parameters, gradients, state.mean, state.square, each, strict=True):
@@ -95,6 +89,26 @@ def adam_step(
         means.append(mean)
         squares.append(square)
     return tuple(new), AdamState(t, tuple(means), tuple(squares))
+
+
+def check_adam(
+    parameters: Sequence[Array],
+    gradients: Sequence[Array],
+    state: AdamState,
+    rates: float | Sequence[float],
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+) -> list[float]:
+    """Refuse what `adam_step` refuses; a rate for each array."""
+    each = _rates(parameters, gradients, rates)
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= beta < 1:
+            raise BadOption(name, beta, "0 <= β < 1", "SPEC 6")
+    refusals.positive("epsilon", epsilon, "SPEC 6")
+    _same_shapes("state.mean", state.mean, parameters)
+    _same_shapes("state.square", state.square, parameters)
+    return each
 
 
 def _rates(

@@ -23,13 +23,13 @@ from saffu.batch import Batch, plan
 from saffu.configuration import Configuration
 from saffu.corpus import Corpus
 from saffu.errors import NotConverged, SaffuError
+from saffu.fast.adam import adam_in_blocks
+from saffu.fast.frozen import FrozenEmbedding, freeze
 from saffu.fast.predict import chunk_nats
-from saffu.fast.step import FrozenEmbedding, freeze, frozen_gradient
+from saffu.fast.step import step_gradient
 from saffu.fast.stream import Progress
 from saffu.fast.tokens import comparisons
-from saffu.loss import token_nats
-from saffu.model import model_forward, model_gradient
-from saffu.optim import AdamState, adam_start, adam_step, sgd_step
+from saffu.optim import AdamState, adam_start, sgd_step
 from saffu.parameters import Parameters, leaves, names, rebuild
 from saffu.types import Array
 
@@ -250,10 +250,7 @@ class _Run:
     ) -> TrainingState:
         """One batch, and the validation that may be due after it: both or neither."""
         parameters = state.parameters
-        if frozen is not None:
-            nats, gradient = frozen_gradient(parameters, frozen, batch, self.configuration.layer)
-        else:
-            nats, gradient = _thawed_gradient(parameters, batch, self.configuration)
+        nats, gradient = step_gradient(parameters, batch, self.configuration.layer, frozen)
         if not np.isfinite(nats):
             raise NotConverged(
                 f"the loss became {nats} in the {state.stage} stage, epoch {state.epoch + 1}; "
@@ -283,7 +280,7 @@ class _Run:
             new = sgd_step(old[skip:], gradient[skip:], rates[skip:])
             return (*old[:skip], *new), state.optimiser
         s = state.optimiser
-        moved, moments = adam_step(
+        moved, moments = adam_in_blocks(
             old[skip:],
             gradient[skip:],
             AdamState(s.step, s.mean[skip:], s.square[skip:]),
@@ -353,16 +350,6 @@ class _Run:
             optimiser=adam_start(leaves(state.best)),
             waited=0,
         )
-
-
-def _thawed_gradient(
-    parameters: Parameters, batch: Batch, configuration: Configuration
-) -> tuple[float, Parameters]:
-    """Loss and whole gradient, E included."""
-    options = configuration.layer
-    state = model_forward(parameters, batch, options, signed=True)
-    nats = float(token_nats(state.logits, batch.targets).mean(dtype=np.float64))
-    return nats, model_gradient(parameters, batch, options, signed=True, state=state)
 
 
 def validation_nats(

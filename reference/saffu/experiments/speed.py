@@ -37,12 +37,13 @@ from saffu.experiments.results import circumstances, table
 from saffu.experiments.rivals import Contexts, TorchSaffu, torch_or_refuse, train_epoch
 from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Backoff
+from saffu.fast.adam import adam_in_blocks
 from saffu.fast.choose import choose_warm_start
-from saffu.fast.step import freeze, frozen_gradient
+from saffu.fast.frozen import freeze
+from saffu.fast.step import step_gradient
 from saffu.fast.stream import Passes
 from saffu.fast.warm import stream_warm_start
-from saffu.model import model_gradient
-from saffu.optim import adam_start, adam_step
+from saffu.optim import adam_start
 from saffu.parameters import Parameters, cold_start, leaves, rebuild
 from saffu.transformer import judges
 from saffu.vocabulary import Samples
@@ -134,16 +135,16 @@ def our_steps(chunk: Samples, start: Parameters, plan: Plan, *, frozen: bool) ->
     kept = freeze(start.embedding)
 
     def work() -> int:
-        parameters, state, done = start, adam_start(leaves(start)), 0
+        parameters, done = start, 0
+        state = adam_start(leaves(start)[1 if frozen else 0 :])
         for step in range(plan.steps):
             select = np.take(order, range(step * plan.batch, (step + 1) * plan.batch), mode="wrap")
             batch = plan_batch(chunk, configuration, select)
-            if frozen:
-                _, gradient = frozen_gradient(parameters, kept, batch, options)
-            else:
-                gradient = model_gradient(parameters, batch, options, signed=True)
-            new, state = adam_step(leaves(parameters), leaves(gradient), state, 1e-3)
-            parameters = rebuild(parameters, new)
+            _, gradient = step_gradient(parameters, batch, options, kept if frozen else None)
+            still = 1 if frozen else 0
+            old, d_old = leaves(parameters)[still:], leaves(gradient)[still:]
+            new, state = adam_in_blocks(old, d_old, state, 1e-3)
+            parameters = rebuild(parameters, (*leaves(parameters)[:still], *new))
             done += plan.batch
         return done
 

@@ -14,7 +14,7 @@ from saffu import refusals
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial
-from saffu.fast.step import nats_of
+from saffu.fast.nats import nats_of
 from saffu.fast.stream import running_means, slices, step_in_samples, step_in_tokens
 from saffu.fast.tokens import (
     ROWS,
