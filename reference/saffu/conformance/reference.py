@@ -172,8 +172,9 @@ def choose_smoothing(
 
 
 def refine(*, weights: Array, features: Array, targets: Array, steps: int) -> Arrays:
-    """See `saffu.explicit.refinement.refine`."""
-    fit = refinement.refine(weights, features, targets, steps=steps)
+    """See `saffu.explicit.refinement.refine`; all steps are made, also where they gain nothing."""
+    never = -float("inf")
+    fit = refinement.refine(weights, features, targets, steps=steps, tolerance=never)
     return {
         "weights": fit.weights, "slack": fit.slack,
         "capacity": _number(fit.capacity), "losses": np.array(fit.losses),

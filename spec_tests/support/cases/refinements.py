@@ -63,6 +63,10 @@ def refine() -> Iterator[Question]:
               {"weights": signed(d, 5, 3, size=1),
                "features": d.simplex(11, 5) * 2.0 ** d.whole(-6, 3, 11, 1),
                "targets": d.simplex(11, 3)}, f"{usual} {slack}", attributes={"steps": 3})
+    every = np.eye(3)[np.repeat(np.arange(3), 5)], np.eye(5)[np.tile(np.arange(5), 3)]
+    yield ask(f"{op}/at-the-optimum", "weights that cannot be better: all steps are made, and the "
+              "loss stays", {"weights": np.zeros((3, 5)), "features": every[0],
+              "targets": every[1]}, "refine-one-step", attributes={"steps": 3})
     yield from _refine_refusals(op)
 
 
