@@ -7,7 +7,7 @@ import pytest
 
 from saffu.batch import LayerPlan
 from saffu.cipher import cipher_embedding
-from saffu.fast.sums import LabelSums
+from saffu.fast.sums import LabelSums, whole_codes
 from saffu.fast.tokens import softmax_over
 
 V, BITS, LABEL_BITS, SLOTS, N = 23, 7, 5, 3, 41
@@ -27,11 +27,11 @@ def test_chunks_add_up_to_outer_products(aggregation: str, most: int, cipher: bo
     weights = np.where(mask, random.random((N, SLOTS)), 0.0)
     targets = random.integers(0, V, N)
 
-    sums = LabelSums(embedding, labels, SLOTS, aggregation, most=most)
+    sums = LabelSums(whole_codes(embedding), whole_codes(labels), SLOTS, aggregation, most=most)
     for part in (slice(0, 17), slice(17, N)):
         pivot = np.zeros(slots[part].shape[0], dtype=np.int64)
         sums.add(LayerPlan(slots[part], mask[part], pivot), weights[part], targets[part])
-    found = sums.total()
+    found = sums.total().divided()
 
     expected = np.zeros((SLOTS, BITS, LABEL_BITS))
     norm = 0.0
@@ -47,14 +47,14 @@ def test_chunks_add_up_to_outer_products(aggregation: str, most: int, cipher: bo
 
 
 def test_tables_do_not_grow_with_the_text() -> None:
-    embedding = cipher_embedding(np.arange(V), BITS)
-    sums = LabelSums(embedding, embedding, 1, "cat")
+    codes = whole_codes(cipher_embedding(np.arange(V), BITS))
+    sums = LabelSums(codes, codes, 1, "cat")
     before = sums.sums.nbytes
     step = LayerPlan(np.zeros((N, 1), np.int64), np.ones((N, 1), bool), np.zeros(N, np.int64))
     for _ in range(5):
         sums.add(step, np.ones((N, 1)), np.arange(N) % V)
     assert sums.sums.nbytes == before
-    assert sums.total().samples == 5 * N
+    assert sums.total().counts.samples == 5 * N
 
 
 def test_softmax_over_many_rows_is_that_of_each_row() -> None:

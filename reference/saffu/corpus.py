@@ -167,6 +167,26 @@ class Corpus:
         pools = self._blocks() if seed is None else self._pools(checked(seed))
         return _regrouped(pools, targets_per_chunk)
 
+    def parts(self, targets_per_part: int) -> Iterator[Corpus]:
+        """The same text as consecutive corpora, each of about so many targets.   (SPEC 1)
+
+        Where a part ends depends on the lengths of the documents alone.  A part of a corpus on disk
+        is a place in its file, so that it can be sent to another process or machine that sees the
+        file; a part of one in memory takes its ids along.
+
+        >>> from saffu.tokenisers import Characters
+        >>> vocabulary = Vocabulary.from_counts({"a": 2, "b": 1}, documents=3)
+        >>> corpus = Corpus.in_memory(["ab", "a", "b"], Characters(), vocabulary)
+        >>> [part.targets for part in corpus.parts(5)]
+        [5, 2]
+        """
+        refusals.whole("targets_per_part", targets_per_part, 1, "SPEC 1")
+        for first, last in pairwise(self._borders(targets_per_part).tolist()):
+            index = self.index.cut(first, last)
+            start, stop = int(index.starts[0]), int(index.starts[-1] + index.lengths[-1])
+            store, start = self.store.span(start, stop)
+            yield Corpus(store, index._replace(starts=index.starts - start))
+
     def take(self, targets: int, seed: int) -> Corpus:
         """Documents drawn at random until they hold `targets` targets or more, in memory.
 
@@ -207,9 +227,9 @@ class Corpus:
             raise BadOption("fractions", tuple(fractions), expected, "SPEC 7")
         return tuple(Corpus(self.store, self.index.pick(documents)) for documents in parts)
 
-    def _borders(self) -> IntArray:
+    def _borders(self, size: int) -> IntArray:
         """The document at which each block begins, and behind the last the number of documents."""
-        block = (np.cumsum(self.index.lengths - 1, dtype=np.int64) - 1) // BLOCK
+        block = (np.cumsum(self.index.lengths - 1, dtype=np.int64) - 1) // size
         return np.concatenate(([0], np.flatnonzero(np.diff(block)) + 1, [self.documents]))
 
     def _read(self, first: int, last: int) -> tuple[IntArray, IntArray]:
@@ -219,13 +239,13 @@ class Corpus:
 
     def _blocks(self) -> Iterator[tuple[IntArray, IntArray]]:
         """All documents, block after block."""
-        borders = self._borders()
+        borders = self._borders(BLOCK)
         for first, last in pairwise(borders.tolist()):
             yield self._read(first, last)
 
     def _pools(self, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
         """All documents in random order: blocks in random order, and pools of them mixed."""
-        borders = self._borders()
+        borders = self._borders(BLOCK)
         blocks = shuffled(borders.shape[0] - 1, seed)
         for pool, first in enumerate(range(0, blocks.shape[0], POOL)):
             drawn = blocks[first : first + POOL].tolist()

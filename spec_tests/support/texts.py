@@ -35,6 +35,16 @@ class Chunked(NamedTuple):
         if held:
             yield samples(held)
 
+    def parts(self, targets_per_part: int) -> Iterator[Chunked]:
+        held: list[IntArray] = []
+        for document in self.documents:
+            held.append(document)
+            if sum(len(d) - 1 for d in held) >= targets_per_part:
+                yield Chunked(held)
+                held = []
+        if held:
+            yield Chunked(held)
+
 
 def random_documents(seed: int, size: int, lengths: Sequence[int]) -> list[IntArray]:
     """Documents of a random walk: each token prefers a few followers; ids 3 … size-1."""

@@ -31,6 +31,10 @@ class TokenStore(Protocol):
         """The ids at start … stop−1."""
         ...
 
+    def span(self, start: int, stop: int, /) -> tuple[TokenStore, int]:
+        """A store that has what stands at start … stop−1, and the position at which it begins."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
@@ -41,6 +45,10 @@ class InMemory:
     def read(self, start: int, stop: int) -> IntArray:
         """The ids at start … stop−1."""
         return self.ids[start:stop]
+
+    def span(self, start: int, stop: int, /) -> tuple[TokenStore, int]:
+        """These ids alone."""
+        return InMemory(self.ids[start:stop]), start
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,10 @@ class OnDisk:
             problem = f"it ends before token {stop}"
             raise BadFile(self.path, problem, "delete its folder and encode the corpus again")
         return ids
+
+    def span(self, _start: int, _stop: int, /) -> tuple[TokenStore, int]:
+        """The file itself: where it is takes no room."""
+        return self, 0
 
 
 class Index(NamedTuple):
@@ -85,6 +97,17 @@ class Index(NamedTuple):
             self.sizes[which],
             self.origins[which],
             self.continued[which],
+        )
+
+    def cut(self, first: int, last: int) -> Index:
+        """The same for the documents first … last−1."""
+        some = slice(first, last)
+        return Index(
+            self.starts[some],
+            self.lengths[some],
+            self.sizes[some],
+            self.origins[some],
+            self.continued[some],
         )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from saffu import refusals
 from saffu.engines.engine import Fold, Part, Total, nobody
@@ -58,7 +58,7 @@ class Cluster:
             raise NoScheduler(str(scheduler), f"it has no worker after {PATIENCE} seconds")
         self.workers = int(sum(threads.values()))
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Cluster:
         return self
 
     def __exit__(
@@ -137,7 +137,9 @@ def _distributed() -> Any:
     return distributed
 
 
-def _connected(distributed: Any, scheduler: str | None, workers: int | None, ours: list[Any]) -> Any:
+def _connected(
+    distributed: Any, scheduler: str | None, workers: int | None, ours: list[Any]
+) -> Any:
     """A client, of a cluster started here if there is no scheduler; both go into `ours`."""
     if scheduler is None:
         number = refusals.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")

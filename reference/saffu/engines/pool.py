@@ -19,9 +19,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Thread
 from types import ModuleType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final
 
 from saffu import refusals
 from saffu.engines.engine import Fold, Part, Total, nobody
@@ -47,7 +48,8 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Task(NamedTuple):
+@dataclass(frozen=True)
+class _Task:
     """A part on its way."""
 
     index: int
@@ -67,13 +69,15 @@ class Pool:
     """
 
     def __init__(self, workers: int | None = None, *, attempts: int = ATTEMPTS) -> None:
-        self.workers = refusals.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
+        self.workers = refusals.whole(
+            "workers", cores() if workers is None else workers, 1, "SPEC 1"
+        )
         self.recomputed = 0
         self._attempts = refusals.whole("attempts", attempts, 1, "SPEC 1")
         self._pass = 0
         self._crew = [_Worker(self.workers) for _ in range(self.workers)]
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Pool:
         return self
 
     def __exit__(
@@ -169,9 +173,7 @@ class _Worker:
         self._process: ProcessPoolExecutor | None = None
         self._knows = -1
 
-    def begin(
-        self, which: int, function: Callable[[Any], Any], index: int, part: Any
-    ) -> None:
+    def begin(self, which: int, function: Callable[[Any], Any], index: int, part: Any) -> None:
         """Queue a part.  The function goes along with the first part of each pass."""
         try:
             future = self._submit(which, function, part)

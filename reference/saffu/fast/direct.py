@@ -7,8 +7,10 @@ hidden targets of its softmax follow from G_k = g λ_k (R_k[x_k, y] − Σ_i p_i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,18 +19,19 @@ from saffu import refusals
 from saffu.attention import Attention, gains
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
-from saffu.contexts import Document
+from saffu.contexts import Block, Document, Radial
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.direct import DirectParameters, DirectTower, evidence_table, log_shares, slot_evidence
 from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.newton import Curve, minimise_convex
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
+from saffu.fast.pairing import PairSums, PairTotal
 from saffu.fast.stream import Passes, slices, step_in_tokens
 from saffu.fast.tokens import attend_tokens, comparisons
 from saffu.fast.warm import attention_weights, ingredients
 from saffu.numerics import softmax
-from saffu.pairs import Pairs, add_pairs, slot_pairs
+from saffu.pairs import Pairs
 from saffu.types import Array, IntArray, Nats
 from saffu.vocabulary import Samples
 
@@ -107,19 +110,24 @@ def choose_direct(
 
 def count_slots(passes: Passes, configuration: Configuration) -> tuple[Array, list[list[Pairs]]]:
     """Target counts [V], and pair counts C_k of every slot of every context model."""
-    size = configuration.vocabulary
-    counts = np.zeros(size, dtype=np.int64)
-    pairs: list[list[Pairs]] = []
-    for chunk in passes.read("pairs of tokens"):
-        counts += np.bincount(chunk.targets, minlength=size)
-        more = []
-        for context in configuration.contexts:
-            assert not isinstance(context, Document)
-            step = step_in_tokens(chunk, context)
-            one = np.ones(step.slots.shape)
-            more.append(slot_pairs(step.slots, step.mask, one, chunk.targets, size, "cat"))
-        pairs = more if not pairs else [add_pairs(a, b) for a, b in zip(pairs, more, strict=True)]
-    return counts, pairs
+    contexts = tuple(c for c in configuration.contexts if not isinstance(c, Document))
+    count = partial(_slot_pairs, contexts, configuration.vocabulary)
+    total = passes.add_up("pairs of tokens", count, exact=True)
+    borders = [0, *accumulate(context.slots for context in contexts)]
+    return total.targets, [total.pairs[first:last] for first, last in pairwise(borders)]
+
+
+def _slot_pairs(
+    contexts: Sequence[Radial | Block], size: int, chunks: Iterable[Samples]
+) -> PairTotal:
+    """The pairs of some chunks, all slots of all contexts one after the other."""
+    sums = PairSums(size, range(sum(context.slots for context in contexts)))
+    for chunk in chunks:
+        steps = [step_in_tokens(chunk, context) for context in contexts]
+        slots = np.concatenate([step.slots for step in steps], axis=1)
+        mask = np.concatenate([step.mask for step in steps], axis=1)
+        sums.add(slots, mask, chunk.targets)
+    return sums.total()
 
 
 def fit_slot_tempers(

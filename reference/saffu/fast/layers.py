@@ -4,13 +4,17 @@ The explicit solution of a layer asks three things of the data: co-occurrences o
 labels (for U), co-occurrences of comparisons and hidden targets (for W), and hidden states (for
 what lies above).  Each kind of layer has its own quickest way: pair counts over tokens for the
 first, running sums for a document, dense products of a chunk for higher layers.
+
+Every sum is taken by the engine of the passes, so each layer has a method that counts some chunks,
+and travels to other processes by what defines it; the tables that follow from that are made there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -21,7 +25,7 @@ from saffu.explicit.attention import attention_ascent
 from saffu.explicit.hidden import hidden_targets
 from saffu.fast.predict import higher_states, token_scores
 from saffu.fast.stream import Passes, running_means, slices, step_in_tokens
-from saffu.fast.sums import LabelSums
+from saffu.fast.sums import CodeTable, LabelSums, LabelTotal, whole_codes
 from saffu.fast.tokens import (
     ROWS,
     attend_tokens,
@@ -46,6 +50,18 @@ from saffu.types import (
 from saffu.vocabulary import Samples
 
 Scorer: TypeAlias = Callable[[Samples], Array]
+
+
+def by_fields(record: Any) -> tuple[type[Any], tuple[Any, ...]]:
+    """How a dataclass travels to another process: its fields, and no table that follows from them.
+
+    For `__reduce__`.
+
+    >>> from saffu.contexts import Radial
+    >>> by_fields(Radial(3))
+    (<class 'saffu.contexts.Radial'>, (3,))
+    """
+    return type(record), tuple(getattr(record, field.name) for field in fields(record))
 
 
 @runtime_checkable
@@ -80,8 +96,19 @@ class TokenLayer:
     embedding: Embedding
     labels: Labels
     options: LayerOptions
-    gram: Array
-    """G = E Eᵀ"""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return by_fields(self)
+
+    @cached_property
+    def gram(self) -> Array:
+        """G = E Eᵀ"""
+        return comparisons(self.embedding)
+
+    @cached_property
+    def codes(self) -> tuple[CodeTable, CodeTable]:
+        """E and L, in whole numbers if they are codes."""
+        return whole_codes(self.embedding), whole_codes(self.labels)
 
     @property
     def attends(self) -> bool:
@@ -95,21 +122,30 @@ class TokenLayer:
 
     def feature_counts(self, passes: Passes, stage: str, w: AttentionWeights) -> Cooccurrence:
         """Σ s ⊗ ℓ_y over the data."""
-        slots, kind = self.context.slots, self.options.aggregation
-        sums = LabelSums(self.embedding, self.labels, slots, kind)
-        for chunk in passes.read(stage):
+        whole = all(codes.scale > 1 or np.all(codes.rows.data == 1) for codes in self.codes)
+        even = not w.any() and self.options.gain == "count"
+        exact = whole and even and self.options.attention != "surprisal"
+        return passes.add_up(stage, partial(self._features, w), exact=exact).divided()
+
+    def _features(self, w: AttentionWeights, chunks: Iterable[Samples]) -> LabelTotal:
+        sums = LabelSums(*self.codes, self.context.slots, self.options.aggregation)
+        for chunk in chunks:
             step = step_in_tokens(chunk, self.context)
-            sums.add(step, weigh_tokens(step, self.gram, w, self.options), chunk.targets)
+            gram = self.gram if w.any() else self.embedding
+            sums.add(step, weigh_tokens(step, gram, w, self.options), chunk.targets)
         return sums.total()
 
     def attention_counts(
         self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
     ) -> Cooccurrence:
         """Σ c ⊗ t over (part of) the data."""
+        return passes.add_up(stage, partial(self._attention, layer), most=most, seed=seed)
+
+    def _attention(self, layer: LayerParameters, chunks: Iterable[Samples]) -> Cooccurrence:
         slots, size = self.context.slots, self.embedding.shape[0]
         total = Cooccurrence.zero(slots, slots)
         table = feature_table(self.embedding, layer.features, slots, self.options.aggregation)
-        for chunk in passes.read(stage, most=most, seed=seed):
+        for chunk in chunks:
             every = step_in_tokens(chunk, self.context)
             for part in slices(chunk.targets.shape[0], ROWS):
                 step = type(every)(*(field[part] for field in every))
@@ -131,10 +167,32 @@ class TokenLayer:
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
         """What gives s U [n, N_h] for all samples of a chunk."""
-        table = feature_table(self.embedding, u, self.context.slots, self.options.aggregation)
-        return lambda chunk: token_scores(
-            step_in_tokens(chunk, self.context), table, self.gram, w, self.options
+        return TokenScorer(self, w, u)
+
+
+@dataclass(frozen=True)
+class TokenScorer:
+    """s U of a first layer, by look-ups."""
+
+    layer: TokenLayer
+    w: AttentionWeights
+    u: FeatureWeights
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return by_fields(self)
+
+    @cached_property
+    def table(self) -> Array:
+        """E U_k for each slot."""
+        layer = self.layer
+        return feature_table(
+            layer.embedding, self.u, layer.context.slots, layer.options.aggregation
         )
+
+    def __call__(self, chunk: Samples) -> Array:
+        """[n, N_h]"""
+        step = step_in_tokens(chunk, self.layer.context)
+        return token_scores(step, self.table, self.layer.gram, self.w, self.layer.options)
 
 
 @dataclass(frozen=True)
@@ -160,10 +218,13 @@ class HigherLayer:
 
     def feature_counts(self, passes: Passes, stage: str, w: AttentionWeights) -> Cooccurrence:
         """Σ s ⊗ ℓ_y over the data."""
+        return passes.add_up(stage, partial(self._features, w))
+
+    def _features(self, w: AttentionWeights, chunks: Iterable[Samples]) -> Cooccurrence:
         rows = self.width * (self.context.slots if self.options.aggregation == "cat" else 1)
         blank = np.zeros((rows, self.labels.shape[1]), self.labels.dtype)
         total = Cooccurrence.zero(*blank.shape)
-        for chunk in passes.read(stage):
+        for chunk in chunks:
             for part, state, _, _ in self._states(chunk, LayerParameters(w, blank)):
                 total += cooccurrence(state.features, self.labels[chunk.targets[part]])
         return total
@@ -172,8 +233,11 @@ class HigherLayer:
         self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
     ) -> Cooccurrence:
         """Σ c ⊗ t over (part of) the data."""
+        return passes.add_up(stage, partial(self._attention, layer), most=most, seed=seed)
+
+    def _attention(self, layer: LayerParameters, chunks: Iterable[Samples]) -> Cooccurrence:
         total = Cooccurrence.zero(self.context.slots, self.context.slots)
-        for chunk in passes.read(stage, most=most, seed=seed):
+        for chunk in chunks:
             for part, state, x, mask in self._states(chunk, layer):
                 ascent = attention_ascent(
                     state, x, mask, layer.features, self.labels[chunk.targets[part]], self.options
@@ -183,10 +247,11 @@ class HigherLayer:
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
         """What gives s U [n, N_h] for all samples of a chunk."""
-        layer = LayerParameters(w, u)
-        return lambda chunk: np.concatenate(
-            [state.features @ u for _, state, _, _ in self._states(chunk, layer)]
-        )
+        return partial(self._scores, LayerParameters(w, u))
+
+    def _scores(self, layer: LayerParameters, chunk: Samples) -> Array:
+        states = self._states(chunk, layer)
+        return np.concatenate([state.features @ layer.features for _, state, _, _ in states])
 
     def _states(
         self, chunk: Samples, layer: LayerParameters
@@ -214,8 +279,11 @@ class BagLayer:
 
     def feature_counts(self, passes: Passes, stage: str, w: AttentionWeights) -> Cooccurrence:
         """Σ s ⊗ ℓ_y over the data."""
+        return passes.add_up(stage, self._features)
+
+    def _features(self, chunks: Iterable[Samples]) -> Cooccurrence:
         total = Cooccurrence.zero(self.embedding.shape[1], self.labels.shape[1])
-        for chunk in passes.read(stage):
+        for chunk in chunks:
             total += cooccurrence(running_means(self.embedding, chunk), self.labels[chunk.targets])
         return total
 
@@ -227,11 +295,7 @@ class BagLayer:
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
         """What gives s U [n, N_h] for all samples of a chunk."""
-        return lambda chunk: np.asarray(running_means(self.embedding, chunk) @ u)
+        return partial(self._scores, u)
 
-
-def token_layer(
-    context: Radial | Block, embedding: Embedding, labels: Labels, options: LayerOptions
-) -> TokenLayer:
-    """The first layer of a tower, with its comparison cache."""
-    return TokenLayer(context, embedding, labels, options, comparisons(embedding))
+    def _scores(self, u: FeatureWeights, chunk: Samples) -> Array:
+        return np.asarray(running_means(self.embedding, chunk) @ u)

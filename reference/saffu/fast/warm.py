@@ -7,12 +7,12 @@ is enough for its pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from saffu import refusals
 from saffu.cipher import cipher_embedding
@@ -20,17 +20,18 @@ from saffu.configuration import Configuration
 from saffu.contexts import Document, Radial
 from saffu.counts import Cooccurrence
 from saffu.embedding import annulus, check_radii, normalise_or_fall_back
+from saffu.errors import NoSamples
 from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Smoothing, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import tempered_weights
 from saffu.explicit.warm import WarmStart
-from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, token_layer
+from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, Scorer, TokenLayer
+from saffu.fast.pairing import PairSums, PairTotal
 from saffu.fast.stream import Passes, step_in_tokens
 from saffu.fast.tempering import fit_one, of_rows, of_tokens
 from saffu.fast.tokens import softmax_over
 from saffu.namespace import add_rows
-from saffu.pairs import pair_counts
 from saffu.parameters import LayerParameters, Parameters, cast
 from saffu.types import Array, Counts, Embedding, Features, Hidden, Labels, TokenCounts, Weights
 from saffu.vocabulary import Samples
@@ -113,16 +114,20 @@ def assemble_warm(
 def ingredients(passes: Passes, configuration: Configuration, dtype: type) -> Ingredients:
     """Count tokens and targets; E and L.   (SPEC 2)"""
     size = configuration.vocabulary
-    tokens = np.zeros(size, dtype=np.int64)
-    targets = np.zeros(size, dtype=np.int64)
-    for chunk in passes.read("counting tokens"):
-        refusals.token_ids(chunk.targets, size, "targets")
-        starts = chunk.tokens[chunk.offsets == 0]
-        targets += np.bincount(chunk.targets, minlength=size)
-        tokens += np.bincount(starts, minlength=size)
-    tokens += targets
+    tokens, targets = passes.add_up("counting tokens", partial(_token_counts, size), exact=True)
     labels: Labels = cipher_embedding(targets, configuration.label_bits).astype(dtype)
     return Ingredients(_embedding(passes, configuration, tokens).astype(dtype), labels)
+
+
+def _token_counts(size: int, chunks: Iterable[Samples]) -> Array:
+    """How often each token occurs, and how often as a target, [2, V]."""
+    tokens = np.zeros(size, dtype=np.int64)
+    targets = np.zeros(size, dtype=np.int64)
+    for chunk in chunks:
+        refusals.token_ids(chunk.targets, size, "targets")
+        targets += np.bincount(chunk.targets, minlength=size)
+        tokens += np.bincount(chunk.tokens[chunk.offsets == 0], minlength=size)
+    return np.stack([tokens + targets, targets])
 
 
 def _embedding(passes: Passes, configuration: Configuration, counts: TokenCounts) -> Embedding:
@@ -131,17 +136,22 @@ def _embedding(passes: Passes, configuration: Configuration, counts: TokenCounts
     if not configuration.radii:
         return vectors
     edges = check_radii(configuration.radii, configuration.combine)
-    size = configuration.vocabulary
-    rings = [sparse.csr_array((size, size)) for _ in edges]
-    for chunk in passes.read("counting neighbours"):
-        step = step_in_tokens(chunk, Radial(edges[-1]))
-        for back in range(edges[-1]):
-            valid = step.mask[:, back]
-            pairs = pair_counts(step.slots[valid, back], chunk.targets[valid], size)
-            ring = annulus(back + 1, edges)
-            rings[ring] = rings[ring] + pairs + pairs.T
-    near = np.concatenate([np.asarray(ring @ vectors) for ring in rings], axis=1)
+    rings = [annulus(back + 1, edges) for back in range(edges[-1])]
+    neighbours = partial(_neighbours, Radial(edges[-1]), rings, configuration.vocabulary)
+    pairs = passes.add_up("counting neighbours", neighbours, exact=True).pairs
+    near = np.concatenate([np.asarray((ring + ring.T) @ vectors) for ring in pairs], axis=1)
     return normalise_or_fall_back(near, vectors)
+
+
+def _neighbours(
+    context: Radial, rings: Sequence[int], size: int, chunks: Iterable[Samples]
+) -> PairTotal:
+    """How often each token stood before each other one, by the ring of their distance."""
+    sums = PairSums(size, rings)
+    for chunk in chunks:
+        step = step_in_tokens(chunk, context)
+        sums.add(step.slots, step.mask, chunk.targets)
+    return sums.total()
 
 
 def solve_tower(
@@ -162,7 +172,7 @@ def solve_tower(
         if isinstance(context, Document):
             layer = BagLayer(found.embedding, found.labels)
         elif level == 0:
-            layer = token_layer(context, found.embedding, found.labels, configuration.layer)
+            layer = TokenLayer(context, found.embedding, found.labels, configuration.layer)
         else:
             layer = HigherLayer(
                 context,
@@ -233,31 +243,58 @@ def fit_output(
     return fit_one(of_tokens(np.log(totals), scores, targets), start=start)
 
 
-def tower_reader(tower: Sequence[Solved]) -> Callable[[Samples], Hidden]:
+@dataclass(frozen=True)
+class TowerReader:
     """What gives h of a tower's top layer for all samples of a chunk."""
-    top = tower[-1]
-    scores = top.layer.scorer(*top.parameters)
-    return lambda chunk: softmax_over(scores(chunk))
+
+    scores: Scorer
+
+    def __call__(self, chunk: Samples) -> Hidden:
+        """[n, N_h]"""
+        return softmax_over(self.scores(chunk))
 
 
-def hidden_reader(towers: Sequence[Sequence[Solved]]) -> Callable[[Samples], Hidden]:
+@dataclass(frozen=True)
+class HiddenReader:
     """What gives [h¹ … h^C] for all samples of a chunk."""
-    readers = [tower_reader(tower) for tower in towers]
-    if len(readers) == 1:
-        return readers[0]
-    return lambda chunk: np.concatenate([read(chunk) for read in readers], axis=1)
+
+    towers: tuple[TowerReader, ...]
+
+    def __call__(self, chunk: Samples) -> Hidden:
+        """[n, C·N_h]"""
+        if len(self.towers) == 1:
+            return self.towers[0](chunk)
+        return np.concatenate([read(chunk) for read in self.towers], axis=1)
+
+
+def tower_reader(tower: Sequence[Solved]) -> TowerReader:
+    """What reads the hidden states of a tower."""
+    top = tower[-1]
+    return TowerReader(top.layer.scorer(*top.parameters))
+
+
+def hidden_reader(towers: Sequence[Sequence[Solved]]) -> HiddenReader:
+    """What reads the hidden states of all towers."""
+    return HiddenReader(tuple(tower_reader(tower) for tower in towers))
 
 
 def output_counts(
     passes: Passes, towers: Sequence[Sequence[Solved]], size: int, most: int | None = None
 ) -> Cooccurrence:
     """Σ h ⊗ y over the data, y the target token: F [C·N_h, V]."""
-    read = hidden_reader(towers)
-    counts: Array | None = None
-    samples = 0
-    for chunk in passes.read("output layer", most=most, seed=None if most is None else 0):
-        more = add_rows(chunk.targets, read(chunk), size)
-        counts = more.astype(np.float64) if counts is None else counts + more
-        samples += chunk.targets.shape[0]
-    assert counts is not None
-    return Cooccurrence(counts.T, float(counts.sum()), samples)  # each h is in one column of F
+    count = partial(_output_counts, hidden_reader(towers), size)
+    total = passes.add_up("output layer", count, most=most, seed=None if most is None else 0)
+    # each h is in one column of F, so that the norms are in it too
+    return Cooccurrence(total.counts.T, float(total.counts.sum()), total.samples)
+
+
+def _output_counts(read: HiddenReader, size: int, chunks: Iterable[Samples]) -> Cooccurrence:
+    """Σ y ⊗ h over some chunks, [V, C·N_h], without the norms."""
+    total: Cooccurrence | None = None
+    for chunk in chunks:
+        more = add_rows(chunk.targets, read(chunk), size).astype(np.float64)
+        here = Cooccurrence(more, 0.0, chunk.targets.shape[0])
+        total = here if total is None else total + here
+    if total is None:
+        raise NoSamples("chunks", "SPEC 5")
+    return total
