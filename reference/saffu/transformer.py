@@ -23,6 +23,7 @@ from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
 from saffu.corpus import Corpus
 from saffu.direct import DirectParameters
+from saffu.engines import Engine, open_engine
 from saffu.errors import BadFile, BadOption, SaffuError, WrongShape
 from saffu.fast.choose import ChosenStart, Search, choose_warm_start
 from saffu.fast.direct import DirectChoice, DirectSearch, choose_direct, direct_nats
@@ -103,14 +104,33 @@ class SaffuTransformer:
         search: Search | DirectSearch | None = None,
         seed: int = 0,
         progress: Progress = silent,
+        engine: str | Engine = "auto",
+        workers: int | None = None,
+        scheduler: str | None = None,
     ) -> ChosenStart | DirectChoice:
         """Compute all parameters from counts; choose smoothing and tempers on validation text.
 
         (SPEC 5)
 
-        Parameters: `search`, what to try.  Sets the parameters; returns them with the choices made.
+        Parameters: `search`, what to try; `engine`, who takes the sums over the training text:
+        `"serial"`, this process; `"pool"`, `workers` processes of this machine; `"dask"`, the
+        cluster of a `scheduler` (`"tcp://10.0.0.1:8786"`), or one of `workers` processes here;
+        `"auto"`, a pool for long texts; or any `saffu.engines.Engine`.  It makes no difference to
+        the parameters.
+        Sets the parameters; returns them with the choices made.
+        Refuses: what `saffu.engines.open_engine` refuses.
         """
-        passes = Passes(train, progress)
+        opened = open_engine(engine, workers=workers, scheduler=scheduler, targets=train.targets)
+        with opened as adder:
+            return self._warm_start(Passes(train, progress, engine=adder), validation, search, seed)
+
+    def _warm_start(
+        self,
+        passes: Passes,
+        validation: Corpus,
+        search: Search | DirectSearch | None,
+        seed: int,
+    ) -> ChosenStart | DirectChoice:
         judge = judges(validation, seed)
         numbers = np.float32 if self.dtype == "float32" else np.float64
         if self.configuration.output == "direct":

@@ -16,7 +16,15 @@ from typing import Any, Final
 
 from saffu.baselines import fit_baselines, measure
 from saffu.commands.console import Bars, add_common, bars
-from saffu.commands.options import add_shape, add_text, read_shape, read_tokeniser, real, whole
+from saffu.commands.options import (
+    add_engine,
+    add_shape,
+    add_text,
+    read_shape,
+    read_tokeniser,
+    real,
+    whole,
+)
 from saffu.commands.reading import Text, check_place, check_same, read_text
 from saffu.errors import SaffuError
 from saffu.fast.choose import ChosenStart
@@ -34,6 +42,8 @@ that an uninterrupted run would have had.
   saffu fit book.txt -o model --preset direct                one table a slot; the best of the small
   saffu fit book.txt -o model --tokeniser characters --contexts radial:16 --vocabulary 200
   saffu fit book.txt -o model --resume                       after Ctrl-C, with the same options
+  saffu fit shelf/ -o model --engine pool --workers 8        eight processes count
+  saffu fit shelf/ -o model --scheduler tcp://10.0.0.1:8786  the workers of a Dask cluster count
 
 Encoded text is kept in $SAFFU_CACHE, or else in ~/.cache/saffu.
 """
@@ -64,6 +74,7 @@ def add_parser(commands: Any, about: str) -> None:
         help="words, characters, bytes, or the path of a tokenizer.json (default: words)",
     )
     add_shape(parser)
+    add_engine(parser)
     training = parser.add_argument_group("backpropagation")
     either = training.add_mutually_exclusive_group()
     either.add_argument(
@@ -126,7 +137,15 @@ def tell(shown: Bars, what: str, perplexity: float, more: str = "") -> None:
 def solve(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, shown: Bars) -> None:
     """The explicit solution, and what was chosen for it."""
     began = time.perf_counter()
-    chosen = model.warm_start(text.train, text.validation, seed=arguments.seed, progress=shown)
+    chosen = model.warm_start(
+        text.train,
+        text.validation,
+        seed=arguments.seed,
+        progress=shown,
+        engine=arguments.engine,
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+    )
     seconds = time.perf_counter() - began
     rate = f"{seconds:.1f} s, {text.train.targets / seconds:,.0f} targets/s"
     tell(shown, "explicit solution", model.perplexity(text.validation), rate)

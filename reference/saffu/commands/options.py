@@ -11,6 +11,7 @@ from typing import Any, Final
 from saffu.configuration import PRESETS, Configuration
 from saffu.contexts import Block, ContextModel, Document, Radial
 from saffu.corpora.readers import UNITS
+from saffu.engines import ENGINES, POOL_PAYS
 from saffu.errors import BadOption
 from saffu.tokenisers import Bytes, Characters, HuggingFace, Tokeniser, Words
 
@@ -96,10 +97,38 @@ def add_text(parser: argparse.ArgumentParser, unit: str = "paragraph") -> None:
         metavar="FILE",
         nargs="+",
         type=Path,
-        help="UTF-8 text, also .gz, .xz or .bz2; of a folder, all files in it",
+        help="UTF-8 text, also .gz, .xz, .bz2 or .zst; of a folder, all files in it",
     )
     parser.add_argument(
         "--unit", choices=UNITS, default=unit, help="what a document is (default: %(default)s)"
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Who adds up: `--engine`, `--workers`, `--scheduler`."""
+    group = parser.add_argument_group(
+        "who counts",
+        "Counts add up, so that several processes or machines can each take a part of the text.  "
+        "The\nmodel is the same, to the last bit, whoever counts; a worker that is lost costs the "
+        "part that it\nwas at.  Backpropagation stays in this process.",
+    )
+    group.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="serial: this process; pool: several processes of this machine; dask: a cluster, or "
+        f"without --scheduler one on this machine; auto: a pool from {POOL_PAYS:,} targets on, if "
+        "there are two cores (default: %(default)s)",
+    )
+    group.add_argument(
+        "--workers", type=whole(1), metavar="N", help="processes (default: one a core)"
+    )
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers see the cache of "
+        "encoded text ($SAFFU_CACHE) under the same path; start it with 'dask scheduler', and on "
+        "every machine 'dask worker ADDRESS' (pip install 'saffu[cluster]')",
     )
 
 

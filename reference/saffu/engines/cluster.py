@@ -144,7 +144,7 @@ def _connected(
     if scheduler is None:
         number = refusals.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
         cluster = distributed.LocalCluster(
-            n_workers=number, threads_per_worker=1, dashboard_address=None
+            n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0"
         )
         ours.append(cluster)
         client = distributed.Client(cluster)

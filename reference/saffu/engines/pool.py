@@ -48,6 +48,24 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+class _Todo:
+    """Parts that nobody has: those that were lost first, and then the next ones."""
+
+    def __init__(self, parts: Iterator[tuple[int, Any]]) -> None:
+        self.again: list[tuple[int, Any]] = []
+        self._parts = parts
+        self._handed_out = 0
+
+    def take(self, border: int) -> tuple[int, Any] | None:
+        """A part, if there is one before the border."""
+        if self.again:
+            return self.again.pop(0)
+        if self._handed_out >= border:
+            return None
+        self._handed_out += 1
+        return next(self._parts, None)
+
+
 @dataclass(frozen=True)
 class _Task:
     """A part on its way."""
@@ -103,49 +121,30 @@ class Pool:
         """The sum of `function(part)` over all parts."""
         self._pass += 1
         fold = Fold(add, done)
-        todo = enumerate(parts)
-        again: deque[tuple[int, Any]] = deque()
+        todo = _Todo(enumerate(parts))
         lost: dict[int, int] = {}
         try:
             while True:
-                self._hand_out(function, fold, todo, again)
+                self._hand_out(function, todo, fold.next + AHEAD * self.workers)
                 begun = [worker.tasks[0].future for worker in self._crew if worker.tasks]
                 if not begun:
                     return fold.total()
                 wait(begun, return_when=FIRST_COMPLETED)
                 for worker in self._crew:
-                    self._collect(worker, fold, again, lost)
+                    self._collect(worker, fold, todo, lost)
         finally:
             for worker in self._crew:
                 worker.forget()
 
-    def _hand_out(
-        self,
-        function: Callable[[Any], Any],
-        fold: Fold[Any],
-        todo: Iterator[tuple[int, Any]],
-        again: deque[tuple[int, Any]],
-    ) -> None:
-        """Give every worker something to do, the one with least first."""
+    def _hand_out(self, function: Callable[[Any], Any], todo: _Todo, border: int) -> None:
+        """Give every worker something to do before that border, the one with least first."""
         for depth in range(QUEUE):
             for worker in self._crew:
-                if len(worker.tasks) > depth:
-                    continue
-                if again:
-                    worker.begin(self._pass, function, *again.popleft())
-                elif self._furthest() < fold.next + AHEAD * self.workers:
-                    following = next(todo, None)
-                    if following is None:
-                        return
+                following = todo.take(border) if len(worker.tasks) <= depth else None
+                if following is not None:
                     worker.begin(self._pass, function, *following)
 
-    def _furthest(self) -> int:
-        """The last part that was handed out and is not back."""
-        return max((task.index for worker in self._crew for task in worker.tasks), default=-1)
-
-    def _collect(
-        self, worker: _Worker, fold: Fold[Any], again: deque[tuple[int, Any]], lost: dict[int, int]
-    ) -> None:
+    def _collect(self, worker: _Worker, fold: Fold[Any], todo: _Todo, lost: dict[int, int]) -> None:
         """Take what a worker has done; if it is lost, begin again what it was at."""
         while worker.tasks and worker.tasks[0].future.done():
             task = worker.tasks.popleft()
@@ -156,12 +155,11 @@ class Pool:
             if not isinstance(problem, BrokenExecutor):
                 raise problem
             lost[task.index] = lost.get(task.index, 0) + 1
-            again.extend((rest.index, rest.part) for rest in worker.tasks)
+            todo.again += [(rest.index, rest.part) for rest in (task, *worker.tasks)]
             worker.end()
             if lost[task.index] >= self._attempts:
                 raise WorkerLost(task.index, lost[task.index]) from problem
             self.recomputed += 1
-            again.appendleft((task.index, task.part))
 
 
 class _Worker:

@@ -1,0 +1,278 @@
+"""Engines: the same sum, to the last bit, whoever takes it and whoever is lost.   (SPEC 1)"""
+
+from __future__ import annotations
+
+import copy
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saffu.engines import POOL_PAYS, Engine, Pool, Serial, open_engine
+from saffu.engines import choice as choice_of_engines
+from saffu.engines.engine import Fold
+from saffu.engines.pool import AHEAD, ATTEMPTS, QUEUE, cores
+from saffu.errors import (
+    BadFile,
+    BadOption,
+    NoSamples,
+    SaffuError,
+    TokenOutOfRange,
+    WorkerLost,
+    WrongShape,
+)
+from spec_tests.support import workers
+
+PARTS = 23
+LETTERS = "".join(f"<{part}>" for part in range(PARTS))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool(2) as pool:
+        yield pool
+
+
+# --- the sum ----------------------------------------------------------------------------------
+
+
+@given(st.permutations(range(13)))
+def test_answers_are_added_in_the_order_of_the_parts(order: list[int]) -> None:
+    told: list[int] = []
+    fold: Fold[str] = Fold(operator.add, told.append)
+    for part in order:
+        fold.put(part, workers.letters(part))
+    assert fold.total() == "".join(f"<{part}>" for part in range(13))
+    assert told == list(range(1, 14))
+
+
+def test_every_engine_adds_from_left_to_right(pool: Pool) -> None:
+    assert isinstance(pool, Engine)
+    assert isinstance(Serial(), Engine)
+    for engine in (Serial(), pool):
+        told: list[int] = []
+        total = engine.map_reduce(workers.letters, range(PARTS), operator.add, told.append)
+        assert total == LETTERS
+        assert told == list(range(1, PARTS + 1))
+
+
+def test_sums_of_floating_point_numbers_are_the_same_bits(pool: Pool) -> None:
+    numbers = [10.0 ** (part % 17) / 3.0 for part in range(301)]
+    expected = reduce(operator.add, numbers)
+    assert expected != reduce(operator.add, reversed(numbers))
+    for engine in (Serial(), pool):
+        assert engine.map_reduce(workers.thirds, range(301), operator.add) == expected
+
+
+def test_other_processes_do_the_work(pool: Pool) -> None:
+    seen = pool.map_reduce(workers.process_of, range(PARTS), operator.or_)
+    assert os.getpid() not in seen
+    assert 1 <= len(seen) <= 2
+
+
+@pytest.mark.parametrize("kind", ["serial", "pool"])
+def test_a_sum_of_nothing_is_refused(kind: str, pool: Pool) -> None:
+    engine = Serial() if kind == "serial" else pool
+    with pytest.raises(NoSamples):
+        engine.map_reduce(workers.letters, [], operator.add)
+
+
+def test_parts_are_asked_for_as_they_are_needed(pool: Pool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    asked: list[int] = []
+
+    def parts() -> Iterator[int]:
+        for part in range(PARTS):
+            asked.append(part)
+            yield part
+
+    def open_later() -> None:
+        time.sleep(0.5)
+        seen.append(len(asked))
+        gate.touch()
+
+    seen: list[int] = []
+    opener = Thread(target=open_later)
+    opener.start()
+    assert pool.map_reduce(workers.Waiting(gate), parts(), operator.add) == LETTERS
+    opener.join()
+    assert seen[0] <= 2 * AHEAD + 2 * QUEUE < PARTS
+
+
+# --- workers that are lost --------------------------------------------------------------------
+
+
+def test_a_lost_worker_costs_the_part_that_it_was_at(tmp_path: Path) -> None:
+    deadly = workers.Deadly(tmp_path, deadly=7, times=1)
+    with Pool(2) as pool:
+        assert pool.map_reduce(deadly, range(PARTS), operator.add) == LETTERS
+        assert pool.recomputed == 1
+        assert [deadly.begun(part) for part in range(PARTS)] == [
+            2 if part == 7 else 1 for part in range(PARTS)
+        ]
+        assert pool.map_reduce(workers.letters, range(PARTS), operator.add) == LETTERS
+        assert pool.recomputed == 1
+
+
+@pytest.mark.parametrize("attempts", [1, ATTEMPTS])
+def test_a_part_that_loses_every_worker_is_given_up(tmp_path: Path, attempts: int) -> None:
+    deadly = workers.Deadly(tmp_path, deadly=5, times=99)
+    with Pool(2, attempts=attempts) as pool:
+        with pytest.raises(WorkerLost, match=f"part 5 of the data was begun {attempts} times"):
+            pool.map_reduce(deadly, range(PARTS), operator.add)
+        assert deadly.begun(5) == attempts
+        assert pool.recomputed == attempts - 1
+        assert pool.map_reduce(workers.letters, range(PARTS), operator.add) == LETTERS
+
+
+def test_a_worker_may_die_with_nothing_to_do() -> None:
+    with Pool(2) as pool:
+        seen = pool.map_reduce(workers.process_of, range(PARTS), operator.or_)
+        for process in seen:
+            os.kill(process, signal.SIGKILL)
+        time.sleep(0.3)
+        assert pool.map_reduce(workers.letters, range(PARTS), operator.add) == LETTERS
+        assert pool.recomputed <= len(seen)
+
+
+def test_what_a_worker_refuses_is_refused_here(pool: Pool) -> None:
+    with pytest.raises(BadFile, match="part 3: it is bad; take another") as caught:
+        pool.map_reduce(workers.Refusing(3), range(PARTS), operator.add)
+    assert (caught.value.path, caught.value.problem) == ("part 3", "it is bad")
+    assert pool.map_reduce(workers.letters, range(PARTS), operator.add) == LETTERS
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        WrongShape("x", "[M]", (2, 3), "SPEC 1"),
+        TokenOutOfRange("tokens", (3,), 9, 7),
+        WorkerLost(3, 2),
+    ],
+    ids=lambda refusal: type(refusal).__name__,
+)
+def test_a_refusal_arrives_as_it_was(refusal: SaffuError) -> None:
+    arrived = copy.deepcopy(refusal)  # by the same protocol as between processes
+    assert arrived is not refusal
+    assert type(arrived) is type(refusal)
+    assert str(arrived) == str(refusal)
+    assert vars(arrived) == vars(refusal)
+
+
+# --- processes --------------------------------------------------------------------------------
+
+SCRIPT = """
+import operator, sys
+from saffu.engines import Pool
+print("begun", flush=True)
+with Pool(2) as pool:
+    print(pool.map_reduce(len, ["a", "bc", "def"], operator.add), flush=True)
+"""
+
+
+def test_a_script_is_not_run_again_by_its_workers(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ran = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["begun", "6"]
+
+
+ORPHANS = """
+import operator, sys, time
+from saffu.engines import Pool
+from spec_tests.support import workers
+with Pool(2) as pool:
+    print(*pool.map_reduce(workers.process_of, range(23), operator.or_), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
+def test_workers_end_with_the_process_that_started_them() -> None:
+    root = Path(__file__).parent.parent
+    child = subprocess.Popen(
+        [sys.executable, "-c", ORPHANS], cwd=root, stdout=subprocess.PIPE, text=True
+    )
+    with child:
+        assert child.stdout is not None
+        seen = [int(word) for word in child.stdout.readline().split()]
+        child.kill()
+    assert seen
+    deadline = time.monotonic() + 10
+    while any(alive(process) for process in seen) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(alive(process) for process in seen)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")
+    return not (status.exists() and status.read_text().rsplit(")")[-1].split()[0] == "Z")
+
+
+# --- which engine -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("available", "targets", "workers", "kind"),
+    [
+        (2, POOL_PAYS, None, Pool),
+        (2, POOL_PAYS - 1, None, Serial),
+        (1, POOL_PAYS, None, Serial),
+        (8, POOL_PAYS, 1, Serial),
+        (1, POOL_PAYS, 3, Pool),
+    ],
+)
+def test_auto_takes_a_pool_for_long_texts(
+    available: int,
+    targets: int,
+    workers: int | None,
+    kind: type,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice_of_engines, "cores", lambda: available)
+    with open_engine(targets=targets, workers=workers) as engine:
+        assert type(engine) is kind
+
+
+def test_an_engine_is_taken_by_name_or_as_it_is() -> None:
+    mine = Serial()
+    with open_engine(mine) as engine:
+        assert engine is mine
+    with open_engine("serial", targets=POOL_PAYS) as engine:
+        assert type(engine) is Serial
+    with open_engine("pool", workers=3) as engine:
+        assert type(engine) is Pool
+        assert engine.workers == 3
+    assert Pool().workers == cores()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "spark"}, "engine='spark', but 'auto' or 'serial' or 'pool' or 'dask'"),
+        ({"engine": "pool", "workers": 0}, "workers=0, but a whole number >= 1"),
+        ({"engine": "serial", "workers": 2}, "workers=2, but 1 with engine='serial'"),
+        ({"engine": "pool", "scheduler": "tcp://a:1"}, "scheduler='tcp://a:1', but none with"),
+        ({"scheduler": "tcp://a:1", "workers": 2}, "workers=2, but none with a scheduler"),
+    ],
+    ids=["name", "none", "serial", "pool", "scheduler"],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadOption, match=message), open_engine(**options):
+        pass
