@@ -9,23 +9,31 @@ import os
 import re
 import stat
 import sys
+import tracemalloc
+from base64 import b64encode
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.corpora import bible, prose, read_documents
+from saffu.corpora import packing as packing_module
 from saffu.corpora import prose as prose_of_corpora
+from saffu.corpora import readers as readers_module
 from saffu.errors import BadFile, BadOption, Missing, NoSamples, NotUtf8
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     ".gz": gzip.compress,
-    ".xz": lzma.compress,
+    ".xz": partial(lzma.compress, preset=0),
     ".bz2": bz2.compress,
+    ".zst": zstandard.ZstdCompressor(write_checksum=True).compress,
 }
 lines = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=9)
 newlines = st.sampled_from(["\n", "\r\n"])
@@ -87,6 +95,71 @@ def test_reading_holds_one_document_at_a_time(tmp_path: Path) -> None:
     assert next(documents) == "still good"
     with pytest.raises(NotUtf8):
         next(documents)
+
+
+# --- what is long -----------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.text("aé√ \t\r\n\ufeff", max_size=40), max_size=9),
+    st.sampled_from(list(PACK)),
+    st.integers(1, 29),
+)
+def test_blocks_of_any_size_give_the_same_documents(
+    texts: list[str], packing: str, block: int
+) -> None:
+    """A character, a line or a byte order mark may lie in two blocks."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = write(Path(folder, f"a{packing}"), PACK[packing]("\n".join(texts).encode()))
+        whole = [list(read_documents(path, unit=unit)) for unit in readers_module.UNITS]
+        patch.setattr(packing_module, "BLOCK", block)
+        patch.setattr(packing_module, "SMALL", block)
+        assert [list(read_documents(path, unit=unit)) for unit in readers_module.UNITS] == whole
+
+
+@given(st.text("ab \n", min_size=1, max_size=300), st.integers(2, 40), st.integers(1, 50))
+def test_what_is_too_long_is_cut_and_nothing_is_lost(text: str, most: int, block: int) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = write(Path(folder, "a.txt"), text)
+        patch.setattr(packing_module, "BLOCK", block)
+        patch.setattr(readers_module, "MOST", most)
+        for unit in readers_module.UNITS:
+            documents = list(read_documents(path, unit=unit))
+            assert all(len(document) <= most + 1 for document in documents)  # its end is one more
+            assert re.sub(r"\s", "", "".join(documents)) == re.sub(r"\s", "", text)
+        short = [line for line in text.split("\n") if line.strip() and len(line) <= most]
+        assert set(short) <= set(read_documents(path, unit="line"))
+
+
+def test_a_long_line_is_cut_at_white_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers_module, "MOST", 10)
+    path = write(tmp_path / "a.txt", "one two three four five\nsix\n0123456789abcdef")
+    assert list(read_documents(path, unit="line")) == [
+        "one two ",
+        "three ",
+        "four five",
+        "six",
+        "0123456789",
+        "abcdef",
+    ]
+
+
+@pytest.mark.parametrize("packing", list(PACK))
+def test_one_endless_line_needs_no_more_memory_than_a_document(
+    tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers_module, "MOST", 1 << 18)
+    monkeypatch.setattr(packing_module, "BLOCK", 1 << 16)
+    words = b64encode(Random(3).randbytes(9_000_000)).replace(b"+", b" ")
+    path = write(tmp_path / f"a{packing}", PACK[packing](words))
+    tracemalloc.start()
+    try:
+        length = sum(len(document) for document in read_documents(path, unit="line"))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert length == len(words)
+    assert peak < 8 * (1 << 18) < length / 4
 
 
 # --- folders ----------------------------------------------------------------------------------
@@ -165,7 +238,7 @@ def test_the_first_byte_that_is_not_utf8_is_named(before: str, packing: str) -> 
             assert f"byte {caught.value.offset} (0xe9)" in str(caught.value)
 
 
-@pytest.mark.parametrize("packing", [".gz", ".xz", ".bz2"])
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".bz2", ".zst"])
 @pytest.mark.parametrize("harm", ["plain", "cut", "changed"])
 def test_broken_packing_is_refused(tmp_path: Path, packing: str, harm: str) -> None:
     packed = bytearray(PACK[packing](b"some words\n" * 100))
@@ -177,6 +250,35 @@ def test_broken_packing_is_refused(tmp_path: Path, packing: str, harm: str) -> N
     with pytest.raises(BadFile, match="cannot be unpacked") as caught:
         list(read_documents(path))
     assert caught.value.path == path
+
+
+def test_frames_follow_one_another_in_one_file(tmp_path: Path) -> None:
+    for packing, pack in PACK.items():
+        path = write(tmp_path / f"a{packing}", pack(b"one\n") + pack(b"two\n"))
+        assert list(read_documents(path, unit="line")) == ["one", "two"]
+    cut = PACK[".zst"](b"one\n") + PACK[".zst"](b"two\n" * 99)[:-5]
+    with pytest.raises(BadFile, match="cannot be unpacked"):
+        list(read_documents(write(tmp_path / "cut.zst", cut)))
+
+
+def test_an_archive_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.tar.gz", "c.TAR", "d.7z"):
+        path = write(tmp_path / name / name, b"whatever")
+        for paths in (path, path.parent):
+            with pytest.raises(BadFile, match=r"it is packed as \.\w+, which is not read"):
+                read_documents(paths)
+    write(tmp_path / "mixed" / "a.zip", b"whatever")
+    write(tmp_path / "mixed" / "a.v1.tar.txt", b"text")
+    assert list(read_documents(tmp_path / "mixed", suffixes=[".txt"])) == ["text"]
+
+
+def test_without_zstandard_its_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.txt.zst", PACK[".zst"](b"text"))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(Missing, match=r"a\.txt\.zst needs .*pip install 'saffu\[zstd\]'"):
+        list(read_documents(path))
 
 
 def test_a_packed_file_that_went_away_is_no_broken_packing(tmp_path: Path) -> None:

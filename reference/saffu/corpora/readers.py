@@ -1,33 +1,28 @@
 """Documents from text files: paragraphs, lines or whole files.   [D]
 
-Files are UTF-8, also packed as .gz, .xz or .bz2, and are read as a stream: one document at a time
-is in memory.  Folders are read with all that is in them, in the order of their paths; what is
-hidden (a name that begins with a point) is left out.
+Files are UTF-8, also packed as .gz, .xz, .bz2 or .zst, and are read as a stream: one document at a
+time is in memory, and no more than `MOST` characters of it; what is longer is cut there, and goes
+on as the next document.  Folders are read with all that is in them, in the order of their paths;
+what is hidden (a name that begins with a point) is left out.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+import codecs
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import file_digest, sha256
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
 
 from saffu import refusals
+from saffu.corpora.packing import PACKED, blocks_of, check_packing
 from saffu.errors import BadFile, BadOption, NoSamples, NotUtf8
 
-PACKED: dict[str, Callable[[Path, str], Any]] = {
-    ".gz": gzip.open,
-    ".xz": lzma.open,
-    ".bz2": bz2.open,
-}
 UNITS = ("paragraph", "line", "file")
+MOST = 1 << 24
+"""Characters of a document; the Bible has a quarter of that."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ def read_documents(
     a blank one between them; `"line"`; or `"file"`.  Blank documents are left out.  `suffixes`, say
     `(".txt", ".md")`, picks files of folders; `.txt` also picks `.txt.gz`.  A file named by itself
     is always read.
-    Refuses: a path that is not there, or given twice; no files; when it is read, a file that is not
-    UTF-8 or whose packing is broken.
+    Refuses: a path that is not there, or given twice; no files; an archive such as .zip; when it is
+    read, a file that is not UTF-8 or whose packing is broken.
 
     >>> _ = Path("talk.txt").write_text("Good\\nmorning.\\n\\nGood night.\\n", encoding="utf-8")
     >>> list(read_documents("talk.txt"))
@@ -85,6 +80,7 @@ def read_documents(
             raise BadFile(path, "it is neither a file nor a folder", "check the path")
     seen: set[Path] = set()
     for path in files:
+        check_packing(path)
         if path.resolve() in seen:
             raise BadFile(path, "it is given twice", "name each file once, by itself or its folder")
         seen.add(path.resolve())
@@ -119,41 +115,72 @@ def unpacked(path: Path) -> Path:
 def documents_of(path: Path, unit: str) -> Iterator[str]:
     """The documents of one file."""
     if unit == "file":
-        text = "".join(lines_of(path))
-        if text.strip():
-            yield text
+        for lines in _together(lines_of(path)):
+            text = "".join(lines)
+            if text.strip():
+                yield text
     elif unit == "line":
         yield from (line.rstrip("\r\n") for line in lines_of(path) if line.strip())
     else:
-        for written, lines in groupby(lines_of(path), key=lambda line: bool(line.strip())):
+        for written, paragraph in groupby(lines_of(path), key=lambda line: bool(line.strip())):
             if written:
-                yield "\n".join(line.rstrip("\r\n") for line in lines)
+                for lines in _together(paragraph):
+                    yield "\n".join(line.rstrip("\r\n") for line in lines)
+
+
+def _together(lines: Iterable[str]) -> Iterator[list[str]]:
+    """As many neighbouring lines as have `MOST` characters, and at least one."""
+    held: list[str] = []
+    size = 0
+    for line in lines:
+        if held and size + len(line) > MOST:
+            yield held
+            held, size = [], 0
+        held.append(line)
+        size += len(line)
+    if held:
+        yield held
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The lines of one file with their ends, a byte order mark left out."""
+    """The lines of one file with their ends; one of more than `MOST` characters comes in pieces."""
+    begun = ""
+    for text in texts_of(path):
+        *lines, begun = (begun + text).split("\n")
+        for line in lines:
+            *pieces, last = _pieces(line)
+            yield from pieces
+            yield last + "\n"
+        *pieces, begun = _pieces(begun)
+        yield from pieces
+    if begun:
+        yield begun
+
+
+def _pieces(line: str) -> list[str]:
+    """A line in pieces of at most `MOST` characters, cut at white space if there is some."""
+    pieces = []
+    while len(line) > MOST:
+        border = 1 + max(line.rfind(space, MOST // 2, MOST) for space in " \t") or MOST
+        pieces.append(line[:border])
+        line = line[border:]
+    return [*pieces, line]
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The text of one file, block by block, a byte order mark left out."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
     offset = 0
-    for line in raw_lines(path):
+    mark = True
+    for block in chain(blocks_of(path), (b"",)):
+        waiting = decoder.getstate()[0]
         try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError as problem:
-            raise NotUtf8(path, offset + problem.start, line[problem.start]) from None
-        yield text.removeprefix("\ufeff") if offset == 0 else text
-        offset += len(line)
-
-
-def raw_lines(path: Path) -> Iterator[bytes]:
-    """The lines of one file, unpacked."""
-    broken = (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError)
-    if path.suffix not in PACKED:
-        with path.open("rb") as file:
-            yield from file
-        return
-    try:
-        with PACKED[path.suffix](path, "rb") as packed:
-            yield from packed
-    except (*broken, OSError) as problem:
-        if isinstance(problem, OSError) and problem.errno is not None:
-            raise
-        advice = f"fetch or pack it again, or rename it if it is no {path.suffix} file"
-        raise BadFile(path, f"it cannot be unpacked ({problem})", advice) from problem
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as problem:  # what stands before it is good
+            known, start = waiting + block, problem.start
+            yield known[:start].decode("utf-8").removeprefix("\ufeff" if mark else "")
+            raise NotUtf8(path, offset - len(waiting) + start, known[start]) from None
+        offset += len(block)
+        if text:
+            yield text.removeprefix("\ufeff") if mark else text
+            mark = False
