@@ -5,6 +5,7 @@ beartype, switched on in pyproject.toml).  Property tests draw examples by profi
 
 - `dev` (default): few examples, newly drawn, so that work in progress is quick to check;
 - `ci`: more, the same on every machine and every day; nox uses it;
+- `brief`: few of those, for laws that are held to elsewhere, on other libraries' arrays;
 - `thorough`: twenty times as many, newly drawn.
 
 Another is chosen with `--hypothesis-profile=NAME`.
@@ -16,16 +17,21 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import jaxtyping
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:  # at run time only after the checks of shapes are in place
+    from spec_tests.support.foreign import Library
 
 SLOW_MACHINES = [HealthCheck.too_slow]
 settings.register_profile("dev", max_examples=25, deadline=None)
 settings.register_profile(
     "ci", max_examples=50, deadline=None, derandomize=True, suppress_health_check=SLOW_MACHINES
 )
+settings.register_profile("brief", settings.get_profile("ci"), max_examples=8)
 settings.register_profile(
     "thorough", max_examples=1000, deadline=None, suppress_health_check=SLOW_MACHINES
 )
@@ -47,6 +53,23 @@ def pytest_configure() -> None:
                 f"SAFFU_REQUIRE_WITNESS=1, but {witness} cannot be imported ({missing}); "
                 "run nox -s witness, which installs it"
             ) from missing
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Other array libraries: the one asked for (`-p spec_tests.arrays`), or all but a GPU's."""
+    if "library_name" in metafunc.fixturenames:
+        asked = metafunc.config.getoption("--arrays", None)
+        every = ["strict", pytest.param("torch", marks=pytest.mark.torch)]
+        metafunc.parametrize("library_name", [asked] if asked else every)
+
+
+@pytest.fixture
+def library(library_name: str) -> Library:
+    """An array library other than NumPy."""
+    from spec_tests.support.foreign import LIBRARIES
+
+    pytest.importorskip({"strict": "array_api_strict"}.get(library_name, library_name))
+    return LIBRARIES[library_name]()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from saffu.namespace import (
     add_rows,
     average_rows,
     average_rows_vjp,
+    beside,
+    floating,
     namespace,
     on_host,
     real,
@@ -29,6 +30,7 @@ from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import strategies as draw
 from spec_tests.support.adjoint import assert_adjoint
+from spec_tests.support.foreign import Library, strict
 from spec_tests.support.portable import CASES, numbers
 from spec_tests.support.strategies import Seeded
 
@@ -87,6 +89,15 @@ def test_real_parts() -> None:
     assert real(z).tolist() == [1.0, 3.0]
 
 
+def test_whole_numbers_become_floating_ones() -> None:
+    for dtype in (np.int8, np.int64, np.uint16):
+        x = floating(np.array([3, 5], dtype=dtype))
+        assert x.dtype == np.float64
+        assert x.tolist() == [3.0, 5.0]
+    x = np.ones(2, dtype=np.float32)
+    assert floating(x) is x
+
+
 def test_numpy_has_all_that_is_relied_on() -> None:
     assert isinstance(np, Namespace)
     assert namespace(np.zeros(2), np.zeros((), dtype=np.int64)) is np
@@ -112,39 +123,44 @@ def test_arrays_come_home_from_their_device() -> None:
 # --- other libraries --------------------------------------------------------------------------
 
 
-def of_strict(x: Array) -> Any:
-    import array_api_strict
-
-    return array_api_strict.asarray(x)
+RETURN_NUMPY = ("fit_temper",)
+"""What it returns is a few numbers, and the host's."""
 
 
-def of_torch(x: Array) -> Any:
-    torch = pytest.importorskip("torch")
-    return torch.from_numpy(np.array(x))
-
-
-LIBRARIES = [
-    pytest.param(of_strict, id="array_api_strict"),
-    pytest.param(of_torch, id="torch", marks=pytest.mark.torch),
-]
-RETURN_NUMPY = ("fit_temper", "cipher_decode")
-"""What they return is small and goes to the host."""
+def test_what_is_beside_already_does_not_move() -> None:
+    x, ids = np.ones(3), np.arange(2)
+    assert beside(ids, x) is ids
+    with shapes_unchecked():
+        there = strict().take(ids)
+        assert beside(there, strict().take(x)) is there
 
 
 @pytest.mark.usefixtures("as_users_call")
-@pytest.mark.parametrize("of", LIBRARIES)
+def test_whole_numbers_go_where_the_numbers_are(library: Library) -> None:
+    x = library.take(np.ones((3, 5)))
+    frozen = np.arange(11)[::-2]
+    frozen.setflags(write=False)
+    for ids in (np.array([2, 0]), np.array([[True], [False]]), frozen):
+        there = beside(ids, x)
+        assert library.owns(there)
+        assert on_host(there).tolist() == ids.tolist()
+
+
+@pytest.mark.usefixtures("as_users_call")
 @pytest.mark.parametrize("name", CASES)
-def test_every_operation_gives_the_same_numbers(name: str, of: Callable[[Array], Any]) -> None:
+def test_every_operation_gives_the_same_numbers(name: str, library: Library) -> None:
     expected = list(numbers(CASES[name](lambda x: x)))
-    got = list(numbers(CASES[name](of)))
+    got = list(numbers(CASES[name](library.take)))
     assert len(got) == len(expected) > 0
     for mine, theirs in zip(got, expected, strict=True):
         if isinstance(theirs, np.ndarray) and not name.startswith(RETURN_NUMPY):
-            assert type(mine) is type(of(np.zeros(1)))
-        np.testing.assert_allclose(np.asarray(mine), theirs, rtol=1e-12, atol=1e-13)
+            assert library.owns(mine)
+            mine = on_host(mine)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-13)
 
 
-SINGLE = [name for name in CASES if not name.startswith((*RETURN_NUMPY, "choose", "leave"))]
+NO_SINGLE = (*RETURN_NUMPY, "cipher_decode", "choose", "leave")
+SINGLE = [name for name in CASES if not name.startswith(NO_SINGLE)]
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -160,10 +176,10 @@ def test_single_precision_stays_single(name: str) -> None:
 
 
 @pytest.mark.usefixtures("as_users_call")
-@pytest.mark.parametrize("of", LIBRARIES)
-def test_refusals_name_the_same(of: Callable[[Array], Any]) -> None:
+def test_refusals_name_the_same(library: Library) -> None:
     z, y = np.zeros((3, 5)), np.ones((3, 5))
     z[1, 3] = np.nan
+    of = library.take
     with pytest.raises(NonFiniteEntry, match=r"logits\[1, 3\] is nan") as no:
         softmax(of(z))
     assert no.value.index == (1, 3)
@@ -182,12 +198,12 @@ def test_what_is_no_array() -> None:
     with pytest.raises(SaffuError, match=r"np\.asarray"):
         namespace([1.0, 2.0])  # type: ignore[arg-type]
     with pytest.raises(SaffuError, match=r"arrays of one library"):
-        namespace(np.zeros(2), of_strict(np.zeros(2)))
+        namespace(np.zeros(2), strict().take(np.zeros(2)))
 
 
 @pytest.mark.usefixtures("as_users_call")
 def test_without_the_package_for_other_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = of_strict(np.zeros(2))
+    other = strict().take(np.zeros(2))
     monkeypatch.setitem(sys.modules, "array_api_compat", None)
     with pytest.raises(SaffuError, match=r"arrays of array_api_strict need .*pip install 'saffu"):
         namespace(other)

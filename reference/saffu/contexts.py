@@ -76,7 +76,7 @@ def steps_back(model: Radial | Block, offsets: IntArray) -> Context:
 
     Parameters: `offsets` [n], how far each sample's newest token stands from its document's start.
     """
-    at = offsets[:, None].astype(np.int64)
+    at = on_host(offsets)[:, None].astype(np.int64)
     slot = np.arange(model.slots)[None, :]
     if isinstance(model, Radial):
         back = np.broadcast_to(slot, (at.shape[0], model.slots))
@@ -139,7 +139,7 @@ def earlier_samples(offsets: IntArray) -> tuple[Array, Array]:
     >>> [pair.tolist() for pair in earlier_samples(np.array([0, 2]))]
     [[0, 1, 1, 1], [0, 0, 1, 2]]
     """
-    lengths = offsets.astype(np.int64) + 1
+    lengths = on_host(offsets).astype(np.int64) + 1
     owner = np.repeat(np.arange(lengths.shape[0]), lengths)
     first = np.repeat(np.cumsum(lengths) - lengths, lengths)
     return owner, np.arange(owner.shape[0]) - first

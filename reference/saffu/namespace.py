@@ -26,6 +26,8 @@ __all__ = [
     "average_rows",
     "average_rows_vjp",
     "beside",
+    "combine_rows",
+    "floating",
     "namespace",
     "on_host",
     "real",
@@ -58,6 +60,16 @@ def real(x: Array) -> Array:
     """The real part, also of a real array.  (Complex arrays only occur in the complex step.)"""
     xp = namespace(x)
     return xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x
+
+
+def floating(x: Array) -> Array:
+    """Whole numbers as float64, since not every library adds a fraction to them; others as is.
+
+    >>> floating(np.array([2])).dtype, floating(np.ones(1, np.float32)).dtype
+    (dtype('float64'), dtype('float32'))
+    """
+    xp = namespace(x)
+    return xp.astype(x, xp.float64) if xp.isdtype(x.dtype, "integral") else x
 
 
 def on_host(x: Array | float) -> Array:
@@ -102,6 +114,21 @@ def add_rows(index: IntArray, rows: Array, size: int) -> Array:
     return kernels(namespace(rows), rows).add_rows(beside(index, rows), rows, size)
 
 
+def combine_rows(weight: Array, row: IntArray, column: IntArray, table: Array, size: int) -> Array:
+    """A sparse matrix times a table: `out[i] = Σ_{j: row[j]=i} weight[j] table[column[j]]`.
+
+    Parameters: `weight`, `row`, `column` [j], the entries of the matrix and where they stand;
+    `table` [v, d]; `size`, the number of rows of the matrix.  Returns [size, d].
+
+    >>> table = np.array([[1.0], [3.0]])
+    >>> weight, row, column = np.array([0.5, 2.0]), np.array([2, 2]), np.array([0, 1])
+    >>> combine_rows(weight, row, column, table, 3).tolist()
+    [[0.0], [0.0], [6.5]]
+    """
+    row, column = beside(row, table), beside(column, table)
+    return kernels(namespace(table), table).combine(weight, row, column, table, size)
+
+
 def average_rows(table: Array, pick: IntArray, owner: IntArray, owners: int) -> Array:
     """The mean of the rows that each owner picks: `out[o] = mean_{j: owner[j]=o} table[pick[j]]`.
 
@@ -112,23 +139,19 @@ def average_rows(table: Array, pick: IntArray, owner: IntArray, owners: int) -> 
     >>> average_rows(np.array([[1.0], [3.0]]), np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist()
     [[2.0], [3.0]]
     """
-    pick, owner = beside(pick, table), beside(owner, table)
-    share = _shares(table, owner, owners)
-    return kernels(namespace(table), table).combine(share, owner, pick, table, owners)
+    return combine_rows(_shares(table, owner, owners), owner, pick, table, owners)
 
 
 def average_rows_vjp(
     d_out: Array, table: Array, pick: IntArray, owner: IntArray, owners: int
 ) -> Array:
     """Pull `d_out` [owners, d] back through `average_rows` to the table [v, d]."""
-    pick, owner = beside(pick, table), beside(owner, table)
-    share = _shares(table, owner, owners)
-    return kernels(namespace(table), table).combine(share, pick, owner, d_out, table.shape[0])
+    return combine_rows(_shares(table, owner, owners), pick, owner, d_out, table.shape[0])
 
 
 def _shares(table: Array, owner: IntArray, owners: int) -> Array:
     """One over the number of rows that the owner of each pick picks, [j]."""
-    xp = namespace(table)
+    xp, owner = namespace(table), beside(owner, table)
     often = kernels(xp, table).how_often(owner, owners)
     kept = xp.astype(xp.take(often, owner, axis=0), real(table).dtype)
     return 1.0 / kept

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from saffu.namespace import beside, combine_rows, namespace
 from saffu.types import Array, Embedding, IntArray, Labels, SlotMask, SlotRows, Slots
 
 Pairs: TypeAlias = Any
@@ -68,3 +69,32 @@ def pairs_to_counts(pairs: Sequence[Pairs], embedding: Embedding, labels: Labels
     [[1.0, 1.0], [1.0, 0.0]]
     """
     return np.concatenate([embedding.T @ (c @ labels) for c in pairs])
+
+
+def slot_counts(
+    slots: Slots,
+    weights: SlotRows,
+    targets: IntArray,
+    embedding: Embedding,
+    labels: Labels,
+    aggregation: str,
+) -> Array:
+    """The same F [S, N_h] at once and in any array library: A_k = C_k L, then Eᵀ A_k.
+
+    Parameters: `slots` [n, B]; `weights` [n, B], zero on invalid slots; `targets` [n]; E [V, D] and
+    L [V, N_h].
+
+    >>> E, L = np.array([[1.0, 0.0], [0.5, 0.5]]), np.eye(2)
+    >>> slots, targets = np.array([[0], [1], [1]]), np.array([1, 0, 0])
+    >>> slot_counts(slots, np.ones((3, 1)), targets, E, L, "cat").tolist()
+    [[1.0, 1.0], [1.0, 0.0]]
+    """
+    xp = namespace(embedding)
+    slots, targets, size = beside(slots, embedding), beside(targets, embedding), embedding.shape[0]
+    tables = [
+        combine_rows(weights[:, k], slots[:, k], targets, labels, size)
+        for k in range(slots.shape[1])
+    ]
+    if aggregation == "sum":
+        tables = [sum(tables[1:], tables[0])]
+    return xp.concat([embedding.T @ table for table in tables], axis=0)

@@ -44,6 +44,11 @@ def _number(entry: Any) -> object:
     return int(entry) if namespace(entry).isdtype(entry.dtype, "integral") else float(entry)
 
 
+def _type(x: Array) -> str:
+    """The type of the entries by its own name, whatever library says it."""
+    return str(x.dtype).rpartition(".")[2]
+
+
 def refuse_where(bad: Array, x: Array, name: str, source: str, error: type[BadEntry]) -> None:
     """Refuse the first entry of `x` at which `bad` is True."""
     xp = namespace(x)
@@ -123,7 +128,7 @@ def token_ids(x: Array, size: int, name: str = "tokens") -> None:
     """Refuse ids outside of 0 … size-1, and ids that are no whole numbers."""
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "integral"):
-        raise BadOption(f"{name}.dtype", str(x.dtype), "an integer type", "SPEC 8")
+        raise BadOption(f"{name}.dtype", _type(x), "an integer type", "SPEC 8")
     bad = (x < 0) | (x >= size)
     if bool(xp.any(bad)):
         index = _first(bad)
@@ -134,7 +139,7 @@ def mask_rows(mask: Array) -> None:
     """Refuse a mask that is not of booleans, and a row without a valid entry."""
     xp = namespace(mask)
     if not xp.isdtype(mask.dtype, "bool"):
-        raise BadOption("mask.dtype", str(mask.dtype), "booleans, True where valid", "SPEC 4")
+        raise BadOption("mask.dtype", _type(mask), "booleans, True where valid", "SPEC 4")
     empty = xp.asarray(~xp.any(mask, axis=-1))
     if bool(xp.any(empty)):
         raise EmptyMask(_first(empty))
@@ -144,7 +149,7 @@ def pivots(pivot: Array, mask: Array) -> None:
     """Refuse a pivot outside of its context, or on an invalid slot."""
     xp = namespace(mask)
     if not xp.isdtype(pivot.dtype, "integral"):
-        raise BadOption("pivot.dtype", str(pivot.dtype), "an integer type", "SPEC 3")
+        raise BadOption("pivot.dtype", _type(pivot), "an integer type", "SPEC 3")
     slots = mask.shape[1]
     outside = (pivot < 0) | (pivot >= slots)
     inside = xp.where(outside, xp.zeros_like(pivot), pivot)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from saffu.attention import attend, attend_vjp, compare, compare_vjp
+from saffu.batch import LayerPlan
 from saffu.cipher import bit_cipher, cipher_decode
 from saffu.counts import cooccurrence, priming_number
 from saffu.explicit.choice import choose_smoothing, leave_one_out_nats
@@ -23,8 +24,10 @@ from saffu.explicit.solution import explicit_solution
 from saffu.explicit.temper import fit_temper, tempered_logits, tempered_weights
 from saffu.layer import LayerOptions, saffu_backward, saffu_forward
 from saffu.loss import cross_entropy, cross_entropy_gradient, perplexity, token_nats
-from saffu.namespace import add_rows, average_rows, average_rows_vjp
+from saffu.model import look_up, look_up_vjp, one_hot
+from saffu.namespace import add_rows, average_rows, average_rows_vjp, combine_rows
 from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
+from saffu.pairs import slot_counts
 from saffu.types import Array
 from spec_tests.support import strategies as draw
 
@@ -50,6 +53,7 @@ MASK[np.arange(M), PIVOT] = True
 CONTEXT = np.where(MASK[..., None], CONTEXT, 0.0)
 W, DH = RNG.normal(size=(B, B)), RNG.normal(size=(M, H))
 U = {"sum": RNG.normal(size=(D, H)), "cat": RNG.normal(size=(B * D, H))}
+SLOTS, W_SLOTS = RNG.integers(0, N, (M, B)), RNG.random((M, B))
 OWNER = np.array([0, 0, 1, 2, 2, 2, 2, 3, 3, 3, 4])
 
 
@@ -74,6 +78,11 @@ def attention(kind: str, gain: str) -> Case:
 def refinement(of: Of) -> Any:
     fit = refine(of(np.zeros((D, N))), of(X), of(Y), steps=3)
     return fit, refined_logits(of(X), fit)
+
+
+def rows(of: Of) -> tuple[Any, Any]:
+    """E [V, D] and L [V, N_h] of N tokens."""
+    return of(F.T), of(P[:N, :2].copy())
 
 
 CASES: dict[str, Case] = {
@@ -116,6 +125,18 @@ CASES: dict[str, Case] = {
         of(X), bit_cipher(20, D), method="likelihood"
     ),
     "add_rows": lambda of: add_rows(of(TOKENS), of(DH), N + 2),
+    "combine_rows": lambda of: combine_rows(of(Z[:, 0]), of(TOKENS), of(OWNER), of(F.T), N + 2),
+    "slot_counts, cat": lambda of: slot_counts(
+        of(SLOTS), of(W_SLOTS), of(TOKENS), *rows(of), "cat"
+    ),
+    "slot_counts, sum": lambda of: slot_counts(
+        of(SLOTS), of(W_SLOTS), of(TOKENS), *rows(of), "sum"
+    ),
+    "one_hot": lambda of: one_hot(of(TOKENS), N, of(DZ)),
+    "look_up": lambda of: look_up(of(F.T), LayerPlan(*map(of, (SLOTS, MASK, PIVOT)))),
+    "look_up_vjp": lambda of: look_up_vjp(
+        of(CONTEXT), LayerPlan(*map(of, (SLOTS, MASK, PIVOT))), N
+    ),
     "average_rows": lambda of: average_rows(of(F.T), of(TOKENS), of(OWNER), 5),
     "average_rows_vjp": lambda of: average_rows_vjp(of(F.T), of(F.T), of(TOKENS), of(OWNER), 5),
 }

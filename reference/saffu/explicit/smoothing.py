@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from saffu import refusals
 from saffu.errors import BadOption, FractionalCount, ZeroCount
-from saffu.namespace import namespace
+from saffu.namespace import floating, namespace
 from saffu.types import Array, Counts
 
 
@@ -61,7 +61,7 @@ def shares(counts: Counts) -> Array:
     >>> shares(np.array([[2.0, 0.0], [1.0, 0.0]])).tolist()
     [0.8, 0.2]
     """
-    return shares_of_totals(namespace(counts).sum(counts, axis=0))
+    return shares_of_totals(namespace(counts).sum(floating(counts), axis=0))
 
 
 def shares_of_totals(totals: Array) -> Array:
@@ -84,7 +84,7 @@ def smooth(counts: Counts, smoothing: Smoothing) -> Counts:
     """
     refusals.shape("counts", counts, (None, None), "D N", "SPEC 1")
     refusals.non_negative("counts", counts, "SPEC 1")
-    xp = namespace(counts)
+    counts, xp = floating(counts), namespace(counts)
     strength = smoothing.strength
     if isinstance(smoothing, Additive):
         full = counts + strength

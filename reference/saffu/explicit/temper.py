@@ -17,7 +17,7 @@ import numpy as np
 from saffu import refusals
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
-from saffu.namespace import beside, namespace, on_host
+from saffu.namespace import beside, floating, namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Counts, Features, Logits, Targets, Weights
 
@@ -194,7 +194,7 @@ def _evidence(counts: Counts) -> tuple[Counts, Array]:
     """log(F[d,i]/n_i) [D, N], and log n [N]."""
     refusals.shape("counts", counts, (None, None), "D N", "SPEC 1")
     refusals.positive_entries("counts", counts, "SPEC 1")
-    xp = namespace(counts)
+    counts, xp = floating(counts), namespace(counts)
     prior = xp.log(xp.sum(counts, axis=0))
     evidence: Counts = xp.log(counts) - prior
     return evidence, prior

@@ -126,7 +126,7 @@ def embed(documents: Sequence[IntArray], configuration: Configuration) -> Embedd
 
 def label_embedding(targets: IntArray, configuration: Configuration) -> Labels:
     """L [V, N_h]: the cipher of the targets, at its own width.   (SPEC 2)"""
-    counts = np.bincount(targets, minlength=configuration.vocabulary)
+    counts = np.bincount(on_host(targets), minlength=configuration.vocabulary)
     return cipher_embedding(counts, configuration.label_bits)
 
 
