@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from saffu import refusals
 from saffu.engines.engine import Fold, Part, Total, nobody
-from saffu.engines.pool import cores
+from saffu.engines.pool import cores, launching
 from saffu.errors import Missing, NoScheduler, WorkerLost
 
 AHEAD: Final = 4
@@ -143,9 +143,10 @@ def _connected(
     """A client, of a cluster started here if there is no scheduler; both go into `ours`."""
     if scheduler is None:
         number = refusals.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
-        cluster = distributed.LocalCluster(
-            n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-        )
+        with launching(max(1, cores() // number)):
+            cluster = distributed.LocalCluster(
+                n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            )
         ours.append(cluster)
         client = distributed.Client(cluster)
         ours.append(client)

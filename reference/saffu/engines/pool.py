@@ -187,7 +187,7 @@ class _Worker:
                 1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
             )
         told = function if self._knows != which else None
-        with _launching(self._threads):
+        with launching(self._threads):
             future: Future[Any] = process.submit(_work, which, told, part)
         self._process, self._knows = process, which
         return future
@@ -208,7 +208,7 @@ class _Worker:
 
 
 @contextmanager
-def _launching(threads: int) -> Iterator[None]:
+def launching(threads: int) -> Iterator[None]:
     """While a process starts: it does not run the main script anew, and shares the cores.
 
     A spawned process imports the script that is running, which would begin everything again if the
