@@ -156,13 +156,13 @@ def test_a_step_keeps_to_single_precision(frozen: bool) -> None:
 def test_adam_in_blocks_is_adam_to_the_last_bit(seed: int, dtype: type) -> None:
     random = np.random.default_rng(seed)
     shapes = ((3, 5), (BLOCK // 7 + 1, 11), (0, 2), (BLOCK,))
-    p = tuple(random.standard_normal(shape).astype(dtype) for shape in shapes)
+    p: tuple[Any, ...] = tuple(random.standard_normal(s).astype(dtype) for s in shapes)
     before = [x.copy() for x in p]
     settings = {"beta1": 0.75, "beta2": 0.97, "epsilon": 1e-3}
     rates = [0.01, 0.3, 0.5, 0.0]
     quick, plain = (p, adam_start(p)), (p, adam_start(p))
     for _ in range(3):
-        g = tuple(random.standard_normal(shape).astype(dtype) for shape in shapes)
+        g: tuple[Any, ...] = tuple(random.standard_normal(s).astype(dtype) for s in shapes)
         quick = adam_in_blocks(quick[0], g, quick[1], rates, **settings)
         plain = adam_step(plain[0], g, plain[1], rates, **settings)
     assert quick[1].step == plain[1].step == 3

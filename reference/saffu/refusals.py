@@ -18,6 +18,7 @@ from saffu.errors import (
     EmptyMask,
     EmptyTarget,
     InvalidPivot,
+    LabelOutOfRange,
     NegativeEntry,
     NonFiniteEntry,
     NoSamples,
@@ -133,6 +134,18 @@ def token_ids(x: Array, size: int, name: str = "tokens") -> None:
     if bool(xp.any(bad)):
         index = _first(bad)
         raise TokenOutOfRange(name, index, _number(x[index]), size)
+
+
+def labels(x: Array, rows: int, classes: int, name: str = "labels") -> None:
+    """Refuse class labels that are not [M] whole numbers in 0 … classes−1."""
+    shape(name, x, (rows,), "M", "SPEC 1")
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "integral"):
+        raise BadOption(f"{name}.dtype", str(x.dtype), "an integer type", "SPEC 1")
+    bad = (x < 0) | (x >= classes)
+    if bool(xp.any(bad)):
+        index = _first(bad)
+        raise LabelOutOfRange(name, index, _number(x[index]), classes)
 
 
 def mask_rows(mask: Array) -> None:

@@ -20,7 +20,7 @@ from scipy import linalg
 
 from saffu import refusals
 from saffu.cipher import cipher_embedding
-from saffu.errors import BadOption, LabelOutOfRange
+from saffu.errors import BadOption
 from saffu.types import Array, Embedding, Features, Targets, TokenIds
 
 
@@ -143,13 +143,4 @@ def check_examples(name: str, examples: Examples, features: int, classes: int) -
     """Refuse features and labels that do not belong to each other, or not to the network."""
     refusals.shape(f"{name}.features", examples.features, (None, features), "M D", "SPEC 1")
     refusals.features(examples.features, f"{name}.features")
-    rows = examples.features.shape[0]
-    refusals.shape(f"{name}.labels", examples.labels, (rows,), "M", "SPEC 1")
-    if examples.labels.dtype.kind not in "iu":
-        raise BadOption(
-            f"{name}.labels.dtype", str(examples.labels.dtype), "an integer type", "SPEC 1"
-        )
-    outside = (examples.labels < 0) | (examples.labels >= classes)
-    if outside.any():
-        at = int(np.argmax(outside))
-        raise LabelOutOfRange(f"{name}.labels", (at,), int(examples.labels[at]), classes)
+    refusals.labels(examples.labels, examples.features.shape[0], classes, f"{name}.labels")
