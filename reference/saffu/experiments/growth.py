@@ -138,7 +138,7 @@ def measured(plan: Plan) -> list[Point]:
     return found
 
 
-def exponent(targets: Sequence[float], seconds: Sequence[float]) -> float:
+def exponent(targets: Sequence[float | int], seconds: Sequence[float | int]) -> float:
     """p of the power law s = a tᵖ that fits best, by least squares of the logarithms.
 
     >>> round(exponent([1, 10, 100], [3, 30, 300]), 6)

@@ -83,8 +83,9 @@ class PairSums:
 
 
 def _of_cells(cells: Array, size: int) -> Pairs:
-    """The cells [V²] that are not zero, as a matrix."""
+    """The cells [V²] that are not zero, fewer than 2^31, as a matrix."""
     found = np.flatnonzero(cells)
     border = np.searchsorted(found, size * np.arange(size + 1))
-    parts = (cells[found].astype(np.float64), found % size, border)
+    column = (found % size).astype(np.int32)
+    parts = (cells[found].astype(np.float64), column, border.astype(np.int32))
     return sparse.csr_array(parts, shape=(size, size))
