@@ -21,7 +21,7 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
-EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory", "mnist")
+EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory", "mnist", "growth", "cluster")
 """Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
 
 TORCH = "torch==2.13.0"
@@ -190,7 +190,7 @@ def experiments(session: nox.Session) -> None:
     """Experiments: each one still runs, made tiny; the numbers are of no account (1 min)."""
     if not EXPERIMENTS:
         session.skip("there are no experiments yet")
-    install(session, extras="plot,images")
+    install(session, extras="plot,images,cluster")
     with tempfile.TemporaryDirectory() as folder:
         session.chdir(folder)
         for name in EXPERIMENTS:
@@ -221,6 +221,14 @@ def memory(session: nox.Session) -> None:
     """Figures: peak memory of fitting texts of 1M and 10M targets from disk (5 min)."""
     install(session)
     measure(session, "memory", "--out", str(ROOT / "build" / "memory.json"))
+
+
+@nox.session(default=False)
+def scale(session: nox.Session) -> None:
+    """Figures: time and memory of counting up to 100M targets; one worker against two (20 min)."""
+    install(session, extras="plot,cluster")
+    for name in ("growth", "cluster"):
+        measure(session, name, "--out", str(ROOT / "build" / f"{name}.json"))
 
 
 def measure(session: nox.Session, name: str, *arguments: str) -> None:
