@@ -21,7 +21,7 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
-EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory", "mnist", "growth", "cluster")
+EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory", "mnist", "growth", "cluster", "device")
 """Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
 
 TORCH = "torch==2.13.0"
@@ -97,6 +97,25 @@ def witness(session: nox.Session) -> None:
     install(session, "test")
     session.env["SAFFU_REQUIRE_WITNESS"] = "1"
     pytest(session, "-m", "torch")
+
+
+@nox.session(default=True, venv_backend="virtualenv")
+@nox.parametrize("library", [nox.param(name, id=name) for name in ("strict", "torch")])
+def arrays(session: nox.Session, library: str) -> None:
+    """Arrays of other libraries: golden cases and spec tests, nothing moved unasked (2 min)."""
+    if library == "torch":
+        session.install(TORCH)
+    install(session, "test")
+    pytest_on_arrays(session, library)
+
+
+def pytest_on_arrays(session: nox.Session, library: str) -> None:
+    """Run the spec tests that are about numbers on another library's arrays."""
+    pytest(
+        session,
+        *("-p", "spec_tests.arrays", "--arrays", library),
+        *("-m", "not torch", "--hypothesis-profile=brief"),
+    )
 
 
 @nox.session(default=True)
@@ -229,6 +248,30 @@ def scale(session: nox.Session) -> None:
     install(session, extras="plot,cluster")
     for name in ("growth", "cluster"):
         measure(session, name, "--out", str(ROOT / "build" / f"{name}.json"))
+
+
+@nox.session(default=False)
+def gpu(session: nox.Session) -> None:
+    """A GPU: golden cases and spec tests on CuPy's arrays, then targets a second (5 min)."""
+    install(session, "test", extras="cuda12")
+    session.install(
+        "cupy-cuda12x[ctk]>=14"
+    )  # with CUDA's own libraries; the driver has to be there
+    session.run("python", "-c", NEEDS_A_GPU)
+    pytest_on_arrays(session, "cupy")
+    out = str(ROOT / "build" / "device.json")
+    session.run(
+        *("python", "-m", "saffu.experiments.device", "--on", "numpy", "cupy", "--out", out),
+    )
+
+
+NEEDS_A_GPU = """
+import cupy
+
+if not cupy.is_available():
+    raise SystemExit("there is no GPU here that CuPy can use, so nothing was tested and nothing is "
+                     "proved; run this on a machine with an NVIDIA GPU and its driver")
+"""
 
 
 def measure(session: nox.Session, name: str, *arguments: str) -> None:
