@@ -148,6 +148,22 @@ def fit_temper() -> Iterator[Question]:
     yield ask(f"{op}/silent-slot", "a slot that says nothing keeps its start", some,
               "temper-silent-slot-to-zero temper-silent-slot-to-one",
               attributes={"slots": 3, "start": [0.5, 0.25, 2.0]})
+    d = stream(f"{op}/weak-evidence")
+    some = _repeated(d, 29, 1)
+    yield ask(f"{op}/weak-evidence", "features of 2^-12, so λ is in the thousands, and many steps "
+              "away", {**some, "features": some["features"] * 2.0**-12}, usual,
+              attributes={"slots": 1, "start": 1.0})
+    d = stream(f"{op}/uneven-evidence")
+    some = _slots(d, 53, 3)
+    some["features"] = some["features"] * np.repeat([1.0, 2.0**-12, 2.0**12], 5)
+    yield ask(f"{op}/uneven-evidence", "slots of features of 1, 2^-12 and 2^12: tempers from 1e-4 "
+              "to 1e4", some, slots, attributes={"slots": 3, "start": [1.0, 1.0, 1.0]})
+    d = stream(f"{op}/nothing-said")
+    some = _repeated(d, 23, 1)
+    yield ask(f"{op}/nothing-said", "features that are all zero: the start stays, the prior alone "
+              "predicts", {**some, "features": np.zeros((23, 3))},
+              "temper-silent-slot-to-zero temper-silent-slot-to-one",
+              attributes={"slots": 1, "start": 0.5})
     d = stream(f"{op}/one-sided-slot")
     some = _slots(d, 41, 2)
     some["counts"][5:] = some["counts"].sum(axis=0) / 8
@@ -181,6 +197,10 @@ def _fit_refusals(op: str) -> Iterator[Question]:
     yield ask(f"{op}/refuse-a-flat-optimum-at-infinity", "the same from a start so far out that "
               "the loss is flat in float64", some, "temper-stops-anywhere",
               attributes={"slots": 1, "start": 10000.0}, reject="not-converged")
+    yield ask(f"{op}/refuse-a-faint-optimum-at-infinity", "the same from features of 2^-52, so "
+              "that no step gains anything", {**some, "features": h * 2.0**-52},
+              "temper-stops-anywhere", attributes={"slots": 1, "start": 1.0},
+              reject="not-converged")
     yield ask(f"{op}/refuse-other-samples", "five samples of features, three of targets",
               {**some, "targets": h[:3]}, attributes={"slots": 1, "start": 1.0}, reject="shape")
     for slug, about, slots in (("uneven-slots", "three features in two slots", 2),
