@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu import kernels
-from saffu.kernels import HostKernels, Kernels, Scatter, ScatterKernels, blocks, scatter_cupy
+from saffu.kernels import HostKernels, Kernels, ScatterKernels, blocks, scatter_cupy
 from saffu.namespace import namespace, on_host
 from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
@@ -71,13 +71,14 @@ def test_on_other_libraries(library: Library, dtype: Any, count: int) -> None:
     pairs = [
         (theirs.combine(w, i, j, x, SIZE), combined(weight, row, column, table)),
         (theirs.add_rows(i, rows, SIZE), HostKernels().add_rows(row, table[column], SIZE)),
-        (theirs.how_often(i, SIZE), HostKernels().how_often(row, SIZE)),
     ]
     for got, expected in pairs:
         assert library.owns(got)
-        home = on_host(got)
-        assert home.dtype == expected.dtype
-        np.testing.assert_allclose(home, expected, atol=ROUNDING[dtype])
+        assert on_host(got).dtype == expected.dtype
+        np.testing.assert_allclose(on_host(got), expected, atol=ROUNDING[dtype])
+    often = theirs.how_often(i, SIZE)
+    assert library.owns(often)
+    assert on_host(often).tolist() == HostKernels().how_often(row, SIZE).tolist()
 
 
 @pytest.mark.torch
@@ -89,15 +90,23 @@ def test_torch_has_a_kernel_of_its_own(as_users_call: None) -> None:
     assert theirs.scatter is kernels.scatter_torch
 
 
-def test_cupy_adds_what_shares_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a stand-in for its function, which is said to behave as `np.add.at` does."""
-    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(scatter_add=np.add.at))
+@pytest.mark.parametrize("dtype", ROUNDING)
+def test_cupy_adds_what_shares_a_place(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a stand-in for its function, which behaves as `np.add.at` does but for what it refuses."""
+
+    def scatter_add(out: Array, index: Array, rows: Array) -> None:
+        if out.dtype not in (np.int32, np.uint32, np.uint64, np.float32, np.float64):
+            raise TypeError("scatter_add only supports int32, float32, float64, uint32, uint64")
+        np.add.at(out, index, rows)
+
+    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(scatter_add=scatter_add))
     assert kernels.SCATTERS["cupy"] is scatter_cupy
-    scatter: Scatter = scatter_cupy
-    weight, row, column, table = entries(Seeded(5), 13)
-    theirs = ScatterKernels(namespace(table), scatter)
-    expected = combined(weight, row, column, table)
-    np.testing.assert_allclose(theirs.combine(weight, row, column, table, SIZE), expected)
+    weight, row, column, table = entries(Seeded(5), 13, dtype)
+    theirs = ScatterKernels(namespace(table), scatter_cupy)
+    got, expected = theirs.combine(weight, row, column, table, SIZE), (weight, row, column, table)
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, combined(*expected), atol=ROUNDING[dtype])
+    assert np.array_equal(theirs.how_often(row, SIZE), HostKernels().how_often(row, SIZE))
 
 
 @given(st.integers(0, 100), st.integers(0, 100))

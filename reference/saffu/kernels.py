@@ -93,7 +93,9 @@ class ScatterKernels:
     def how_often(self, index: IntArray, size: int) -> Array:
         """See `Kernels`."""
         xp = self.xp
-        one = xp.ones((index.shape[0], 1), dtype=xp.int64, device=index.device)
+        one = xp.ones(
+            (index.shape[0], 1), dtype=xp.int32, device=index.device
+        )  # CUDA adds no int64
         return self.add_rows(index, one, size)[:, 0]
 
 
@@ -121,10 +123,14 @@ def scatter_torch(xp: Namespace, out: Array, index: IntArray, rows: Array) -> Ar
     return cast(Array, out.index_add_(0, index, rows))  # type: ignore[attr-defined]
 
 
-def scatter_cupy(xp: Namespace, out: Array, index: IntArray, rows: Array) -> Array:  # noqa: ARG001
-    """CuPy: atomic additions."""
+def scatter_cupy(xp: Namespace, out: Array, index: IntArray, rows: Array) -> Array:
+    """CuPy: atomic additions, which CUDA has for real numbers and int32."""
     import cupyx
 
+    if xp.isdtype(rows.dtype, "complex floating"):
+        parts = ((out.real.copy(), rows.real), (out.imag.copy(), rows.imag))
+        re, im = (scatter_cupy(xp, total, index, part) for total, part in parts)
+        return re + 1j * im
     cupyx.scatter_add(out, index, rows)
     return out
 

@@ -16,6 +16,7 @@ from saffu.types import Array
 class Namespace(Protocol):
     """The functions of an array library."""
 
+    int32: Any
     int64: Any
     float64: Any
 
