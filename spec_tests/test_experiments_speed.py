@@ -52,26 +52,31 @@ def test_the_first_round_is_not_counted() -> None:
 def planted(explicit: float, torch_one: float, torch_two: float) -> list[Timed]:
     return [
         Timed("explicit", (explicit,) * 3, (explicit,) * 3),
+        Timed("ours, E frozen", (20.0,) * 3, (20.0,) * 3),
         Timed("torch, E frozen, threads: 1", (torch_one,) * 3, (torch_one,) * 3),
         Timed("torch, E frozen, threads: 2", (torch_two,) * 3, (torch_one / 3,) * 3),
+        Timed("torch, E frozen, compiled, threads: 2", (10 * torch_two,) * 3, (1.0,) * 3),
     ]
 
 
 @pytest.mark.parametrize(
-    ("explicit", "torch_one", "torch_two", "word"),
+    ("explicit", "torch_one", "torch_two", "word", "step"),
     [
-        (100.0, 8.0, 12.0, "reached"),  # 8.3 times
-        (100.0, 8.0, 25.0, "missed"),  # 4 times
-        (100.0, 12.0, 21.0, "missed"),  # 4.8 times
+        (160.0, 8.0, 12.0, "reached", "reached"),  # 13.3 times
+        (100.0, 8.0, 18.5, "missed", "missed"),  # 5.4 times
+        (240.0, 12.0, 20.5, "missed", "missed"),  # 11.7 times
     ],
 )
-def test_the_goal_is_judged_by_the_wall_clock(
-    explicit: float, torch_one: float, torch_two: float, word: str
+def test_the_goals_are_judged_by_the_wall_clock(
+    explicit: float, torch_one: float, torch_two: float, word: str, step: str
 ) -> None:
+    """Compiled rivals are shown, and the goals are about eager ones."""
     said = summary(planted(explicit, torch_one, torch_two), threads=2)
     assert said.wall == pytest.approx(explicit / max(torch_one, torch_two))
     assert said.bound == pytest.approx(explicit / torch_one / 2)
-    assert f"goal of 5 is {word}." in said.text
+    assert said.steps == {"E frozen": pytest.approx(torch_two / 20.0)}
+    assert f"goal of 12 is {word}." in said.text
+    assert f"goal of 0.9 is {step}." in said.text
     assert f"it would be {said.bound:.1f} times" in said.text
 
 
@@ -96,7 +101,7 @@ def run_tiny(out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(claims, "prose", lambda: TEXT)
     small = Configuration(13, (Radial(3),), bits=7, label_bits=5)
     text = replace(claims.TINY, configuration=small)
-    plan = speed.Plan(text, 800, 300, batch=31, steps=2, rounds=1)
+    plan = speed.Plan(text, 800, 300, batch=31, steps=2, rounds=1, compiled=False)
     monkeypatch.setattr(speed, "TINY", plan)
     main(["--tiny", "--out", str(out)])
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))

@@ -60,10 +60,12 @@ class Plan:
     """of scikit-learn's L-BFGS"""
     tempered: int = 2000
     """training samples on which λ is fitted"""
+    firsts: tuple[int, ...] = (8192, 12288, 16384)
+    """samples that polishing begins with in the second race, chosen on validation data"""
     most: int | None = None
 
 
-TINY = Plan(rounds=1, rates=(0.3,), batch=32, iterations=20, tempered=200, most=300)
+TINY = Plan(rounds=1, rates=(0.3,), batch=32, iterations=20, tempered=200, firsts=(64,), most=300)
 
 Layer: TypeAlias = tuple[Weights, Array]
 
@@ -192,21 +194,33 @@ def race_to_epoch(data: Data, plan: Plan) -> Heat:
         plan.rates,
         key=lambda rate: loss_of(sgd_epoch(data.train, rate, plan, 0)[0], data.validation),
     )
+    layer, _ = sgd_epoch(data.train, chosen, plan, 0)
+    goal = loss_of(layer, data.validation)
+    first = min(
+        plan.firsts,
+        key=lambda first: polish_to(data.train, data.validation, goal, plan, first)[0],
+    )
     ours, theirs, goals = [], [], []
     for seed in range(plan.rounds):
         layer, seconds = sgd_epoch(data.train, chosen, plan, seed)
         goal = loss_of(layer, data.test)
         theirs.append(seconds)
         goals.append(goal)
-        ours.append(polish_to(data.train, data.test, goal, plan)[0])
+        ours.append(polish_to(data.train, data.test, goal, plan, first)[0])
     return Heat(
         "epoch", tuple(ours), {"SGD epoch, PyTorch": tuple(theirs)},
-        {"rate": chosen, "test loss": float(np.median(goals))},
+        {"rate": chosen, "test loss": float(np.median(goals)), "samples at first": first},
     )  # fmt: skip
 
 
-def polish_to(train: Examples, judge: Examples, goal: float, plan: Plan) -> tuple[float, float]:
-    """Seconds until the loss on `judge` is the goal (infinite: never), and that loss."""
+def polish_to(
+    train: Examples, judge: Examples, goal: float, plan: Plan, first: int | None = None
+) -> tuple[float, float]:
+    """Seconds until the loss on `judge` is the goal (infinite: never), and that loss.
+
+    Parameters: `first`, samples to begin with, and to stay with for a while; None: as `polish` has
+    it.
+    """
     clock = Clock()
     u, b = explicit_layer(train, plan)
     reached = [float("inf")]
@@ -218,7 +232,8 @@ def polish_to(train: Examples, judge: Examples, goal: float, plan: Plan) -> tupl
 
         return clock.aside(measured)
 
-    found = polish(u, b, *train, tolerance=0.0, most=1000, watch=watch)
+    few: dict[str, Any] = {} if first is None else {"first": first, "steps": 24}
+    found = polish(u, b, *train, **few, tolerance=0.0, most=1000, watch=watch)
     return clock.seconds() if found.stopped else float("inf"), reached[0]
 
 

@@ -90,6 +90,10 @@ class TorchSaffu:
         s = (w[:, :, None] * x).flatten(start_dim=1)
         return (s @ self.U).softmax(dim=1) @ self.O
 
+    def compile(self) -> None:
+        """Let PyTorch compile what follows; it does so when it is first run."""
+        self.logits = self.torch.compile(self.logits)  # type: ignore[method-assign]
+
     def optimisers(self, rate: float) -> list[Any]:
         """PyTorch's Adam over everything that is trained."""
         trained = [tensor for tensor in self.tensors if tensor.requires_grad]

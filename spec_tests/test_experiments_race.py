@@ -1,0 +1,72 @@
+"""The race on digits: who is timed does what is said, and the referee costs nothing.   (SPEC 1)"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from saffu.experiments import race
+from saffu.experiments.digits import load
+from saffu.experiments.race import TINY, Clock, Heat, explicit_layer, loss_of, main, polish_to
+from saffu.experiments.race import summary as said_of
+from saffu.network import Examples
+
+RANDOM = np.random.default_rng(17)
+EXAMPLES = Examples(RANDOM.random((101, 7)).astype(np.float32), RANDOM.integers(0, 10, 101))
+
+
+def heat(ours: float, rival: float) -> Heat:
+    slow = (9.0, 9.0, 9.0)
+    return Heat("fit", (ours, 2 * ours, ours), {"slow": slow, "quick": (rival,) * 3}, {})
+
+
+@pytest.mark.parametrize(("ours", "rival", "word"), [(1.0, 2.1, "reached"), (1.0, 1.9, "missed")])
+def test_the_quickest_rival_counts(ours: float, rival: float, word: str) -> None:
+    found = heat(ours, rival)
+    assert found.ratio == pytest.approx(ours / rival)
+    assert f"0.5, {word}" in said_of([found])
+
+
+def test_the_clock_stands_still_for_the_referee() -> None:
+    clock = Clock()
+    assert clock.aside(lambda: time.sleep(0.2) is None)
+    assert clock.seconds() < 0.1
+
+
+def test_a_goal_that_is_reached_is_reached_and_another_is_not() -> None:
+    start = loss_of(explicit_layer(EXAMPLES, TINY), EXAMPLES)
+    seconds, reached = polish_to(EXAMPLES, EXAMPLES, 0.98 * start, TINY)
+    assert 0 < seconds < 10
+    assert 0 < reached <= 0.98 * start
+    seconds, reached = polish_to(EXAMPLES, EXAMPLES, 0.0, TINY)
+    assert seconds == float("inf")
+    assert reached > 0
+
+
+@pytest.mark.torch
+def test_every_race_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    out = tmp_path / "deep" / "race.json"
+    main(["--tiny", "--out", str(out)])
+    found = json.loads(out.read_text("utf-8"))
+    assert list(found["races"]) == ["fit", "epoch", "logistic"] == list(race.GOALS)
+    for each in found["races"].values():
+        assert each["ratio"] > 0
+        assert all(t > 0 for t in each["ours"])
+    assert found["races"]["fit"]["facts"]["largest difference of probabilities"] < 1e-5
+    assert "| logistic" in capsys.readouterr().out
+
+
+@pytest.mark.torch
+def test_an_epoch_of_sgd_learns() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    data = load(None, 1, None)
+    layer, seconds = race.sgd_epoch(data.train, 0.3, TINY, 0)
+    assert seconds > 0
+    assert loss_of(layer, data.test) < np.log(10) / 2
