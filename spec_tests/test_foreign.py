@@ -8,9 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from saffu.batch import DocumentPlan, TowerPlan
+from saffu.batch import place as batch_place
+from saffu.explicit.attention import WarmSettings
+from saffu.explicit.warm import warm_start
+from saffu.model import model_forward, model_gradient, model_loss
+from saffu.namespace import namespace, on_host
+from saffu.optim import adam_start, adam_step
+from saffu.parameters import cast, cold_start, leaves, place, rebuild
 from saffu.types import Array
 from spec_tests.support.abroad import Abroad, Crossing
 from spec_tests.support.foreign import LIBRARIES, Library
+from spec_tests.support.models import TEXT, random_parameters, small, whole
 
 
 class Row(NamedTuple):
@@ -106,3 +115,58 @@ def test_what_moves_to_the_host_unasked_is_seen(sneak: Any) -> None:
     wrapped = Abroad(LIBRARIES["strict"]()).wrapped("sneak", sneak)
     with pytest.raises((RuntimeError, TypeError, ValueError)):
         wrapped(X)
+
+
+# --- a whole model abroad ---------------------------------------------------------------------
+
+
+def trained(like: Array, batch_like: Array) -> list[Array]:
+    """Solve a model of three towers, train it for some steps, and bring it home."""
+    shape = small(depth=2)
+    parameters = warm_start(TEXT, shape, WarmSettings(refits=1), like=like).parameters
+    batch = batch_place(whole(TEXT, shape), batch_like)
+    state = adam_start(leaves(parameters))
+    for _ in range(3):
+        gradient = model_gradient(parameters, batch, shape.layer, signed=True)
+        new, state = adam_step(leaves(parameters), leaves(gradient), state, 0.01)
+        parameters = rebuild(parameters, new)
+    there = place(cast(parameters, namespace(like).float64), like)
+    loss = model_loss(there, batch, shape.layer, signed=True)
+    return [*(on_host(x) for x in leaves(there)), np.asarray(loss)]
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize("batch_abroad", [False, True])
+def test_a_model_is_solved_and_trained(library: Library, batch_abroad: bool) -> None:
+    home = np.zeros(1)
+    there: Array = library.take(home)
+    expected = trained(home, home)
+    got = trained(there, there if batch_abroad else home)
+    for mine, theirs in zip(got, expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_a_model_travels(library: Library) -> None:
+    shape = small()
+    parameters = random_parameters(shape)
+    there = place(parameters, library.take(np.zeros(1)))
+    assert all(map(library.owns, leaves(there)))
+    assert place(there, there.output).output is there.output
+    batch = batch_place(whole(TEXT, shape), there.output)
+    assert library.owns(batch.targets)
+    assert all(library.owns(x) for tower in batch.towers for x in flat(tower))
+    expected = model_forward(parameters, whole(TEXT, shape), shape.layer).logits
+    got = model_forward(there, batch, shape.layer).logits
+    np.testing.assert_allclose(on_host(got), expected, rtol=1e-12)
+    single = cast(there, library.xp.float32)
+    assert all(x.dtype == library.xp.float32 for x in leaves(single))
+    cold = cold_start(shape, there.embedding, scale=0.5, seed=3)
+    assert all(map(library.owns, leaves(cold)))
+    at_home = cold_start(shape, parameters.embedding, scale=0.5, seed=3)
+    for mine, theirs in zip(leaves(cold), leaves(at_home), strict=True):
+        assert np.array_equal(on_host(mine), theirs)
+
+
+def flat(tower: TowerPlan) -> list[Array]:
+    return list(tower) if isinstance(tower, DocumentPlan) else [x for step in tower for x in step]

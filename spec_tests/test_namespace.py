@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from saffu.counts import cooccurrence
 from saffu.errors import NegativeEntry, NonFiniteEntry, SaffuError, TokenOutOfRange
 from saffu.explicit.hidden import hidden_targets
-from saffu.loss import token_nats
+from saffu.explicit.refinement import refine
+from saffu.explicit.temper import tempered_logits
+from saffu.layer import saffu_forward
+from saffu.loss import cross_entropy, cross_entropy_gradient, token_nats
 from saffu.namespace import (
     Namespace,
     add_rows,
@@ -199,6 +202,32 @@ def test_what_is_no_array() -> None:
         namespace([1.0, 2.0])  # type: ignore[arg-type]
     with pytest.raises(SaffuError, match=r"arrays of one library"):
         namespace(np.zeros(2), strict().take(np.zeros(2)))
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize(
+    "operation",
+    [cooccurrence, cross_entropy, cross_entropy_gradient, hidden_targets, tempered_logits],
+)
+def test_numbers_of_two_libraries(library: Library, operation: Any, at: int) -> None:
+    both = [np.full((5, 5), 0.2), np.full((5, 5), 0.2)]
+    operation(*both)
+    both[at] = library.take(both[at])
+    with pytest.raises(SaffuError, match=r"arrays of one library"):
+        operation(*both)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_weights_of_another_library(library: Library) -> None:
+    x, mask, pivot = np.full((3, 2, 5), 0.2), np.ones((3, 2), dtype=bool), np.zeros(3, dtype=int)
+    w, u = np.zeros((2, 2)), np.zeros((10, 7))
+    for weights in ((library.take(w), u), (w, library.take(u))):
+        with pytest.raises(SaffuError, match=r"arrays of one library"):
+            saffu_forward(x, mask, pivot, *weights)
+    for h, y in ((library.take(x[:, 0, :]), x[:, 1, :]), (x[:, 0, :], library.take(x[:, 1, :]))):
+        with pytest.raises(SaffuError, match=r"arrays of one library"):
+            refine(np.zeros((5, 5)), h, y)
 
 
 @pytest.mark.usefixtures("as_users_call")

@@ -86,7 +86,7 @@ def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
     """
     refusals.features(features)
     refusals.targets(targets, features.shape[0])
-    xp = namespace(features)
+    xp = namespace(features, targets)
     return Cooccurrence(features.T @ targets, float(xp.sum(features)), features.shape[0])
 
 

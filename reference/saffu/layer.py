@@ -177,7 +177,7 @@ def _check(
     refusals.finite("feature_weights", feature_weights, "SPEC 4")
     refusals.mask_rows(mask)
     refusals.pivots(pivot, mask)
-    xp = namespace(inputs)
+    xp = namespace(inputs, attention_weights, feature_weights)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
     if signed:
         refusals.finite("inputs", x, "SPEC 4")

@@ -32,7 +32,7 @@ def cross_entropy(logits: Logits, targets: Targets) -> Array:
     1.38629436112
     """
     _check(logits, targets)
-    xp = namespace(logits)
+    xp = namespace(logits, targets)
     return xp.asarray(-xp.sum(targets * log_softmax(logits)) / logits.shape[0])
 
 
@@ -45,7 +45,7 @@ def cross_entropy_gradient(logits: Logits, targets: Targets) -> Logits:
     [[-0.5, 0.5]]
     """
     _check(logits, targets)
-    xp = namespace(logits)
+    xp = namespace(logits, targets)
     weight: Array = xp.sum(targets, axis=-1, keepdims=True)
     gradient: Logits = (softmax(logits) * weight - targets) / logits.shape[0]
     return gradient

@@ -35,7 +35,7 @@ __all__ = [
 
 
 def namespace(*arrays: Array) -> Namespace:
-    """The array library that the arrays belong to.
+    """The array library that the arrays belong to.  Refuses: arrays of several.
 
     >>> namespace(np.zeros(3)) is np
     True

@@ -35,7 +35,7 @@ def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
     refusals.shape("ascent", ascent, attention.shape, "same as attention", "SPEC 5")
     refusals.probabilities("attention", attention, "SPEC 5")
     refusals.finite("ascent", ascent, "SPEC 5")
-    xp = namespace(attention)
+    xp = namespace(attention, ascent)
     low = xp.zeros_like(ascent) - float("inf")
     top = xp.max(xp.where(attention > 0, ascent, low), axis=-1, keepdims=True)
     below_top: Array = ascent - top  # t does not see a shift of G; this one keeps 1 + … exact

@@ -62,7 +62,7 @@ def refine(
     refusals.shape("weights", weights, shape, "D N", "SPEC 1")
     refusals.finite("weights", weights, "SPEC 1")
     steps = refusals.whole("steps", steps, 0, "SPEC 1")
-    xp = namespace(features)
+    xp = namespace(weights, features, targets)
     h, capacity = with_slack(features)
     u: Array = xp.concat([weights, xp.zeros_like(weights[:1, :])], axis=0)
     seen: Array = h.T @ targets

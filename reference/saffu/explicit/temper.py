@@ -64,7 +64,7 @@ def slot_scores(features: Features, counts: Counts, slots: int = 1) -> tuple[Arr
     refusals.shape("features", features, (None, d), "M D", "SPEC 1")
     if slots < 1 or d % slots:
         raise BadOption("slots", slots, f"a divisor of the {d} features", "SPEC 1")
-    xp = namespace(features)
+    xp = namespace(features, counts)
     h = xp.reshape(features, (features.shape[0], slots, d // slots))
     table = xp.reshape(evidence, (slots, d // slots, n))
     scores: Array = xp.matmul(h[:, :, None, :], table)[:, :, 0, :]
