@@ -143,7 +143,7 @@ def _connected(
     """A client, of a cluster started here if there is no scheduler; both go into `ours`."""
     if scheduler is None:
         number = refusals.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
-        with launching(max(1, cores() // number)):
+        with launching():
             cluster = distributed.LocalCluster(
                 n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0"
             )

@@ -93,7 +93,7 @@ class Pool:
         self.recomputed = 0
         self._attempts = refusals.whole("attempts", attempts, 1, "SPEC 1")
         self._pass = 0
-        self._crew = [_Worker(self.workers) for _ in range(self.workers)]
+        self._crew = [_Worker() for _ in range(self.workers)]
 
     def __enter__(self) -> Pool:
         return self
@@ -165,9 +165,8 @@ class Pool:
 class _Worker:
     """One process, started when it is needed, and what it has been given."""
 
-    def __init__(self, of: int) -> None:
+    def __init__(self) -> None:
         self.tasks: deque[_Task] = deque()
-        self._threads = max(1, cores() // of)
         self._process: ProcessPoolExecutor | None = None
         self._knows = -1
 
@@ -187,7 +186,7 @@ class _Worker:
                 1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
             )
         told = function if self._knows != which else None
-        with launching(self._threads):
+        with launching():
             future: Future[Any] = process.submit(_work, which, told, part)
         self._process, self._knows = process, which
         return future
@@ -208,16 +207,18 @@ class _Worker:
 
 
 @contextmanager
-def launching(threads: int) -> Iterator[None]:
-    """While a process starts: it does not run the main script anew, and shares the cores.
+def launching() -> Iterator[None]:
+    """While a process starts: it does not run the main script anew, and takes one core.
 
     A spawned process imports the script that is running, which would begin everything again if the
     script has no `if __name__ == "__main__"`.  Workers need nothing of it, so it is out of sight.
+    Matrix products on several threads in each of several workers are slower than on one; whoever
+    has set a number of threads has decided.
     """
     main = sys.modules["__main__"]
-    unset = [name for name in THREADS if name not in os.environ]
+    unset = [] if any(name in os.environ for name in THREADS) else list(THREADS)
     sys.modules["__main__"] = ModuleType("__main__")
-    os.environ.update(dict.fromkeys(unset, str(threads)))
+    os.environ.update(dict.fromkeys(unset, "1"))
     try:
         yield
     finally:
