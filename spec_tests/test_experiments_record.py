@@ -76,3 +76,20 @@ def test_peaks_of_memory_are_those_that_were_measured() -> None:
         warm = f"{each['megabytes'][WARM]:.0f} MB"
         start = f"| `{each['model']}` | {each['targets']:,} |"
         assert any(line.startswith(start) and warm in line for line in lines), (start, warm)
+
+
+def test_the_comparison_with_kenlm_is_the_one_that_was_made() -> None:
+    found = kept("kenlm.json")
+    sizes = sorted({row["targets"] for row in found["rows"]})
+    lines = page("claims.md")
+    assert f"| model | {' | '.join(f'{size:,} targets' for size in sizes)} |" in lines
+    for name in {row["name"] for row in found["rows"]}:
+        mine = sorted((row for row in found["rows"] if row["name"] == name), key=targets_of)
+        cells = [f"{row['perplexity']:.1f} ({row['seconds']:.1f} s)" for row in mine]
+        assert f"| {name} | {' | '.join(cells)} |" in lines
+    text = plain((DOCS / "claims.md").read_text(encoding="utf-8"))
+    assert f"whose load average was {found['load_before']:.1f}" in text
+
+
+def targets_of(row: Line) -> int:
+    return int(row["targets"])
