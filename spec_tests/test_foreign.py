@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -166,6 +170,16 @@ def test_a_model_travels(library: Library) -> None:
     at_home = cold_start(shape, parameters.embedding, scale=0.5, seed=3)
     for mine, theirs in zip(leaves(cold), leaves(at_home), strict=True):
         assert np.array_equal(on_host(mine), theirs)
+
+
+def test_the_example_of_the_page_about_arrays(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "arrays.md").read_text(encoding="utf-8")
+    _, example = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    assert example.count("assert ") == 2
+    command = [sys.executable, "-W", "error", str(tmp_path / "example.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def flat(tower: TowerPlan) -> list[Array]:
