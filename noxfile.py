@@ -216,6 +216,14 @@ def experiments(session: nox.Session) -> None:
             session.run("python", "-m", f"saffu.experiments.{name}", "--tiny", env=ONE_THREAD)
 
 
+@nox.session(default=True)
+def mutants_sample(session: nox.Session) -> None:
+    """Golden files: they see the bank's mistakes, and a sample of one-token mutants (3 min)."""
+    install(session, "test", "mutants")
+    pytest(session, "spec_tests/mutants")
+    session.run("python", "-m", "spec_tests.mutants", "--sample", "90", env=ONE_THREAD)
+
+
 # --- by name only -----------------------------------------------------------------------------
 
 
@@ -240,6 +248,14 @@ def memory(session: nox.Session) -> None:
     """Figures: peak memory of fitting texts of 1M and 10M targets from disk (5 min)."""
     install(session)
     measure(session, "memory", "--out", str(ROOT / "build" / "memory.json"))
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Figures: the golden files against every one-token mutant; docs/mutation.md (10 min)."""
+    install(session, "test", "mutants")
+    command = ("python", "-m", "spec_tests.mutants", "--publish")
+    session.run(*command, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(default=False)
