@@ -219,6 +219,15 @@ def test_numbers_of_two_libraries(library: Library, operation: Any, at: int) -> 
 
 
 @pytest.mark.usefixtures("as_users_call")
+def test_shards_of_two_libraries(library: Library) -> None:
+    here, there = (cooccurrence(x, x) for x in (np.ones((3, 5)), library.take(np.ones((3, 5)))))
+    with pytest.raises(SaffuError, match=r"arrays of one library"):
+        here + there
+    with pytest.raises(SaffuError, match=r"arrays of one library"):
+        there + here
+
+
+@pytest.mark.usefixtures("as_users_call")
 def test_weights_of_another_library(library: Library) -> None:
     x, mask, pivot = np.full((3, 2, 5), 0.2), np.ones((3, 2), dtype=bool), np.zeros(3, dtype=int)
     w, u = np.zeros((2, 2)), np.zeros((10, 7))

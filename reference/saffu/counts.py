@@ -17,7 +17,7 @@ import numpy as np
 from saffu import refusals
 from saffu.errors import WrongShape, ZeroNorm
 from saffu.namespace import namespace
-from saffu.types import Counts, Features, Targets
+from saffu.types import Array, Counts, Features, Targets
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class Cooccurrence:
     """M"""
 
     @staticmethod
-    def zero(features: int, targets: int) -> Cooccurrence:
-        """The neutral element: nothing seen yet."""
+    def zero(features: int, targets: int, like: Array | None = None) -> Cooccurrence:
+        """The neutral element: nothing seen yet; beside `like` and in its precision, if given."""
         d = refusals.whole("features", features, 1, "SPEC 1")
         n = refusals.whole("targets", targets, 1, "SPEC 1")
-        return Cooccurrence(np.zeros((d, n)), 0.0, 0)
+        like = np.zeros(0) if like is None else like
+        nothing = namespace(like).zeros((d, n), dtype=like.dtype, device=like.device)
+        return Cooccurrence(nothing, 0.0, 0)
 
     @property
     def priming(self) -> float:
@@ -57,11 +59,12 @@ class Cooccurrence:
         return self.merge(cooccurrence(features, targets))
 
     def merge(self, other: Cooccurrence) -> Cooccurrence:
-        """The statistics of the union of two shards.  Refuses other shapes."""
+        """The statistics of the union of two shards.  Refuses other shapes, other libraries."""
         if self.counts.shape != other.counts.shape:
             raise WrongShape(
                 "other.counts", f"[D N] = {self.counts.shape}", other.counts.shape, "SPEC 1"
             )
+        namespace(self.counts, other.counts)  # of one library, or a refusal
         return Cooccurrence(
             self.counts + other.counts, self.norm + other.norm, self.samples + other.samples
         )

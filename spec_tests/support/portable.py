@@ -15,7 +15,7 @@ import numpy as np
 from saffu.attention import attend, attend_vjp, compare, compare_vjp
 from saffu.batch import LayerPlan
 from saffu.cipher import bit_cipher, cipher_decode
-from saffu.counts import cooccurrence, priming_number
+from saffu.counts import Cooccurrence, cooccurrence, priming_number
 from saffu.explicit.choice import choose_smoothing, leave_one_out_nats
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.refinement import refine, refined_logits
@@ -99,6 +99,9 @@ CASES: dict[str, Case] = {
     "compare": lambda of: compare(of(CONTEXT), of(PIVOT)),
     "compare_vjp": lambda of: compare_vjp(of(DH[:, :B]), of(CONTEXT), of(PIVOT)),
     "cooccurrence": lambda of: cooccurrence(of(X), of(Y)),
+    "merge with nothing": lambda of: (
+        Cooccurrence.zero(D, N, like=of(X)) + cooccurrence(of(X), of(Y))
+    ),
     "merge": lambda of: cooccurrence(of(X), of(Y)).update(of(X), of(Y)),
     "priming_number": lambda of: priming_number(of(X)),
     "smooth, Additive": lambda of: smooth(of(WHOLE), Additive(0.3)),
