@@ -1,0 +1,61 @@
+"""What starting and what larger models cost: the programs measure what they say.   (SPEC 5)"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from saffu.experiments import shapes, startup
+from saffu.experiments.shapes import Curve, Shape
+
+
+def test_exponents_are_of_the_larger_sizes() -> None:
+    curve = Curve("bits", (1, 2, 4, 8, 16), (9.0, 9.0, 1.0, 4.0, 16.0))
+    assert curve.exponent == pytest.approx(2.0)
+    assert "| b, bits | 1 … 16 | 9.00 9.00 1.00 4.00 16.00 |" in " ".join(
+        shapes.summary([curve]).split()
+    )
+
+
+def test_each_size_is_the_size_of_the_model() -> None:
+    shape = Shape(targets=5, vocabulary=61, slots=3, bits=7).configuration
+    (context,) = shape.contexts
+    assert (shape.vocabulary, context.slots, shape.bits, shape.label_bits) == (61, 3, 7, 7)  # type: ignore[union-attr]
+
+
+def test_the_tiny_curves_are_drawn_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "deep" / "shapes.json"
+    shapes.main(["--tiny", "--out", str(out)])
+    found = json.loads(out.read_text("utf-8"))["curves"]
+    assert [each["size"] for each in found] == list(shapes.LETTERS)
+    assert all(second > 0 for each in found for second in each["cpu_seconds"])
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert "M, targets" in capsys.readouterr().out
+
+
+def test_pythons_own_start_is_taken_off() -> None:
+    found = {
+        "nothing": [0.1, 0.1],
+        "import saffu": [0.1, 0.2],
+        "every public name": [0.4, 0.4],
+        "NumPy and SciPy": [0.3, 0.3],
+        "saffu --help": [0.6, 0.6],
+    }
+    assert startup.ratio(found) == pytest.approx(1.5)
+    said = startup.summary(found)
+    assert "goal of 1.3 is missed" in said
+    assert "goal of 0.5 s is missed" in said
+
+
+def test_starting_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(startup.WAYS, "every public name", startup.WAYS["import saffu"])
+    monkeypatch.setitem(startup.WAYS, "NumPy and SciPy", startup.WAYS["import saffu"])
+    out = tmp_path / "startup.json"
+    startup.main(["--rounds", "1", "--out", str(out)])
+    found = json.loads(out.read_text("utf-8"))["seconds"]
+    assert list(found) == list(startup.WAYS)
+    assert all(len(times) == 1 and times[0] > 0 for times in found.values())
