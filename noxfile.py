@@ -21,7 +21,20 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
-EXPERIMENTS: tuple[str, ...] = ("claims", "speed", "memory", "mnist", "growth", "cluster", "device")
+EXPERIMENTS: tuple[str, ...] = (
+    "claims",
+    "speed",
+    "memory",
+    "mnist",
+    "growth",
+    "cluster",
+    "device",
+    "shapes",
+    "startup",
+    "race",
+    "reach",
+    "kenlm",
+)
 """Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
 
 TORCH = "torch==2.13.0"
@@ -231,23 +244,26 @@ def mutants_sample(session: nox.Session) -> None:
 def claims(session: nox.Session) -> None:
     """Figures: the papers' two central claims on the King James Bible, one seed (1–2 h)."""
     install(session, extras="plot")
-    out = str(ROOT / "build" / "claims")
-    measure(session, "claims", "--out", out, "--resume")
+    out = ("--out", str(ROOT / "build" / "claims"), "--resume")
+    program = ("python", "-m", "saffu.experiments.claims")
+    session.run(*program, *out, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """Figures: targets a second, explicit passes against PyTorch, in one run (10 min)."""
+    """Figures: ours over PyTorch and scikit-learn; `-- --mnist FOLDER` for the race (1 h)."""
     session.install(TORCH)
-    install(session)
-    measure(session, "speed", "--out", str(ROOT / "build" / "speed.json"))
+    install(session, extras="plot,images")
+    for name in ("startup", "speed", "shapes", "reach"):
+        measure(session, name, threads=2)
+    measure(session, "race", *session.posargs, threads=2)
 
 
 @nox.session(default=False)
 def memory(session: nox.Session) -> None:
     """Figures: peak memory of fitting texts of 1M and 10M targets from disk (5 min)."""
     install(session)
-    measure(session, "memory", "--out", str(ROOT / "build" / "memory.json"))
+    measure(session, "memory", *session.posargs)
 
 
 @nox.session(default=False)
@@ -263,7 +279,7 @@ def scale(session: nox.Session) -> None:
     """Figures: time and memory of counting up to 100M targets; one worker against two (20 min)."""
     install(session, extras="plot,cluster")
     for name in ("growth", "cluster"):
-        measure(session, name, "--out", str(ROOT / "build" / f"{name}.json"))
+        measure(session, name, *session.posargs)
 
 
 @nox.session(default=False)
@@ -290,12 +306,11 @@ if not cupy.is_available():
 """
 
 
-def measure(session: nox.Session, name: str, *arguments: str) -> None:
-    """Run an experiment in full."""
-    session.run(
-        *("python", "-m", f"saffu.experiments.{name}", *arguments, *session.posargs),
-        env=ONE_THREAD,
-    )
+def measure(session: nox.Session, name: str, *arguments: str, threads: int = 1) -> None:
+    """Run an experiment in full; what it finds is kept in `build/`."""
+    limits = dict.fromkeys(ONE_THREAD, str(threads))
+    out = ("--out", str(ROOT / "build" / f"{name}.json"))
+    session.run("python", "-m", f"saffu.experiments.{name}", *out, *arguments, env=limits)
 
 
 @nox.session(default=False)
