@@ -136,9 +136,8 @@ def summary(found: Sequence[Line]) -> str:
     head = ["targets", "perplexity to reach", "explicit", "best cold start", "ratio", "tuning too"]
     rows = []
     for line in found:
-        best = min(
-            (r for r in line["runs"] if r["reached"]), key=lambda r: r["seconds"], default={}
-        )
+        there = [run for run in line["runs"] if run["reached"]]
+        best = min(there, key=lambda run: float(run["seconds"])) if there else None
         rows.append([
             f"{line['targets']:,}",
             f"{math.exp(line['nats']):.1f}",
