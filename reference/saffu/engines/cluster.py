@@ -16,13 +16,17 @@ from typing import Any, Final
 
 from saffu import refusals
 from saffu.engines.engine import Fold, Part, Total, nobody
-from saffu.engines.pool import cores, launching
+from saffu.engines.pool import THREADS, cores, launching
 from saffu.errors import Missing, NoScheduler, WorkerLost
 
 AHEAD: Final = 4
 """Parts for each worker that are under way, or wait until a slow part before them is done."""
 PATIENCE: Final = 30
 """Seconds that a scheduler has to answer, and to have a worker."""
+
+ENVIRONMENT: Final = dict.fromkeys(THREADS, 1)
+"""Of the workers that are started here.  Dask by itself would have them give freed memory back at
+once (MALLOC_TRIM_THRESHOLD_), and every array of every chunk would cost its pages anew."""
 
 
 class Cluster:
@@ -143,7 +147,9 @@ def _connected(
     """A client, of a cluster started here if there is no scheduler; both go into `ours`."""
     if scheduler is None:
         number = refusals.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
-        with launching():
+        import dask
+
+        with launching(), dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}):
             cluster = distributed.LocalCluster(
                 n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0"
             )
