@@ -19,6 +19,7 @@ from saffu.direct import (
 )
 from saffu.errors import BadOption
 from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
+from saffu.fast.cache import comparisons
 from saffu.fast.direct import (
     DirectSearch,
     choose_direct,
@@ -28,7 +29,7 @@ from saffu.fast.direct import (
     solve_direct_attention,
 )
 from saffu.fast.stream import Everything, Passes, step_in_tokens
-from saffu.fast.tokens import attend_tokens, comparisons
+from saffu.fast.tokens import attend_tokens
 from saffu.layer import LayerOptions
 from saffu.loss import token_nats
 from saffu.numerics import log_softmax

@@ -19,14 +19,16 @@ from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Additive, Backoff
 from saffu.explicit.temper import fit_temper, slot_scores, temper_curve
 from saffu.explicit.warm import warm_start
+from saffu.fast import cache
 from saffu.fast.adam import BLOCK, adam_in_blocks
+from saffu.fast.cache import comparisons
 from saffu.fast.frozen import freeze
 from saffu.fast.nats import nats_and_gradient, nats_of
 from saffu.fast.predict import chunk_hidden, chunk_nats
 from saffu.fast.step import step_gradient
 from saffu.fast.stream import Everything, Passes, running_means
 from saffu.fast.tempering import curve, fit_one, of_rows, of_tokens
-from saffu.fast.tokens import attend_tokens, comparisons, feature_table, read_table
+from saffu.fast.tokens import attend_tokens, feature_table, read_table
 from saffu.fast.warm import stream_warm_start
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
@@ -272,3 +274,44 @@ def _model(configuration: Configuration) -> tuple[Any, Any]:
         configuration, embedding / embedding.sum(axis=1, keepdims=True), scale=0.7, seed=11
     )
     return parameters, plan(samples(DOCUMENTS), configuration, np.array([3, 1, 20, 20, 36, 8, 2]))
+
+
+# --- the comparison cache -----------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.sampled_from([1, 40, 1 << 22]))
+def test_comparisons_are_the_same_with_and_without_the_gram_matrix(
+    seed: int, samples_: int, numbers: int
+) -> None:
+    random = np.random.default_rng(seed)
+    dense = random.random((V, 7))
+    sparse = np.eye(V, 7)
+    asks, slots = random.integers(0, V, samples_), random.integers(0, V, (samples_, 3))
+    for embedding in (dense, sparse):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cache, "MOST_NUMBERS", numbers)
+            patch.setattr(cache, "MOST_CELLS", V * V - 1)
+            without = cache.comparisons(embedding)
+            patch.setattr(cache, "MOST_CELLS", V * V)
+            kept = cache.comparisons(embedding)
+            assert (without.gram is None, kept.gram is None) == (True, False)
+            expected = np.einsum("nd,nkd->nk", embedding[asks], embedding[slots])
+            for each in (without, kept):
+                found = each.look_up(asks, slots)
+                np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
+
+
+def test_a_model_of_many_words_needs_no_gram_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes, judge = Passes(Chunked(DOCUMENTS), chunk=13), samples(DOCUMENTS[:1])
+    settings = WarmSettings(hidden_temper=0.7, output_temper=1.25)
+    kept = stream_warm_start(passes, EVERYTHING, settings, judge)
+    monkeypatch.setattr(cache, "MOST_CELLS", 0)
+    without = stream_warm_start(passes, EVERYTHING, settings, judge)
+    for a, b in zip(leaves(kept.parameters), leaves(without.parameters), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
+    text = samples(DOCUMENTS)
+    np.testing.assert_allclose(
+        chunk_nats(without.parameters, EVERYTHING, text),
+        chunk_nats(kept.parameters, EVERYTHING, text, cache.comparisons(kept.parameters.embedding)),
+        rtol=1e-9,
+    )

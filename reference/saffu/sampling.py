@@ -8,8 +8,9 @@ from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.contexts import Document
 from saffu.direct import DirectParameters, direct_logits
+from saffu.fast.cache import comparisons
 from saffu.fast.stream import step_in_tokens
-from saffu.fast.tokens import attend_tokens, comparisons
+from saffu.fast.tokens import attend_tokens
 from saffu.model import model_forward
 from saffu.numerics import softmax
 from saffu.parameters import Parameters
@@ -31,9 +32,9 @@ def next_logits(
     contexts = [c for c in configuration.contexts if not isinstance(c, Document)]
     steps = [step_in_tokens(text, c) for c in contexts]
     steps = [type(step)(*(field[last] for field in step)) for step in steps]
-    gram = comparisons(parameters.embedding)
+    cache = comparisons(parameters.embedding)
     weights = [
-        attend_tokens(step, gram, tower.attention, configuration.layer).weights
+        attend_tokens(step, cache, tower.attention, configuration.layer).weights
         for step, tower in zip(steps, parameters.towers, strict=True)
     ]
     return np.asarray(direct_logits(parameters, steps, weights)[0])

@@ -24,11 +24,11 @@ from saffu.configuration import Configuration
 from saffu.corpus import Corpus
 from saffu.errors import NotConverged, SaffuError
 from saffu.fast.adam import adam_in_blocks
+from saffu.fast.cache import comparisons
 from saffu.fast.frozen import FrozenEmbedding, freeze
 from saffu.fast.predict import chunk_nats
 from saffu.fast.step import step_gradient
 from saffu.fast.stream import Progress
-from saffu.fast.tokens import comparisons
 from saffu.optim import AdamState, adam_start, sgd_step
 from saffu.parameters import Parameters, leaves, names, rebuild
 from saffu.types import Array
@@ -356,10 +356,10 @@ def validation_nats(
     parameters: Parameters, configuration: Configuration, corpus: Corpus, most: int
 ) -> float:
     """Mean nats over (the first `most`) targets of a corpus."""
-    gram = comparisons(parameters.embedding)
+    cache = comparisons(parameters.embedding)
     total, count = 0.0, 0
     for chunk in corpus.chunks(min(1 << 13, corpus.targets)):
-        nats = chunk_nats(parameters, configuration, chunk, gram)
+        nats = chunk_nats(parameters, configuration, chunk, cache)
         total += float(nats.sum(dtype=np.float64))
         count += nats.shape[0]
         if count >= most:

@@ -25,11 +25,11 @@ from saffu.corpus import Corpus
 from saffu.direct import DirectParameters
 from saffu.engines import Engine, open_engine
 from saffu.errors import BadFile, BadOption, SaffuError, WrongShape
+from saffu.fast.cache import comparisons
 from saffu.fast.choose import ChosenStart, Search, choose_warm_start
 from saffu.fast.direct import DirectChoice, DirectSearch, choose_direct, direct_nats
 from saffu.fast.predict import chunk_nats
 from saffu.fast.stream import Passes, Progress, silent
-from saffu.fast.tokens import comparisons
 from saffu.loss import bits_per_byte
 from saffu.modelfile import parameters_from_arrays, state_from_file, state_to_file, to_arrays
 from saffu.parameters import Parameters, cold_start
@@ -215,9 +215,9 @@ class SaffuTransformer:
                 nats = direct_nats(parameters, self.configuration, chunk)
                 total, count = total + float(nats.sum(dtype=np.float64)), count + nats.shape[0]
         else:
-            gram = comparisons(parameters.embedding)
+            cache = comparisons(parameters.embedding)
             for chunk in corpus.chunks(size):
-                nats = chunk_nats(parameters, self.configuration, chunk, gram)
+                nats = chunk_nats(parameters, self.configuration, chunk, cache)
                 total, count = total + float(nats.sum(dtype=np.float64)), count + nats.shape[0]
         return Total(total, count, corpus.bytes)
 

@@ -40,10 +40,10 @@ from saffu.experiments.results import Line, Results, circumstances
 from saffu.experiments.rivals import TorchSlots, fit_slots, torch_nats
 from saffu.experiments.verdicts import report
 from saffu.explicit.smoothing import Backoff
+from saffu.fast.cache import comparisons
 from saffu.fast.choose import ChosenStart, Search
 from saffu.fast.direct import DirectChoice, direct_nats
 from saffu.fast.predict import chunk_nats
-from saffu.fast.tokens import comparisons
 from saffu.tokenisers import Words
 from saffu.training import Rates, Record, Schedule
 from saffu.transformer import SaffuTransformer
@@ -256,8 +256,8 @@ class Experiment:
         if isinstance(parameters, DirectParameters):
             return partial(direct_nats, parameters, configuration)
         assert parameters is not None
-        gram = comparisons(parameters.embedding)
-        return lambda chunk: chunk_nats(parameters, configuration, chunk, gram)
+        cache = comparisons(parameters.embedding)
+        return lambda chunk: chunk_nats(parameters, configuration, chunk, cache)
 
 
 def _choices(chosen: ChosenStart | DirectChoice) -> Line:

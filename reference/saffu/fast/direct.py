@@ -26,9 +26,10 @@ from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.newton import Curve, minimise_convex
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
+from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.pairing import PairSums, PairTotal
 from saffu.fast.stream import Passes, slices, step_in_tokens
-from saffu.fast.tokens import attend_tokens, comparisons
+from saffu.fast.tokens import attend_tokens
 from saffu.fast.warm import attention_weights, ingredients
 from saffu.numerics import softmax
 from saffu.pairs import Pairs
@@ -134,10 +135,10 @@ def fit_slot_tempers(
     model: DirectParameters, configuration: Configuration, judge: Samples, select: IntArray
 ) -> tuple[DirectParameters, float]:
     """The same model with the tempers that are best on some samples, and the loss there."""
-    gram = comparisons(model.embedding)
+    cache = comparisons(model.embedding)
     blocks = [
         (np.concatenate(evidence, axis=1).astype(np.float32), targets)
-        for evidence, _, _, targets in _evidence(model, configuration, judge, gram, select)
+        for evidence, _, _, targets in _evidence(model, configuration, judge, cache, select)
     ]
     prior = model.prior.astype(np.float32)
 
@@ -174,12 +175,12 @@ def solve_direct_attention(
     passes: Passes, model: DirectParameters, configuration: Configuration, search: DirectSearch
 ) -> DirectParameters:
     """The same model with W of every tower solved from hidden targets.   (SPEC 5)"""
-    gram = comparisons(model.embedding)
+    cache = comparisons(model.embedding)
     sums = [Cooccurrence.zero(len(t.tables), len(t.tables)) for t in model.towers]
     options = configuration.layer
     small = passes._replace(chunk=min(passes.chunk, search.attention_targets))
     for chunk in small.read("attention", most=search.attention_targets, seed=0):
-        for evidence, steps, seen, targets in _evidence(model, configuration, chunk, gram):
+        for evidence, steps, seen, targets in _evidence(model, configuration, chunk, cache):
             rows = np.arange(targets.shape[0])
             tempered = [e * t.temper[:, None] for e, t in zip(evidence, model.towers, strict=True)]
             p = softmax(model.prior + sum(e.sum(axis=1) for e in tempered))
@@ -198,9 +199,9 @@ def solve_direct_attention(
 def direct_nats(model: DirectParameters, configuration: Configuration, chunk: Samples) -> Nats:
     """Nats of every sample of a chunk [n]."""
     refusals.token_ids(chunk.targets, configuration.vocabulary, "targets")
-    gram = comparisons(model.embedding)
+    cache = comparisons(model.embedding)
     parts = []
-    for evidence, _, _, targets in _evidence(model, configuration, chunk, gram):
+    for evidence, _, _, targets in _evidence(model, configuration, chunk, cache):
         z = np.tile(model.prior, (targets.shape[0], 1))
         for e, tower in zip(evidence, model.towers, strict=True):
             z += np.matmul(tower.temper, e)
@@ -223,7 +224,7 @@ def _evidence(
     model: DirectParameters,
     configuration: Configuration,
     chunk: Samples,
-    gram: Array,
+    cache: Comparisons,
     select: IntArray | None = None,
 ) -> Iterator[tuple[list[Array], list[LayerPlan], list[Attention], Array]]:
     """By blocks of samples: for each tower w_k R_k[x_k] [n, B, V], its step and its attention."""
@@ -237,7 +238,7 @@ def _evidence(
         part = chosen[block]
         steps = [LayerPlan(*(field[part] for field in step)) for step in every]
         seen = [
-            attend_tokens(step, gram, tower.attention, configuration.layer)
+            attend_tokens(step, cache, tower.attention, configuration.layer)
             for step, tower in zip(steps, model.towers, strict=True)
         ]
         evidence = [

@@ -1,6 +1,6 @@
 """The first layer of a tower whose embeddings stand still.   (SPEC 4, 6)
 
-Comparisons come from the cache G = E Eᵀ [T], and cipher vectors, of which nearly all entries are
+Comparisons come from a cache [T], and cipher vectors, of which nearly all entries are
 zero, enter products as sparse rows:
 
     u_k = x_k U_k       one sparse product for all slots of all samples
@@ -16,7 +16,8 @@ from scipy import sparse
 
 from saffu.attention import Attention, attend_vjp
 from saffu.batch import LayerPlan
-from saffu.fast.tokens import attend_tokens, comparisons
+from saffu.fast.cache import Comparisons, comparisons
+from saffu.fast.tokens import attend_tokens
 from saffu.layer import LayerOptions
 from saffu.numerics import softmax, softmax_vjp
 from saffu.parameters import LayerParameters
@@ -29,8 +30,7 @@ class FrozenEmbedding(NamedTuple):
     dense: Embedding
     rows: Any
     """E as a sparse matrix [V, D]"""
-    gram: Array
-    """G = E Eᵀ [V, V]"""
+    cache: Comparisons
 
 
 class FrozenState(NamedTuple):
@@ -53,7 +53,7 @@ def forward_frozen(
     layer: LayerParameters, frozen: FrozenEmbedding, step: LayerPlan, options: LayerOptions
 ) -> FrozenState:
     """Hidden states of a batch, and what led there."""
-    seen = attend_tokens(step, frozen.gram, layer.attention, options)
+    seen = attend_tokens(step, frozen.cache, layer.attention, options)
     n, slots = step.slots.shape
     picks = frozen.rows[step.slots.ravel()]
     if options.aggregation == "cat":

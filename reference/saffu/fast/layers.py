@@ -23,13 +23,13 @@ from saffu.contexts import Block, Radial
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.explicit.attention import attention_ascent
 from saffu.explicit.hidden import hidden_targets
+from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.predict import higher_states, token_scores
 from saffu.fast.stream import Passes, running_means, slices, step_in_tokens
 from saffu.fast.sums import CodeTable, LabelSums, LabelTotal, whole_codes
 from saffu.fast.tokens import (
     ROWS,
     attend_tokens,
-    comparisons,
     feature_table,
     look_up_table,
     softmax_over,
@@ -101,8 +101,8 @@ class TokenLayer:
         return by_fields(self)
 
     @cached_property
-    def gram(self) -> Array:
-        """G = E Eᵀ"""
+    def cache(self) -> Comparisons:
+        """Comparisons of the embedding."""
         return comparisons(self.embedding)
 
     @cached_property
@@ -131,8 +131,8 @@ class TokenLayer:
         sums = LabelSums(*self.codes, self.context.slots, self.options.aggregation)
         for chunk in chunks:
             step = step_in_tokens(chunk, self.context)
-            gram = self.gram if w.any() else self.embedding
-            sums.add(step, weigh_tokens(step, gram, w, self.options), chunk.targets)
+            cache = self.cache if w.any() else Comparisons(self.embedding)
+            sums.add(step, weigh_tokens(step, cache, w, self.options), chunk.targets)
         return sums.total()
 
     def attention_counts(
@@ -149,7 +149,7 @@ class TokenLayer:
             every = step_in_tokens(chunk, self.context)
             for part in slices(chunk.targets.shape[0], ROWS):
                 step = type(every)(*(field[part] for field in every))
-                seen = attend_tokens(step, self.gram, layer.attention, self.options)
+                seen = attend_tokens(step, self.cache, layer.attention, self.options)
                 rows = look_up_table(table, step, size)
                 h = softmax_over(np.matmul(seen.weights[:, None, :], rows)[:, 0, :])
                 away = self.labels[chunk.targets[part]] - h
@@ -192,7 +192,7 @@ class TokenScorer:
     def __call__(self, chunk: Samples) -> Array:
         """[n, N_h]"""
         step = step_in_tokens(chunk, self.layer.context)
-        return token_scores(step, self.table, self.layer.gram, self.w, self.layer.options)
+        return token_scores(step, self.table, self.layer.cache, self.w, self.layer.options)
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,10 @@ from saffu import refusals
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial
+from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.nats import nats_of
 from saffu.fast.stream import running_means, slices, step_in_samples, step_in_tokens
-from saffu.fast.tokens import (
-    ROWS,
-    comparisons,
-    feature_table,
-    read_table,
-    softmax_over,
-    weigh_tokens,
-)
+from saffu.fast.tokens import ROWS, feature_table, read_table, softmax_over, weigh_tokens
 from saffu.layer import LayerOptions, SaffuState, saffu_forward
 from saffu.model import look_up
 from saffu.numerics import softmax
@@ -33,10 +27,16 @@ from saffu.vocabulary import Samples
 
 
 def token_scores(
-    step: LayerPlan, table: Array, gram: Array, weights: AttentionWeights, options: LayerOptions
+    step: LayerPlan,
+    table: Array,
+    cache: Comparisons,
+    weights: AttentionWeights,
+    options: LayerOptions,
 ) -> Array:
-    """s U [n, N_h] of a first layer, from its `feature_table` and G = E Eᵀ."""
-    return read_table(table, step, weigh_tokens(step, gram, weights, options), gram.shape[0])
+    """s U [n, N_h] of a first layer, from its `feature_table`."""
+    return read_table(
+        table, step, weigh_tokens(step, cache, weights, options), len(cache.embedding)
+    )
 
 
 def higher_states(
@@ -56,9 +56,9 @@ def higher_states(
 
 
 def chunk_hidden(
-    parameters: Parameters, configuration: Configuration, chunk: Samples, gram: Array
+    parameters: Parameters, configuration: Configuration, chunk: Samples, cache: Comparisons
 ) -> Hidden:
-    """[h¹ … h^C] for all samples of a chunk; `gram` is E Eᵀ."""
+    """[h¹ … h^C] for all samples of a chunk; `cache` has the comparisons of E."""
     hidden = []
     options = configuration.layer
     for context, layers in zip(configuration.contexts, parameters.towers, strict=True):
@@ -69,7 +69,7 @@ def chunk_hidden(
                 parameters.embedding, layers[0].features, context.slots, options.aggregation
             )
             step = step_in_tokens(chunk, context)
-            h = softmax_over(token_scores(step, table, gram, layers[0].attention, options))
+            h = softmax_over(token_scores(step, table, cache, layers[0].attention, options))
             for layer in layers[1:]:
                 h = np.concatenate(
                     [s.hidden for _, s, _, _ in higher_states(chunk, context, h, layer, options)]
@@ -82,11 +82,11 @@ def chunk_nats(
     parameters: Parameters,
     configuration: Configuration,
     chunk: Samples,
-    gram: Array | None = None,
+    cache: Comparisons | None = None,
 ) -> Nats:
     """Nats of every sample of a chunk [n]."""
     refusals.token_ids(chunk.targets, configuration.vocabulary, "targets")
-    table = comparisons(parameters.embedding) if gram is None else gram
+    table = comparisons(parameters.embedding) if cache is None else cache
     hidden = chunk_hidden(parameters, configuration, chunk, table)
     return np.concatenate(
         [

@@ -10,13 +10,12 @@ The sum of weighted look-ups is one sparse product: each sample is a row with B 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy import sparse
 
 from saffu.attention import Attention, attend
 from saffu.batch import LayerPlan
+from saffu.fast.cache import Comparisons, few
 from saffu.fast.slots import attend_slots
 from saffu.fast.stream import slices
 from saffu.layer import LayerOptions
@@ -24,43 +23,31 @@ from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, IntA
 
 ROWS = 4096
 """Samples whose vectors are held at once."""
-SPARSE = 16
-"""One entry in so many is not zero: then sparse products are quicker than dense ones."""
-
-
-def comparisons(embedding: Embedding) -> Array:
-    """G [V, V] = E Eᵀ."""
-    return np.asarray(_few(embedding) @ np.ascontiguousarray(embedding.T))
-
-
-def _few(embedding: Embedding) -> Any:
-    """The embedding as sparse rows, if nearly all entries are zero, as those of ciphers are."""
-    rows = sparse.csr_array(embedding)
-    return rows if SPARSE * rows.nnz < embedding.size else embedding
 
 
 def attend_tokens(
-    step: LayerPlan, gram: Array, weights: AttentionWeights, options: LayerOptions
+    step: LayerPlan, cache: Comparisons, weights: AttentionWeights, options: LayerOptions
 ) -> Attention:
-    """What `attend` gives, with comparisons looked up in G."""
-    asks = np.take_along_axis(step.slots, step.pivot[:, None], axis=1)
-    c = np.where(step.mask, gram[asks, step.slots], gram.dtype.type(0))
+    """What `attend` gives, with comparisons looked up."""
+    asks = np.take_along_axis(step.slots, step.pivot[:, None], axis=1)[:, 0]
+    found = cache.look_up(asks, step.slots)
+    c = np.where(step.mask, found, found.dtype.type(0))
     return attend_slots(c, step.mask, weights, options)
 
 
 def weigh_tokens(
-    step: LayerPlan, gram: Array, weights: AttentionWeights, options: LayerOptions
+    step: LayerPlan, cache: Comparisons, weights: AttentionWeights, options: LayerOptions
 ) -> SlotRows:
     """Feature weights w [n, B] alone.
 
-    With W = 0 no comparison has to be looked up, so `gram` may be the embedding, or anything else
-    of its type; and then w is exactly one where attention is uniform and the gain counts.
+    With W = 0 no comparison has to be looked up; and then w is exactly one where attention is
+    uniform and the gain counts.
     """
     if weights.any():
-        return attend_tokens(step, gram, weights, options).weights
+        return attend_tokens(step, cache, weights, options).weights
     if options.attention != "surprisal" and options.gain == "count":
-        return step.mask.astype(gram.dtype)
-    blank = np.zeros(step.slots.shape, gram.dtype)
+        return step.mask.astype(cache.embedding.dtype)
+    blank = np.zeros(step.slots.shape, cache.embedding.dtype)
     return attend(blank, step.mask, weights, options.attention, options.gain).weights
 
 
@@ -68,7 +55,7 @@ def feature_table(
     embedding: Embedding, feature_weights: FeatureWeights, slots: int, aggregation: str
 ) -> Array:
     """T: E U_k for each slot, one under the other, [B·V, N_h]; for `sum` E U alone, [V, N_h]."""
-    rows = _few(embedding)
+    rows = few(embedding)
     if aggregation == "sum":
         return np.asarray(rows @ feature_weights)
     by_slot = feature_weights.reshape(slots, embedding.shape[1], -1)
