@@ -285,7 +285,8 @@ def output_counts(
     count = partial(_output_counts, hidden_reader(towers), size)
     total = passes.add_up("output layer", count, most=most, seed=None if most is None else 0)
     # each h is in one column of F, so that the norms are in it too
-    return Cooccurrence(total.counts.T, float(total.counts.sum()), total.samples)
+    counts = np.ascontiguousarray(total.counts.T)
+    return Cooccurrence(counts, float(counts.sum()), total.samples)
 
 
 def _output_counts(read: HiddenReader, size: int, chunks: Iterable[Samples]) -> Cooccurrence:
