@@ -2,10 +2,11 @@
 
     C_t[x, y] = how often x stood before y, over all slots of table t
 
-Counts are whole numbers below 2^53, so their sums are exact, in any order.  A table of V² cells is
-filled by one addition a pair; where all tables together would be too large, pairs are sorted into
-sparse matrices, and each is added to another only when both are of about one size, so that every
-pair is moved a few times and not once for each chunk that follows.   [D]
+Counts are whole numbers below 2^53, so their sums are exact, in any order.  A few pairs are sorted
+into sparse matrices, and each is added to another only when both are of about one size, so that
+every pair is moved a few times and not once for each chunk that follows.  When there are many, they
+go into tables of V² cells, which take one addition a pair; unless all tables together would be too
+large.   [D]
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from saffu.fast.sums import MOST_CELLS
 from saffu.pairs import Pairs, add_pairs, pair_counts
 from saffu.types import Array, IntArray, SlotMask, Slots
 
+SPARSE = 16
+"""Cells for each pair that was seen, below which tables are quicker than matrices."""
 ONE = np.int32(1)
 """Of the type of the cells: `np.add.at` takes twenty times longer if it has to convert."""
 
@@ -54,35 +57,42 @@ class PairSums:
         self.tables = tables
         self.targets = np.zeros(size, dtype=np.int64)
         number = max(tables) + 1
-        self.tabled = number * size * size <= most
+        room = number * size * size
+        self.crowded = room // SPARSE if room <= most else None
         self.cells: list[Array] = []
-        self.heaps: list[list[Pairs]] = []
-        if self.tabled:
-            self.cells = [np.zeros(size * size, dtype=np.int32) for _ in range(number)]
-        else:
-            self.heaps = [[] for _ in range(number)]
+        self.heaps: list[list[Pairs]] = [[] for _ in range(number)]
 
     def add(self, slots: Slots, mask: SlotMask, targets: IntArray) -> None:
         """Add a chunk: `slots`, `mask` [n, B] and `targets` [n]."""
         self.targets += np.bincount(targets, minlength=self.size)
         for table, tokens, valid in zip(self.tables, slots.T, mask.T, strict=True):
             x, y = tokens[valid], targets[valid]
-            if self.tabled:
+            if self.cells:
                 np.add.at(self.cells[table], x.astype(np.int64) * self.size + y, ONE)
-            else:
-                heap = self.heaps[table]
-                heap.append(pair_counts(x, y, self.size))
-                while len(heap) > 1 and heap[-2].nnz <= 2 * heap[-1].nnz:
-                    heap.append(heap.pop() + heap.pop())
+                continue
+            heap = self.heaps[table]
+            heap.append(pair_counts(x, y, self.size))
+            while len(heap) > 1 and heap[-2].nnz <= 2 * heap[-1].nnz:
+                heap.append(heap.pop() + heap.pop())
+        held = sum(pairs.nnz for heap in self.heaps for pairs in heap)
+        if self.crowded is not None and held > self.crowded:
+            self.cells = [_to_cells(pairs) for pairs in self._matrices()]
+            self.heaps = []
 
     def total(self) -> PairTotal:
         """All pairs so far."""
-        if self.tabled:
-            pairs = [_of_cells(cells, self.size) for cells in self.cells]
-        else:
-            blank = sparse.csr_array((self.size, self.size))
-            pairs = [sum(reversed(heap), start=blank) for heap in self.heaps]
-        return PairTotal(self.targets, pairs)
+        if self.cells:
+            return PairTotal(self.targets, [_of_cells(cells, self.size) for cells in self.cells])
+        return PairTotal(self.targets, self._matrices())
+
+    def _matrices(self) -> list[Pairs]:
+        blank = sparse.csr_array((self.size, self.size))
+        return [sum(reversed(heap), start=blank) for heap in self.heaps]
+
+
+def _to_cells(pairs: Pairs) -> Array:
+    """A matrix as all of its cells [V²]."""
+    return np.asarray(pairs.astype(np.int32).toarray().ravel())
 
 
 def _of_cells(cells: Array, size: int) -> Pairs:
