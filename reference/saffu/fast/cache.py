@@ -38,7 +38,8 @@ class Comparisons(NamedTuple):
     def look_up(self, asks: IntArray, slots: IntArray) -> SlotRows:
         """Comparisons [n, B] of the tokens `asks` [n] with the tokens in `slots` [n, B]."""
         if self.gram is not None:
-            found: Array = self.gram[asks[:, None], slots]
+            at = asks[:, None] * self.gram.shape[1] + slots
+            found: Array = np.take(self.gram.reshape(-1), at)  # half the time of gram[asks, slots]
             return found
         n, width = slots.shape[0], slots.shape[1] * self.embedding.shape[1]
         out = np.empty(slots.shape, dtype=self.embedding.dtype)

