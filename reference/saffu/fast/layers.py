@@ -25,16 +25,10 @@ from saffu.explicit.attention import attention_ascent
 from saffu.explicit.hidden import hidden_targets
 from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.predict import higher_states, token_scores
+from saffu.fast.rows import softmax_over
 from saffu.fast.stream import Passes, running_means, slices, step_in_tokens
 from saffu.fast.sums import CodeTable, LabelSums, LabelTotal, whole_codes
-from saffu.fast.tokens import (
-    ROWS,
-    attend_tokens,
-    feature_table,
-    look_up_table,
-    softmax_over,
-    weigh_tokens,
-)
+from saffu.fast.tokens import ROWS, attend_tokens, feature_table, look_up_table, weigh_tokens
 from saffu.layer import LayerOptions, SaffuState
 from saffu.parameters import LayerParameters
 from saffu.types import (
@@ -147,7 +141,7 @@ class TokenLayer:
         table = feature_table(self.embedding, layer.features, slots, self.options.aggregation)
         for chunk in chunks:
             every = step_in_tokens(chunk, self.context)
-            for part in slices(chunk.targets.shape[0], ROWS):
+            for part in slices(chunk.targets.shape[0], ROWS // 4):
                 step = type(every)(*(field[part] for field in every))
                 seen = attend_tokens(step, self.cache, layer.attention, self.options)
                 rows = look_up_table(table, step, size)

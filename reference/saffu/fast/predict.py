@@ -16,8 +16,9 @@ from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial
 from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.nats import nats_of
+from saffu.fast.rows import softmax_over
 from saffu.fast.stream import running_means, slices, step_in_samples, step_in_tokens
-from saffu.fast.tokens import ROWS, feature_table, read_table, softmax_over, weigh_tokens
+from saffu.fast.tokens import ROWS, feature_table, read_table, weigh_tokens
 from saffu.layer import LayerOptions, SaffuState, saffu_forward
 from saffu.model import look_up
 from saffu.numerics import softmax

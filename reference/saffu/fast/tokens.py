@@ -17,7 +17,6 @@ from saffu.attention import Attention, attend
 from saffu.batch import LayerPlan
 from saffu.fast.cache import Comparisons, few
 from saffu.fast.slots import attend_slots
-from saffu.fast.stream import slices
 from saffu.layer import LayerOptions
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, IntArray, SlotRows
 
@@ -88,22 +87,3 @@ def _table_rows(table: Array, step: LayerPlan, size: int) -> IntArray:
         return step.slots
     rows: IntArray = step.slots + size * np.arange(step.slots.shape[1])
     return rows
-
-
-def row_sums(rows: Array) -> Array:
-    """Σ_i rows[m, i], [M]: a product with ones takes a third of the time of a sum."""
-    return np.asarray(rows @ np.ones(rows.shape[1], dtype=rows.dtype))
-
-
-def softmax_over(logits: Array) -> Array:
-    """φ(z) [n, N], written over z, with what is at hand in the cache.
-
-    >>> softmax_over(np.log(np.array([[1.0, 3.0]]))).tolist()
-    [[0.25, 0.75]]
-    """
-    for part in slices(logits.shape[0], ROWS):
-        z = logits[part]
-        z -= z.max(axis=1, keepdims=True)
-        np.exp(z, out=z)
-        z /= row_sums(z)[:, None]
-    return logits

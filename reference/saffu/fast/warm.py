@@ -28,9 +28,9 @@ from saffu.explicit.temper import tempered_weights
 from saffu.explicit.warm import WarmStart
 from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, Scorer, TokenLayer
 from saffu.fast.pairing import PairSums, PairTotal
+from saffu.fast.rows import softmax_over
 from saffu.fast.stream import Passes, step_in_tokens
 from saffu.fast.tempering import fit_one, of_rows, of_tokens
-from saffu.fast.tokens import softmax_over
 from saffu.namespace import add_rows
 from saffu.parameters import LayerParameters, Parameters, cast
 from saffu.types import Array, Counts, Embedding, Features, Hidden, Labels, TokenCounts, Weights
