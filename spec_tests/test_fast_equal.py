@@ -178,6 +178,16 @@ def test_adam_in_blocks_is_adam_to_the_last_bit(seed: int, dtype: type) -> None:
         np.testing.assert_array_equal(x, kept)
 
 
+def test_adam_in_blocks_takes_columns_for_rows() -> None:
+    random = np.random.default_rng(3)
+    p, g = (np.asfortranarray(random.standard_normal((5, 3))) for _ in range(2))
+    (plain,), _ = adam_step([p], [g], adam_start([p]), 0.1)
+    for old, slope in ((p, g), (p.copy(order="C"), g), (p, g.copy(order="C"))):
+        (quick,), state = adam_in_blocks([old], [slope], adam_start([old]), 0.1)
+        np.testing.assert_array_equal(quick, plain)
+        np.testing.assert_array_equal(state.square[0], (1 - 0.999) * g * g)
+
+
 def test_adam_in_blocks_refuses_what_adam_refuses() -> None:
     p = (np.array([1.0]),)
     for bad in ({"beta1": 1.0}, {"beta2": -0.1}, {"epsilon": 0.0}):

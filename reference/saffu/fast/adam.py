@@ -37,10 +37,10 @@ def adam_in_blocks(
     t = state.step + 1
     new, means, squares = [], [], []
     for p, g, m, v, rate in zip(parameters, gradients, state.mean, state.square, each, strict=True):
-        mean, square = np.empty_like(m), np.empty_like(v)
-        after = np.empty_like(p) if rate else p
+        mean, square = np.empty(m.shape, m.dtype), np.empty(v.shape, v.dtype)
+        after = np.empty(p.shape, p.dtype) if rate else p
         flat = [np.reshape(x, -1) for x in (p, g, m, v)]
-        out = [np.reshape(x, -1, copy=False) for x in (after, mean, square)]
+        out = [np.reshape(x, -1) for x in (after, mean, square)]
         scratch = np.empty((2, min(BLOCK, p.size)), dtype=p.dtype)
         for start in range(0, p.size, BLOCK):
             part = slice(start, start + BLOCK)

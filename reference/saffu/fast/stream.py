@@ -69,7 +69,7 @@ class Passes(NamedTuple):
 
     source: Source
     progress: Progress = silent
-    chunk: int = 1 << 15
+    chunk: int = 1 << 14
     """targets read at a time"""
     engine: Engine = Serial()
     part: int = PART
@@ -108,14 +108,14 @@ class Passes(NamedTuple):
         """
         if most is not None:
             total = min(most, self.source.targets)
-            parts: Iterable[Source] = _grouped(self.read(stage, most=most, seed=seed), self.part)
-            watch = silent
+            quiet = self._replace(progress=silent)
+            parts: Iterable[Source] = _grouped(quiet.read(stage, most=most, seed=seed), self.part)
         else:
             total = self.source.targets
             workers = self.engine.workers
             share = min(total // (SHARES * workers) if workers > 1 else total, LARGEST)
             size = max(self.part, share) if exact else self.part
-            parts, watch = self.source.parts(size), self.progress
+            parts = self.source.parts(size)
         known: list[int] = [0]
 
         def told() -> Iterator[Source]:
@@ -123,13 +123,16 @@ class Passes(NamedTuple):
                 known.append(known[-1] + part.targets)
                 yield part
 
-        watch(stage, 0, total)
-        return self.engine.map_reduce(
-            _OfChunks(count, min(self.chunk, total)),
-            told(),
-            _added,
-            lambda done: watch(stage, known[done], total),
+        def done(parts: int) -> None:
+            if known[parts] < total:
+                self.progress(stage, known[parts], total)
+
+        self.progress(stage, 0, total)
+        counted = self.engine.map_reduce(
+            _OfChunks(count, min(self.chunk, total)), told(), _added, done
         )
+        self.progress(stage, total, total)  # a sample may hold a little more, or a little less
+        return counted
 
 
 def _added(one: Total, more: Total) -> Total:
