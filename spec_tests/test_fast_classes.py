@@ -11,6 +11,7 @@ from saffu.counts import cooccurrence
 from saffu.errors import LabelOutOfRange, NegativeEntry, NonFiniteEntry, SaffuError, WrongShape
 from saffu.explicit.refinement import refine, refined_logits
 from saffu.fast import classes as counting
+from saffu.fast import polish as polishing
 from saffu.fast.classes import count_classes
 from saffu.fast.polish import polish
 from saffu.loss import cross_entropy, cross_entropy_gradient
@@ -87,9 +88,11 @@ def test_shapes_that_disagree_are_refused(as_users_call: None) -> None:
 # --- polishing --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first", [3, 50, 1000])
-def test_polishing_ends_where_the_gradient_is_zero(first: int) -> None:
-    found = polish(np.zeros((5, 3)), np.zeros(3), FEATURES, LABELS, first=first, tolerance=1e-15)
+@pytest.mark.parametrize("measured", [3, 50, 1000])
+def test_polishing_ends_where_the_gradient_is_zero(measured: int) -> None:
+    found = polish(
+        np.zeros((5, 3)), np.zeros(3), FEATURES, LABELS, measured=measured, tolerance=1e-15
+    )
     logits = FEATURES @ found.weights + found.bias
     slope = cross_entropy_gradient(logits, np.eye(3)[LABELS])
     assert np.abs(FEATURES.T @ slope).max() < 1e-5
@@ -114,21 +117,47 @@ def test_it_goes_on_from_where_it_is() -> None:
         seen.append((weights, bias))
         return len(seen) == 2
 
-    found = polish(*start, FEATURES, LABELS, first=300, watch=watch)
+    found = polish(*start, FEATURES, LABELS, watch=watch)
     assert found.stopped
     losses = [loss_of(*start), *(loss_of(*each) for each in seen)]
     assert losses[0] > losses[1] > losses[2]
     np.testing.assert_array_equal(found.weights, seen[-1][0])
 
 
-def test_few_samples_come_first_and_all_of_them_last() -> None:
-    def evaluations(first: int) -> int:
-        return polish(
-            np.zeros((5, 3)), np.zeros(3), FEATURES, LABELS, first=first, steps=2, growth=3, most=1
-        ).evaluations
+@pytest.mark.parametrize("most", [1, 4096])
+def test_units_make_second_moments_the_identity(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a unit for each feature, their mean squares alone."""
+    monkeypatch.setattr(polishing, "MOST_FEATURES", most)
+    monkeypatch.setattr(polishing, "RIDGE", 1e-12)
+    units = polishing.units_of(FEATURES)
+    moments = FEATURES.T @ FEATURES / len(FEATURES)
+    white = units.slope(units.slope(moments).T)
+    if most == 1:
+        white = np.diag(np.diag(white))
+    np.testing.assert_allclose(white, np.eye(5), atol=1e-8)
+    u = RANDOM.standard_normal((5, 3))
+    np.testing.assert_allclose(units.weights(units.point(u)), u, rtol=1e-9, atol=1e-12)
 
-    # 20, 60, 180, then 211; or 70, 210, then 211; or all at once
-    assert evaluations(20) > evaluations(70) > evaluations(211)
+
+def test_slopes_are_those_of_the_loss_in_its_units() -> None:
+    """⟨dU, U(V)⟩ = ⟨dV, V⟩."""
+    units = polishing.units_of(FEATURES)
+    point, d_weights = (RANDOM.standard_normal((5, 3)) for _ in range(2))
+    assert np.sum(d_weights * units.weights(point)) == pytest.approx(
+        np.sum(units.slope(d_weights) * point)
+    )
+
+
+def test_whitened_units_save_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed = FEATURES @ np.array(RANDOM.random((5, 5)) + 0.2)
+
+    def evaluations() -> int:
+        zeros = np.zeros((5, 3)), np.zeros(3)
+        return polish(*zeros, mixed, LABELS, tolerance=1e-9).evaluations
+
+    white = evaluations()
+    monkeypatch.setattr(polishing, "MOST_FEATURES", 1)
+    assert 1.5 * white < evaluations()
 
 
 def test_a_feature_that_is_always_zero_does_no_harm() -> None:
@@ -147,7 +176,7 @@ def test_single_precision_comes_back_as_it_went_in() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"first": 0}, {"steps": 0}, {"growth": 1}, {"most": 0}, {"tolerance": -1.0}],
+    [{"measured": 0}, {"most": 0}, {"tolerance": -1.0}],
     ids=str,
 )
 def test_settings_that_are_none_are_refused(settings: dict[str, float]) -> None:

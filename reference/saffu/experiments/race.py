@@ -61,12 +61,12 @@ class Plan:
     """of scikit-learn's L-BFGS"""
     tempered: int = 2000
     """training samples on which λ is fitted"""
-    firsts: tuple[int, ...] = (8192, 12288, 16384)
-    """samples that polishing begins with in the second race, chosen on validation data"""
+    few: tuple[int, ...] = (12288, 16384, 24576, 54000)
+    """samples that are polished on in the second race, chosen on validation data"""
     most: int | None = None
 
 
-TINY = Plan(rounds=1, rates=(0.3,), batch=32, iterations=20, tempered=200, firsts=(64,), most=300)
+TINY = Plan(rounds=1, rates=(0.3,), batch=32, iterations=20, tempered=200, few=(256,), most=300)
 
 Layer: TypeAlias = tuple[Weights, Array]
 
@@ -197,30 +197,26 @@ def race_to_epoch(data: Data, plan: Plan) -> Heat:
     )
     layer, _ = sgd_epoch(data.train, chosen, plan, 0)
     goal = loss_of(layer, data.validation)
-    first = min(
-        plan.firsts,
-        key=lambda first: polish_to(data.train, data.validation, goal, plan, first)[0],
-    )
+    few = min(plan.few, key=lambda few: polish_to(data.train, data.validation, goal, plan, few)[0])
     ours, theirs, goals = [], [], []
     for seed in range(plan.rounds):
         layer, seconds = sgd_epoch(data.train, chosen, plan, seed)
         goal = loss_of(layer, data.test)
         theirs.append(seconds)
         goals.append(goal)
-        ours.append(polish_to(data.train, data.test, goal, plan, first)[0])
+        ours.append(polish_to(data.train, data.test, goal, plan, few)[0])
     return Heat(
         "epoch", tuple(ours), {"SGD epoch, PyTorch": tuple(theirs)},
-        {"rate": chosen, "test loss": float(np.median(goals)), "samples at first": first},
+        {"rate": chosen, "test loss": float(np.median(goals)), "samples": few},
     )  # fmt: skip
 
 
 def polish_to(
-    train: Examples, judge: Examples, goal: float, plan: Plan, first: int | None = None
+    train: Examples, judge: Examples, goal: float, plan: Plan, few: int | None = None
 ) -> tuple[float, float]:
     """Seconds until the loss on `judge` is the goal (infinite: never), and that loss.
 
-    Parameters: `first`, samples to begin with, and to stay with for a while; None: as `polish` has
-    it.
+    Parameters: `few`, polish on so many samples; None: on all.  Counted are all of them.
     """
     clock = Clock()
     u, b = explicit_layer(train, plan)
@@ -233,8 +229,8 @@ def polish_to(
 
         return clock.aside(measured)
 
-    few: dict[str, Any] = {} if first is None else {"first": first, "steps": 24}
-    found = polish(u, b, *train, **few, tolerance=0.0, most=1000, watch=watch)
+    some = Examples(*(part[:few] for part in train))
+    found = polish(u, b, *some, measured=4096, tolerance=0.0, most=40, watch=watch)
     return clock.seconds() if found.stopped else float("inf"), reached[0]
 
 
