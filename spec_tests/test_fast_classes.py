@@ -128,8 +128,7 @@ def test_it_goes_on_from_where_it_is() -> None:
 def test_units_make_second_moments_the_identity(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a unit for each feature, their mean squares alone."""
     monkeypatch.setattr(polishing, "MOST_FEATURES", most)
-    monkeypatch.setattr(polishing, "RIDGE", 1e-12)
-    units = polishing.units_of(FEATURES)
+    units = polishing.units_of(FEATURES, 1e-12)
     moments = FEATURES.T @ FEATURES / len(FEATURES)
     white = units.slope(units.slope(moments).T)
     if most == 1:
@@ -141,7 +140,7 @@ def test_units_make_second_moments_the_identity(most: int, monkeypatch: pytest.M
 
 def test_slopes_are_those_of_the_loss_in_its_units() -> None:
     """⟨dU, U(V)⟩ = ⟨dV, V⟩."""
-    units = polishing.units_of(FEATURES)
+    units = polishing.units_of(FEATURES, 0.01)
     point, d_weights = (RANDOM.standard_normal((5, 3)) for _ in range(2))
     assert np.sum(d_weights * units.weights(point)) == pytest.approx(
         np.sum(units.slope(d_weights) * point)
@@ -176,7 +175,7 @@ def test_single_precision_comes_back_as_it_went_in() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"measured": 0}, {"most": 0}, {"tolerance": -1.0}],
+    [{"measured": 0}, {"ridge": 0.0}, {"most": 0}, {"tolerance": -1.0}],
     ids=str,
 )
 def test_settings_that_are_none_are_refused(settings: dict[str, float]) -> None:

@@ -31,8 +31,6 @@ MEMORY: Final = 30
 """pairs of steps and slopes that L-BFGS keeps"""
 MOST_FEATURES: Final = 4096
 """D at most for units that mix features, since L has D² cells; above, each has a unit of its own"""
-RIDGE: Final = 0.01
-"""ε, as a share of the mean of the squares"""
 
 
 class Polished(NamedTuple):
@@ -61,6 +59,7 @@ def polish(
     labels: TokenIds,
     *,
     measured: int = 8192,
+    ridge: float = 0.01,
     most: int = 200,
     tolerance: float = 1e-6,
     seed: int = 0,
@@ -70,7 +69,9 @@ def polish(
 
     Parameters: `weights` U [D, N] and `bias` b [N] to begin with, usually explicit; `features`
     [M, D]; `labels` [M] of 0 … N−1; `measured`, samples that tell the units, drawn with `seed`;
-    `most`, iterations; `tolerance`, ends when an iteration gains less than this share of the loss;
+    `ridge` > 0, ε as a share of the mean square: with 1 or more, directions in which features
+    hardly vary are left for later, which fits less noise if it is stopped early; `most`,
+    iterations; `tolerance`, ends when an iteration gains less than this share of the loss;
     `watch`, see `Watch`.
     Returns U and b in the precision of the features.
     Refuses: entries that are not finite; labels out of range; shapes that disagree; no samples.
@@ -82,10 +83,11 @@ def polish(
     """
     _check(weights, bias, features, labels)
     refusals.whole("measured", measured, 1, "SPEC 1")
+    refusals.positive("ridge", ridge, "SPEC 1")
     refusals.whole("most", most, 1, "SPEC 1")
     refusals.positive("tolerance", tolerance, "SPEC 1", zero=True)
     rows = np.random.default_rng(seed).permutation(features.shape[0])[:measured]
-    units = units_of(features[np.sort(rows)])
+    units = units_of(features[np.sort(rows)], ridge)
     shape = (weights.shape[0] + 1, weights.shape[1])
 
     def layer(point: Array) -> tuple[Weights, Array]:
@@ -156,19 +158,19 @@ class Units(NamedTuple):
         return found
 
 
-def units_of(features: Features) -> Units:
+def units_of(features: Features, ridge: float) -> Units:
     """The units that some samples tell.
 
-    >>> units_of(np.array([[2.0, 0.0], [0.0, 1.0]])).factor.round(2).tolist()
+    >>> units_of(np.array([[2.0, 0.0], [0.0, 1.0]]), ridge=0.01).factor.round(2).tolist()
     [[1.42, 0.0], [0.0, 0.71]]
     """
     samples, width = features.shape
     squares = np.einsum("md,md->d", features, features, dtype=np.float64) / samples
-    ridge = RIDGE * max(float(squares.mean()), 1e-300)
+    more = ridge * max(float(squares.mean()), 1e-300)
     if width > MOST_FEATURES:
-        return Units(np.sqrt(squares + ridge))
+        return Units(np.sqrt(squares + more))
     moments = (features.T @ features).astype(np.float64) / samples
-    moments[np.diag_indices(width)] += ridge
+    moments[np.diag_indices(width)] += more
     factor: Array = linalg.cholesky(moments, lower=True)
     return Units(factor)
 
