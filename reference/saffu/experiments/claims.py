@@ -72,6 +72,7 @@ class Plan:
         hidden=tuple(Backoff(a) for a in (1.0, 10.0, 100.0, 1000.0, 10_000.0)),
         scales=(1.0, 1.5, 2.0, 3.0, 4.0, 6.0),
         output=tuple(Backoff(a) for a in (1.0, 10.0, 30.0, 100.0, 300.0)),
+        judges=8192,
     )
     cold: tuple[tuple[float, float], ...] = (
         *product((0.003, 0.01, 0.03), (0.1, 1.0)),

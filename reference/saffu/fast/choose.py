@@ -32,6 +32,7 @@ from saffu.fast.warm import (
     fit_output,
     hidden_reader,
     ingredients,
+    layer_above,
     output_counts,
     solve_tower,
 )
@@ -52,6 +53,9 @@ class Search:
     """targets that the pass for W reads"""
     scale_targets: int = 30_000
     """training targets on which the factors are compared"""
+    judges: int = 2048
+    """held-out targets on which factors, and smoothings of O, are compared; λ of the best is then
+    fitted on all of them"""
 
 
 class Tried(NamedTuple):
@@ -100,18 +104,23 @@ def choose_warm_start(
     build = _Towers(configuration, found, settings, judge, search.attention_targets, seed)
     towers = build.solve(passes, 1.0)
     best: tuple[float, float] = (np.inf, 1.0)
+    few = _spread(judge.targets.shape[0], search.judges)
     for scale in search.scales:
         scaled = build.scale(sample, towers, scale)
         state = output_counts(sample, scaled, configuration.vocabulary)
         middle = search.output[len(search.output) // 2 :][:1]
-        loss = _output(state, hidden_reader(scaled)(judge), judge.targets, middle).loss
+        hidden = hidden_reader(scaled)(judge)
+        loss = _output(state, hidden[few], judge.targets[few], middle).loss
         tried.append(Tried("factor on λ of U", scale, loss))
         best = min(best, (loss, scale))
     scale = best[1]
     towers = build.scale(passes, towers, scale)
     state = output_counts(passes, towers, configuration.vocabulary)
-    top = _output(state, hidden_reader(towers)(judge), judge.targets, search.output)
+    hidden = hidden_reader(towers)(judge)
+    top = _output(state, hidden[few], judge.targets[few], search.output)
     tried += [Tried("α of O", s.strength, loss) for s, loss in top.tried]
+    if few.shape[0] < hidden.shape[0]:
+        top = _output(state, hidden, judge.targets, [top.smoothing], top.temper)
     weights = tempered_weights(smooth(state.counts, top.smoothing), top.temper, state.priming)
     start = assemble_warm(found, towers, weights, top.temper, dtype)
     chosen = replace(
@@ -167,15 +176,24 @@ class _Output(NamedTuple):
 
 
 def _output(
-    state: Cooccurrence, hidden: Array, targets: Array, options: Sequence[Smoothing]
+    state: Cooccurrence,
+    hidden: Array,
+    targets: Array,
+    options: Sequence[Smoothing],
+    start: float = 1.0,
 ) -> _Output:
-    """The best smoothing of O, each at its best λ."""
+    """The best smoothing of O, each at its best λ; the search for the first λ begins at `start`."""
     fits: list[tuple[Smoothing, float, float]] = []
     for s in options:
-        start = fits[-1][1] if fits else 1.0
+        start = fits[-1][1] if fits else start
         fits.append((s, *fit_output(smooth(state.counts, s), hidden, targets, start)))
     smoothing, temper, loss = min(fits, key=lambda fit: fit[2])
     return _Output(smoothing, temper, loss, tuple((s, value) for s, _, value in fits))
+
+
+def _spread(size: int, most: int) -> Array:
+    """At most so many of 0 … size−1, evenly spread."""
+    return np.linspace(0, size - 1, min(size, most)).round().astype(np.int64)
 
 
 def _hidden_smoothing(
@@ -187,10 +205,7 @@ def _hidden_smoothing(
     tried: list[Tried],
 ) -> Smoothing:
     """α of U by the local loss of the first tower's first layer under uniform attention."""
-    blank = WarmSettings(rounds=0, hidden_temper=1.0)
-    one_layer = replace(configuration, depth=1)
-    tower = solve_tower(passes, found, one_layer, 0, blank, judge, None, 0)
-    layer = tower[0].layer
+    layer = layer_above((), found, configuration, 0)
     state = layer.feature_counts(passes, "features", layer.start)
     losses = [
         (fit_layer(layer, layer.start, smooth(state.counts, s), found.labels, judge)[1], i)

@@ -165,22 +165,9 @@ def solve_tower(
     seed: int,
 ) -> tuple[Solved, ...]:
     """The layers of one tower, from the bottom up."""
-    context = configuration.contexts[index]
     solved: tuple[Solved, ...] = ()
-    for level in range(configuration.layers(context)):
-        layer: CountingLayer
-        if isinstance(context, Document):
-            layer = BagLayer(found.embedding, found.labels)
-        elif level == 0:
-            layer = TokenLayer(context, found.embedding, found.labels, configuration.layer)
-        else:
-            layer = HigherLayer(
-                context,
-                tower_reader(solved),
-                configuration.label_bits,
-                found.labels,
-                configuration.layer,
-            )
+    for level in range(configuration.layers(configuration.contexts[index])):
+        layer = layer_above(solved, found, configuration, index)
         name = f"tower {index + 1}, layer {level + 1}"
         solved += (
             solve_counting_layer(
@@ -188,6 +175,19 @@ def solve_tower(
             ),
         )
     return solved
+
+
+def layer_above(
+    below: tuple[Solved, ...], found: Ingredients, configuration: Configuration, index: int
+) -> CountingLayer:
+    """The next layer of a tower, to be solved."""
+    context = configuration.contexts[index]
+    if isinstance(context, Document):
+        return BagLayer(found.embedding, found.labels)
+    if not below:
+        return TokenLayer(context, found.embedding, found.labels, configuration.layer)
+    reader, width = tower_reader(below), configuration.label_bits
+    return HigherLayer(context, reader, width, found.labels, configuration.layer)
 
 
 def solve_counting_layer(
