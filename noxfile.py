@@ -34,6 +34,7 @@ EXPERIMENTS: tuple[str, ...] = (
     "race",
     "reach",
     "kenlm",
+    "ratios",
 )
 """Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
 
@@ -251,12 +252,14 @@ def claims(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """Figures: ours over PyTorch and scikit-learn; `-- --mnist FOLDER` for the race (1 h)."""
+    """Figures: ours over PyTorch and scikit-learn; `-- --mnist FOLDER` for the race (15 min)."""
     session.install(TORCH)
     install(session, extras="plot,images")
     for name in ("startup", "speed", "shapes", "reach"):
         measure(session, name, threads=2)
     measure(session, "race", *session.posargs, threads=2)
+    picture = str(ROOT / "build" / "ratios.png")
+    session.run("python", "-m", "saffu.experiments.ratios", str(ROOT / "build"), "--out", picture)
 
 
 @nox.session(default=False)

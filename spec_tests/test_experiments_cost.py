@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from saffu.experiments import shapes, startup
+from saffu.experiments import race, ratios, reach, shapes, speed, startup
 from saffu.experiments.shapes import Curve, Shape
 
 
@@ -59,3 +59,37 @@ def test_starting_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     found = json.loads(out.read_text("utf-8"))["seconds"]
     assert list(found) == list(startup.WAYS)
     assert all(len(times) == 1 and times[0] > 0 for times in found.values())
+
+
+# --- all ratios -------------------------------------------------------------------------------
+
+
+def record(folder: Path, name: str, found: object) -> None:
+    (folder / f"{name}.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def test_ratios_in_our_favour_are_above_one(tmp_path: Path) -> None:
+    steps = {"E frozen": 0.5, "E trained": 2.0}
+    record(tmp_path, "speed", {"ratio_wall": 13.0, "step_ratios": steps})
+    record(tmp_path, "race", {"races": {name: {"ratio": 0.25} for name in race.GOALS}})
+    sizes = [{"targets": 10, "ratio": 4.0}, {"targets": 20, "ratio": None}]
+    record(tmp_path, "reach", {"sizes": sizes})
+    record(tmp_path, "startup", {"ratio": 0.8})
+    found = ratios.goals(tmp_path)
+    assert [goal.ratio for goal in found] == [13.0, 2.0, 0.5, 4.0, 4.0, 4.0, 4.0, 1.25]
+    assert [goal.least for goal in found][1:3] == pytest.approx([1 / 0.9, 1.0])
+    assert (found[0].least, found[3].least) == (speed.GOAL, reach.GOAL)
+    assert [goal.reached for goal in found] == [True, True, False, False, True, True, True, True]
+
+
+def test_the_picture_is_drawn_of_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "deep" / "ratios.png"
+    ratios.main([str(tmp_path), "--out", str(picture)])
+    assert "no results" in capsys.readouterr().out
+    assert not picture.exists()
+    record(tmp_path, "startup", {"ratio": 0.8})
+    ratios.main([str(tmp_path), "--out", str(picture)])
+    assert "| 1.25 | 0.77 | reached |" in " ".join(capsys.readouterr().out.split())
+    assert picture.read_bytes().startswith(b"\x89PNG")

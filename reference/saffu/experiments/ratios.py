@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from saffu.errors import Missing
-from saffu.experiments import race, reach, speed, startup
+from saffu.experiments import cluster, race, reach, speed, startup
 from saffu.experiments.results import table
 
 Record: TypeAlias = Any
@@ -74,7 +74,7 @@ def of_startup(record: Record) -> Iterator[Goal]:
 def of_cluster(record: Record) -> Iterator[Goal]:
     """Two workers against one."""
     for engine, ratio in record["ratios"].items():
-        yield Goal(f"{engine}: two workers over one", ratio, record["goal"])
+        yield Goal(f"{engine}: two workers over one", ratio, cluster.GOAL)
 
 
 READERS: dict[str, Callable[[Record], Iterator[Goal]]] = {

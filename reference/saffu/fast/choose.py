@@ -93,7 +93,7 @@ def choose_warm_start(
     """
     tried: list[Tried] = []
     found = ingredients(passes, configuration, dtype)
-    alpha = _hidden_smoothing(passes, configuration, found, judge, search, tried)
+    alpha, known = _hidden_smoothing(passes, configuration, found, judge, search, tried)
     settings = WarmSettings(
         rounds=search.rounds,
         hidden_smoothing=alpha,
@@ -102,7 +102,7 @@ def choose_warm_start(
     )
     sample = Passes(Everything(_sample(passes, search.scale_targets)))
     build = _Towers(configuration, found, settings, judge, search.attention_targets, seed)
-    towers = build.solve(passes, 1.0)
+    towers = build.solve(passes, 1.0, known)
     best: tuple[float, float] = (np.inf, 1.0)
     few = _spread(judge.targets.shape[0], search.judges)
     for scale in search.scales:
@@ -142,8 +142,10 @@ class _Towers(NamedTuple):
     attention_targets: int
     seed: int
 
-    def solve(self, passes: Passes, scale: float) -> tuple[tuple[Solved, ...], ...]:
-        """All towers, with a factor on λ of U."""
+    def solve(
+        self, passes: Passes, scale: float, known: Cooccurrence | None = None
+    ) -> tuple[tuple[Solved, ...], ...]:
+        """All towers, with a factor on λ of U; `known`, counts of the first one's first layer."""
         settings = replace(self.settings, hidden_scale=scale)
         return tuple(
             solve_tower(
@@ -155,6 +157,7 @@ class _Towers(NamedTuple):
                 self.judge,
                 self.attention_targets,
                 self.seed,
+                None if c else known,
             )
             for c in range(len(self.configuration.contexts))
         )
@@ -203,8 +206,11 @@ def _hidden_smoothing(
     judge: Samples,
     search: Search,
     tried: list[Tried],
-) -> Smoothing:
-    """α of U by the local loss of the first tower's first layer under uniform attention."""
+) -> tuple[Smoothing, Cooccurrence]:
+    """α of U by the local loss of the first tower's first layer under uniform attention.
+
+    Also what was counted for that.
+    """
     layer = layer_above((), found, configuration, 0)
     state = layer.feature_counts(passes, "features", layer.start)
     losses = [
@@ -212,7 +218,7 @@ def _hidden_smoothing(
         for i, s in enumerate(search.hidden)
     ]
     tried += [Tried("α of U", search.hidden[i].strength, loss) for loss, i in losses]
-    return search.hidden[min(losses)[1]]
+    return search.hidden[min(losses)[1]], state
 
 
 def _sample(passes: Passes, most: int) -> Samples:

@@ -163,15 +163,21 @@ def solve_tower(
     judge: Samples,
     attention_targets: int | None,
     seed: int,
+    known: Cooccurrence | None = None,
 ) -> tuple[Solved, ...]:
-    """The layers of one tower, from the bottom up."""
+    """The layers of one tower, from the bottom up.
+
+    Parameters: `known`, what the first layer's `feature_counts` gives before W is known, if it has
+    been counted already.
+    """
     solved: tuple[Solved, ...] = ()
     for level in range(configuration.layers(configuration.contexts[index])):
         layer = layer_above(solved, found, configuration, index)
         name = f"tower {index + 1}, layer {level + 1}"
         solved += (
             solve_counting_layer(
-                passes, layer, found.labels, settings, judge, name, attention_targets, seed
+                *(passes, layer, found.labels, settings, judge, name, attention_targets, seed),
+                known=None if level else known,
             ),
         )
     return solved
@@ -199,11 +205,12 @@ def solve_counting_layer(
     name: str,
     attention_targets: int | None,
     seed: int,
+    known: Cooccurrence | None = None,
 ) -> Solved:
     """U, then rounds of W and U."""
 
-    def solve(w: Array) -> Solved:
-        state = layer.feature_counts(passes, f"{name}: features", w)
+    def solve(w: Array, state: Cooccurrence | None = None) -> Solved:
+        state = state or layer.feature_counts(passes, f"{name}: features", w)
         counts = smooth(state.counts, settings.hidden_smoothing)
         lam = settings.hidden_temper
         if lam is None:
@@ -211,7 +218,7 @@ def solve_counting_layer(
         u = tempered_weights(counts, lam, state.priming).astype(labels.dtype)
         return Solved(layer, LayerParameters(w, u), lam, counts, state.priming)
 
-    solved = solve(layer.start)
+    solved = solve(layer.start, known)
     for _ in range(settings.rounds if layer.attends else 0):
         seen = layer.attention_counts(
             passes, f"{name}: attention", solved.parameters, attention_targets, seed
