@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.experiments import verdicts
+from saffu.experiments import race, shapes, verdicts
 from saffu.experiments.memory import STAGES
 from saffu.experiments.results import Line, Results
 
@@ -93,3 +93,37 @@ def test_the_comparison_with_kenlm_is_the_one_that_was_made() -> None:
 
 def targets_of(row: Line) -> int:
     return int(row["targets"])
+
+
+def test_the_curves_are_those_that_were_measured() -> None:
+    curves = [
+        shapes.Curve(each["size"], tuple(each["values"]), tuple(each["cpu_seconds"]))
+        for each in kept("shapes.json")["curves"]
+    ]
+    lines = [plain(line) for line in shapes.summary(curves).splitlines() if ":--" not in line]
+    assert len(lines) == 5
+    assert {*lines} <= page("performance.md")
+
+
+def test_races_are_told_as_they_were_run() -> None:
+    record, lines = kept("race.json"), page("performance.md")
+    assert set(record["races"]) == set(race.GOALS)
+    for found in record["races"].values():
+        rivals = ", ".join(f"{n} {np.median(t):.3f} s" for n, t in found["rivals"].items())
+        cells = f"| {np.median(found['ours']):.3f} s | {rivals} | {found['ratio']:.2f} |"
+        assert any(cells in line for line in lines), cells
+
+
+def test_the_way_to_the_same_loss_is_told_as_it_was() -> None:
+    for found in kept("reach.json")["sizes"]:
+        start = f"| {found['targets']:,} | {np.exp(found['nats']):.1f} |"
+        end = f"| {found['ratio']:.1f} | {found['ratio_tuned']:.1f} |"
+        lines = page("performance.md")
+        assert any(line.startswith(start) and line.endswith(end) for line in lines), start
+
+
+def test_starting_takes_what_is_said() -> None:
+    text = plain((DOCS / "performance.md").read_text(encoding="utf-8"))
+    record = kept("startup.json")
+    assert f"takes {record['ratio']:.2f} times as long as NumPy" in text
+    assert f"`saffu --help` {1e3 * np.median(record['seconds']['saffu --help']):.0f} ms" in text
