@@ -22,6 +22,7 @@ from typing import IO, Final
 
 from saffu.conformance.protocol import MAX_LINE
 from saffu.conformance.schemas import plain
+from saffu.conformance.signals import uninterrupted
 
 _CHUNK: Final = 2**16
 _KEPT: Final = 2**14
@@ -141,21 +142,22 @@ class Running:
     """One process that runs the program."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self.process: Final = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        with uninterrupted():
+            self.process: Final = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+            atexit.register(self.kill)
         assert self.process.stdin is not None  # PIPE was asked for
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self.sender: Final = Sender(self.process.stdin)
         self.lines: Final = Lines(self.process.stdout)
         self.errors: Final = Tail(self.process.stderr)
-        atexit.register(self.kill)
 
     def end(self, seconds: float) -> int | None:
         """Wait so long for the process, then kill what is left of its group.
@@ -174,11 +176,11 @@ class Running:
 
     def kill(self) -> None:
         """Kill the group.  The leader is not yet waited for, so its number is still its own."""
-        atexit.unregister(self.kill)
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 _kill_group(self.process)
             self.process.wait()
+        atexit.unregister(self.kill)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
