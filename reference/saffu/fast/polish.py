@@ -162,7 +162,7 @@ def units_of(features: Features, ridge: float) -> Units:
     """The units that some samples tell.
 
     >>> units_of(np.array([[2.0, 0.0], [0.0, 1.0]]), ridge=0.01).factor.round(2).tolist()
-    [[1.42, 0.0], [0.0, 0.71]]
+    [[1.42, 0.0], [0.0, 0.72]]
     """
     samples, width = features.shape
     squares = np.einsum("md,md->d", features, features, dtype=np.float64) / samples
