@@ -25,6 +25,7 @@ from saffu.fast.cache import comparisons
 from saffu.fast.frozen import freeze
 from saffu.fast.nats import nats_and_gradient, nats_of
 from saffu.fast.predict import chunk_hidden, chunk_nats
+from saffu.fast.rows import SAFE, softmax_over
 from saffu.fast.step import step_gradient
 from saffu.fast.stream import Everything, Passes, running_means
 from saffu.fast.tempering import curve, fit_one, of_rows, of_tokens
@@ -33,6 +34,7 @@ from saffu.fast.warm import stream_warm_start
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
 from saffu.model import look_up, model_forward, model_gradient, model_loss
+from saffu.numerics import softmax
 from saffu.optim import adam_start, adam_step
 from saffu.parameters import cast, cold_start, leaves, names
 from saffu.vocabulary import samples
@@ -275,6 +277,24 @@ def test_nats_and_their_gradient_are_the_plain_ones() -> None:
     np.testing.assert_allclose(nats_of(logits.copy(), tokens), expected, rtol=1e-12, atol=1e-15)
     plain = cross_entropy_gradient(logits, np.eye(7)[tokens])
     np.testing.assert_allclose(gradient, plain, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("spread", [1.0, 40.0, 900.0], ids=["near", "apart", "far"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nats_hold_however_far_logits_lie_apart(spread: float, dtype: type) -> None:
+    """One number for all rows keeps exponentials in range, or the largest of each row has to."""
+    random = np.random.default_rng(6)
+    logits: Any = (spread * random.standard_normal((11, 7))).astype(dtype)
+    logits[3] += dtype(2 * spread)
+    tokens = logits.argmax(axis=1)
+    tokens[5] = logits[5].argmin()
+    far = logits.max() - logits.min() > SAFE[np.dtype(dtype)]
+    assert far == (spread > (300 if dtype is np.float64 else 10))
+    expected = token_nats(logits.astype(np.float64), tokens)
+    rtol, atol = (2e-5, 1e-5) if dtype is np.float32 else (1e-12, 1e-13)
+    np.testing.assert_allclose(nats_of(logits.copy(), tokens), expected, rtol=rtol, atol=atol)
+    plain = softmax(logits.astype(np.float64))
+    np.testing.assert_allclose(softmax_over(logits.copy()), plain, rtol=rtol, atol=atol)
 
 
 def _model(configuration: Configuration) -> tuple[Any, Any]:

@@ -27,9 +27,10 @@ import numpy as np
 
 from saffu.configuration import DIRECT, SMALL, Configuration
 from saffu.contexts import Radial
-from saffu.errors import Missing, SaffuError
+from saffu.errors import SaffuError
 from saffu.experiments.generated import open_text, write_text
 from saffu.experiments.memory import peak
+from saffu.experiments.plots import canvas, png
 from saffu.experiments.results import Line, circumstances, table
 from saffu.explicit.attention import WarmSettings
 from saffu.fast.direct import count_slots
@@ -188,16 +189,7 @@ def summary(points: Sequence[Point], verdict: Line) -> str:
 
 def plot(points: Sequence[Point]) -> bytes:
     """Seconds against targets, both on logarithmic scales, as a PNG.  Refuses: no matplotlib."""
-    from io import BytesIO
-
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as missing:
-        install = "pip install 'saffu[plot]'"
-        raise Missing("the plot", "the package matplotlib", install) from missing
-    figure = Figure(figsize=(5, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(5.0, 3.5)
     axes = figure.add_subplot()
     targets = [point.targets for point in points]
     for stage in points[0].seconds:
@@ -205,9 +197,7 @@ def plot(points: Sequence[Point]) -> bytes:
     axes.set_xlabel("targets")
     axes.set_ylabel("seconds")
     axes.legend(fontsize=7, frameon=False)
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=110)
-    return png.getvalue()
+    return png(figure)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,19 +12,33 @@ from saffu.experiments.outcome import Outcome, Point
 INSTALL = "pip install 'saffu[plot]'"
 
 
+def canvas(width: float, height: float) -> Any:
+    """An empty figure, in inches, that needs no screen.  Refuses: matplotlib missing."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as missing:
+        raise Missing("the plot", "the package matplotlib", INSTALL) from missing
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Any, dpi: int = 110) -> bytes:
+    """The picture."""
+    picture = BytesIO()
+    figure.savefig(picture, dpi=dpi, format="png")
+    return picture.getvalue()
+
+
 def curves(outcome: Outcome) -> bytes:
     """The plot of a contest: a curve for each training, a dot for each explicit solution.
 
     Refuses: matplotlib missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import LogLocator, ScalarFormatter
-    except ImportError as missing:
-        raise Missing("the plot", "the package matplotlib", INSTALL) from missing
-    figure = Figure(figsize=(7.5, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(7.5, 5.0)
+    from matplotlib.ticker import LogLocator, ScalarFormatter
+
     axes = figure.add_subplot()
     for name, colour in (("unigram", "0.6"), ("bigram, interpolated", "0.3")):
         level = outcome.row(name).curve[0].perplexity
@@ -55,9 +69,7 @@ def curves(outcome: Outcome) -> bytes:
         axis.set_minor_formatter("")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", framealpha=0.9)
-    picture = BytesIO()
-    figure.savefig(picture, dpi=120, format="png")
-    return picture.getvalue()
+    return png(figure, dpi=120)
 
 
 def _line(axes: Any, curve: Sequence[Point], **style: Any) -> None:

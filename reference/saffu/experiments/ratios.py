@@ -12,12 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from saffu.errors import Missing
 from saffu.experiments import cluster, race, reach, speed, startup
+from saffu.experiments.plots import canvas, png
 from saffu.experiments.results import table
 
 Record: TypeAlias = Any
@@ -110,14 +109,7 @@ def plot(found: Sequence[Goal]) -> bytes:
 
     Refuses: matplotlib missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as missing:
-        install = "pip install 'saffu[plot]'"
-        raise Missing("the plot", "the package matplotlib", install) from missing
-    figure = Figure(figsize=(8, 0.8 + 0.35 * len(found)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(8.0, 0.8 + 0.35 * len(found))
     axes = figure.add_subplot()
     places = range(len(found), 0, -1)
     colours = ["tab:blue" if goal.reached else "tab:orange" for goal in found]
@@ -128,9 +120,7 @@ def plot(found: Sequence[Goal]) -> bytes:
     axes.set_xscale("log")
     axes.set_xlabel("ratio; black: its goal; orange: missed")
     axes.grid(axis="x", alpha=0.3)
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=110)
-    return png.getvalue()
+    return png(figure)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,9 +25,9 @@ import numpy as np
 
 from saffu.configuration import SMALL, Configuration
 from saffu.contexts import Radial
-from saffu.errors import Missing
 from saffu.experiments.generated import open_text, write_text
 from saffu.experiments.growth import SETTINGS, exponent
+from saffu.experiments.plots import canvas, png
 from saffu.experiments.results import circumstances, table
 from saffu.fast.stream import Passes
 from saffu.fast.warm import stream_warm_start
@@ -142,14 +141,7 @@ def plot(curves: Sequence[Curve]) -> bytes:
 
     Refuses: matplotlib missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as missing:
-        install = "pip install 'saffu[plot]'"
-        raise Missing("the plot", "the package matplotlib", install) from missing
-    figure = Figure(figsize=(5, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(5.0, 3.5)
     axes = figure.add_subplot()
     for curve in curves:
         middle = curve.values[len(curve.values) // 2]
@@ -158,9 +150,7 @@ def plot(curves: Sequence[Curve]) -> bytes:
     axes.set_xlabel("times the size of the middle model")
     axes.set_ylabel("CPU seconds")
     axes.legend(frameon=False)
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=110)
-    return png.getvalue()
+    return png(figure)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
