@@ -78,6 +78,10 @@ class Cluster:
         while self._ours:
             self._ours.pop().close()
 
+    def executor(self) -> Any:
+        """The workers as a `concurrent.futures.Executor`."""
+        return self._client.get_executor(pure=False)
+
     def map_reduce(
         self,
         function: Callable[[Part], Total],

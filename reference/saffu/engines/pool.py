@@ -183,7 +183,7 @@ class _Worker:
         process = self._process
         if process is None:
             process = ProcessPoolExecutor(
-                1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
+                1, mp_context=multiprocessing.get_context("spawn"), initializer=begin_worker
             )
         told = function if self._knows != which else None
         with launching():
@@ -227,7 +227,7 @@ def launching() -> Iterator[None]:
             del os.environ[name]
 
 
-def _begin() -> None:
+def begin_worker() -> None:
     """A worker leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

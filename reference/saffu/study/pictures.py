@@ -1,0 +1,29 @@
+"""Pictures as PNG and SVG, drawn from lines alone, so that they can be drawn again.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from saffu.experiments.plots import canvas
+
+COLOURS = {
+    "explicit": "#1f77b4",
+    "trained": "#17becf",
+    "cold": "#ff7f0e",
+    "direct": "#2ca02c",
+    "outside": "#7f7f7f",
+}
+"""One colour for one way to a model, in all pictures."""
+
+__all__ = ["COLOURS", "canvas", "save"]
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write `path`.png and `path`.svg, the same bytes for the same figure."""
+    import matplotlib
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "path"}):
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    figure.savefig(path.with_suffix(".png"), dpi=110)
