@@ -1,0 +1,179 @@
+"""Statistics of a map: fronts, main effects, rank correlations.   [D]
+
+Main effects are a linear model of log perplexity, all factors at once,
+
+    log perplexity = μ + Σ_f β_f[value of factor f] + ε,      Σ_values β_f = 0  for every factor
+
+by least squares, with Student's intervals (the textbook's; e.g. Montgomery, *Design and Analysis of
+Experiments*).  The models are solved, not observed: ε is what the factors do together and not one
+by one, and the intervals say how far another draw of models might have changed the effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from saffu.errors import BadOption
+from saffu.study.evidence import Estimate
+from saffu.types import Array, IntArray
+
+DRAWS: Final = 2_000
+"""of a bootstrap"""
+
+
+class Effect(NamedTuple):
+    """What one value of a factor is worth."""
+
+    factor: str
+    value: Any
+    models: int
+    """that have it"""
+    nats: Estimate
+    """change of log perplexity from the mean of the factor's values"""
+
+
+class Effects(NamedTuple):
+    """The main effects of all factors."""
+
+    mean: float
+    """μ"""
+    effects: Sequence[Effect]
+    explained: float
+    """R²: the share of the variance of log perplexity that the factors explain one by one"""
+    spans: Mapping[str, float]
+    """of each factor: from its best value to its worst, in nats"""
+
+
+def pareto_front(costs: Array, losses: Array) -> list[int]:
+    """Which points are on the front: no other is as cheap and as good, and better in one of both.
+
+    Parameters: `costs` and `losses` [M].  Returns indices by rising cost.
+
+    >>> pareto_front(np.array([5.0, 1.0, 3.0, 3.0]), np.array([1.0, 3.0, 2.0, 4.0]))
+    [1, 2, 0]
+    """
+    order = np.lexsort((losses, costs))
+    front: list[int] = []
+    least = np.inf
+    for i in order.tolist():
+        if losses[i] < least:
+            front.append(i)
+            least = float(losses[i])
+        elif front and losses[i] == least and costs[i] == costs[front[-1]]:
+            front.append(i)
+    return front
+
+
+def effects_coding(values: IntArray, size: int) -> Array:
+    """Columns [M, size − 1] of one factor: 1 for its value, −1 everywhere for the last one.
+
+    >>> effects_coding(np.array([0, 1, 2]), 3).tolist()
+    [[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]
+    """
+    coded: Array = np.eye(size)[values]
+    return coded[:, :-1] - coded[:, -1:]
+
+
+def main_effects(points: Sequence[Mapping[str, Any]], logs: Array) -> Effects | None:
+    """The main effects of all factors that vary.
+
+    Parameters: `points`, a value of each factor for every model; `logs` [M], log perplexities.
+    Returns None if the models are too few, or drawn too unluckily, to tell the effects apart.
+    """
+    values = levels_of(points)
+    columns = [np.ones((len(points), 1))]
+    for factor, known in values.items():
+        places = np.array([known.index(point[factor]) for point in points])
+        columns.append(effects_coding(places, len(known)))
+    coded: Array = np.concatenate(columns, axis=1)
+    rows, width = coded.shape
+    if rows <= width or np.linalg.matrix_rank(coded) < width:
+        return None
+    inverse = np.linalg.inv(coded.T @ coded)
+    weights = inverse @ (coded.T @ logs)
+    left = logs - coded @ weights
+    total = float(np.square(logs - logs.mean()).sum())
+    variance = float(left @ left) / (rows - width)
+    reach = float(stats.t.ppf(0.975, rows - width))
+    effects: list[Effect] = []
+    at = 1
+    for factor, known in values.items():
+        contrasts = effects_coding(np.arange(len(known)), len(known))
+        block = slice(at, at + len(known) - 1)
+        at = block.stop
+        means = contrasts @ weights[block]
+        errors = np.sqrt(variance * np.diag(contrasts @ inverse[block, block] @ contrasts.T))
+        for value, mean, error in zip(known, means.tolist(), errors.tolist(), strict=True):
+            interval = Estimate(mean, mean - reach * error, mean + reach * error)
+            count = sum(point[factor] == value for point in points)
+            effects.append(Effect(factor, value, count, interval))
+    explained = 1 - float(left @ left) / total if total > 0 else 1.0
+    return Effects(float(weights[0]), effects, explained, _spans(effects))
+
+
+def levels_of(points: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values of each factor that has more than one, sorted: numbers, then words.
+
+    >>> levels_of([{"bits": 64, "gain": "unit"}, {"bits": 32, "gain": "unit"}])
+    {'bits': [32, 64]}
+    """
+    found: dict[str, list[Any]] = {}
+    for factor in points[0] if points else ():
+        values = {point[factor] for point in points}
+        if len(values) > 1:
+            found[factor] = sorted(values, key=lambda v: (isinstance(v, str), v))
+    return found
+
+
+def _spans(effects: Sequence[Effect]) -> dict[str, float]:
+    """From the best value of each factor to its worst; the widest first."""
+    means: dict[str, list[float]] = {}
+    for effect in effects:
+        means.setdefault(effect.factor, []).append(effect.nats.mean)
+    spans = {factor: max(values) - min(values) for factor, values in means.items()}
+    return dict(sorted(spans.items(), key=lambda item: -item[1]))
+
+
+def rank_correlation(ones: Array, others: Array) -> Estimate | None:
+    """Spearman's rank correlation, with a percentile bootstrap over the models.
+
+    Returns None for fewer than four models, or where one of both does not vary.
+
+    >>> rank_correlation(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 4.0, 9.0, 16.0])).mean
+    1.0
+    """
+    if ones.shape != others.shape:
+        raise BadOption(
+            "others", others.shape, f"as many as there are ones, {ones.shape}", "SPEC 7"
+        )
+    if ones.shape[0] < 4:
+        return None
+    found = _spearman(ones, others)
+    if not np.isfinite(found):
+        return None
+    return bootstrap(lambda drawn: _spearman(ones[drawn], others[drawn]), ones.shape[0], found)
+
+
+def bootstrap(statistic: Callable[[IntArray], float], size: int, value: float) -> Estimate:
+    """The 95 % percentile interval of a statistic of models that are drawn anew.
+
+    Parameters: `statistic` of the places of the models drawn; `size`, how many there are; `value`,
+    of all of them.  Draws for which the statistic has no value are left out.
+    """
+    random = np.random.default_rng(0)
+    drawn = [statistic(random.integers(0, size, size)) for _ in range(DRAWS)]
+    finite = [one for one in drawn if np.isfinite(one)]
+    low, high = np.quantile(finite, (0.025, 0.975)).tolist() if finite else (value, value)
+    return Estimate(value, low, high)
+
+
+def _spearman(ones: Array, others: Array) -> float:
+    """The correlation of the ranks, ties at their mean rank; NaN where one does not vary."""
+    a, b = (stats.rankdata(one) for one in (ones, others))
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / scale if scale > 0 else float("nan")

@@ -1,0 +1,147 @@
+"""Which models of a space are measured: all of them, or a balanced draw.   [D]
+
+A draw gives every value of a factor to the same number of models, give or take one, factor by
+factor: each column of the table of models is made of random permutations of the values, and then
+shuffled.  A value that stands in its list twice gets twice as many models.  Of `DRAWS` such tables
+the one with the largest det(XᵀX) is kept, X the factors in effects coding (`effects_coding`), so
+that the effects of the factors can be told apart as well as may be (D-optimality; Wald 1943).
+
+Then a model that is refused, or is there twice, exchanges one value with another model.  That
+leaves the columns balanced; only choices without meaning (`Space.canonical`) do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from itertools import product
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from saffu.errors import BadOption
+from saffu.roadmap.analysis import effects_coding
+from saffu.roadmap.space import Levels, Space
+from saffu.types import Array, IntArray
+
+DRAWS: Final = 20
+SMALL: Final = 10_000
+"""Combinations that are all looked at, to see whether they are few different models."""
+EXCHANGES: Final = 1_000
+"""Attempts for one model."""
+
+
+def models_of(space: Space, most: int, seed: int) -> list[Levels]:
+    """At most so many different models: all there are, or a balanced draw.
+
+    Refuses: a space in which every combination is refused.
+    """
+    if prod(len(set(values)) for values in space.factors.values()) <= SMALL:
+        every = list(grid(space))
+        if len(every) <= most:
+            return _some(every)
+    return _some(draw(space, most, np.random.default_rng(seed)))
+
+
+def _some(models: list[Levels]) -> list[Levels]:
+    if not models:
+        raise BadOption("space", "…", "at least one combination that is a model", "SPEC 4")
+    return models
+
+
+def grid(space: Space) -> Iterator[Levels]:
+    """Every model of a space once, in the order of the values."""
+    seen = set()
+    for values in product(*map(dict.fromkeys, space.factors.values())):
+        levels = space.canonical(dict(zip(space.factors, values, strict=True)))
+        key = tuple(levels.values())
+        if key not in seen and space.allowed(levels):
+            seen.add(key)
+            yield levels
+
+
+def draw(space: Space, models: int, random: np.random.Generator) -> list[Levels]:
+    """A balanced draw of different models; fewer than asked for, if exchanges find no more."""
+    sizes = [len(values) for values in space.factors.values()]
+    tables = [balanced(sizes, models, random) for _ in range(DRAWS)]
+    table = max(tables, key=_separation(space))
+
+    def levels_of(row: IntArray) -> Levels:
+        chosen = {
+            name: values[i] for (name, values), i in zip(space.factors.items(), row, strict=True)
+        }
+        return space.canonical(chosen)
+
+    def identity(row: IntArray) -> Hashable | None:
+        levels = levels_of(row)
+        return tuple(levels.values()) if space.allowed(levels) else None
+
+    return [levels_of(row) for row in exchanged(table, identity, random)]
+
+
+def balanced(sizes: list[int], rows: int, random: np.random.Generator) -> IntArray:
+    """A table [rows, factors] of value numbers, each value of a factor equally often, give or take
+    one.
+
+    >>> balanced([2, 3], 6, np.random.default_rng(0)).sum(axis=0).tolist()
+    [3, 6]
+    """
+    columns = []
+    for size in sizes:
+        blocks = [random.permutation(size) for _ in range(-(-rows // size))]
+        column = np.concatenate(blocks)[:rows]
+        columns.append(random.permutation(column))
+    return np.stack(columns, axis=1)
+
+
+def exchanged(
+    table: IntArray, identity: Callable[[IntArray], Hashable | None], random: np.random.Generator
+) -> IntArray:
+    """The table with exchanges within columns, until every row is a model, and no model is there
+    twice; rows for which no exchange was found are left out.
+
+    Parameters: `identity` of a row: what model it is, or None if it is none.
+    """
+    table = table.copy()
+    names = [identity(row) for row in table]
+
+    def bad(i: int) -> bool:
+        return names[i] is None or names.index(names[i]) != i
+
+    for i in range(table.shape[0]):
+        if not bad(i):
+            continue
+        for _ in range(EXCHANGES):
+            j, column = int(random.integers(table.shape[0])), int(random.integers(table.shape[1]))
+            pair = [i, j]
+            before = table[pair, column].copy()
+            table[pair, column] = before[::-1]
+            new = [identity(table[k]) for k in pair]
+            others = {name for k, name in enumerate(names) if k not in pair}
+            fit = new[0] is not None and new[0] != new[1] and new[0] not in others
+            kept = bad(j) or (new[1] is not None and new[1] not in others)
+            if i != j and fit and kept:
+                names[i], names[j] = new
+                break
+            table[pair, column] = before
+    return table[[i for i in range(table.shape[0]) if not bad(i)]]
+
+
+def _separation(space: Space) -> Callable[[IntArray], float]:
+    """log det(XᵀX) of a table: how well its effects can be told apart."""
+    lists = list(space.factors.values())
+    distinct = [list(dict.fromkeys(values)) for values in lists]
+    places = [
+        np.array([own.index(value) for value in values])
+        for own, values in zip(distinct, lists, strict=True)
+    ]
+
+    def of(table: IntArray) -> float:
+        columns = [np.ones((table.shape[0], 1))]
+        for f, own in enumerate(distinct):
+            columns.append(effects_coding(places[f][table[:, f]], len(own)))
+        coded: Array = np.concatenate(columns, axis=1)
+        sign, value = np.linalg.slogdet(coded.T @ coded)
+        return float(value) if sign > 0 else -np.inf
+
+    return of
