@@ -152,28 +152,31 @@ def rank_correlation(ones: Array, others: Array) -> Estimate | None:
         )
     if ones.shape[0] < 4:
         return None
-    found = _spearman(ones, others)
+    found = float(_spearman(ones[None], others[None])[0])
     if not np.isfinite(found):
         return None
     return bootstrap(lambda drawn: _spearman(ones[drawn], others[drawn]), ones.shape[0], found)
 
 
-def bootstrap(statistic: Callable[[IntArray], float], size: int, value: float) -> Estimate:
+def bootstrap(statistic: Callable[[IntArray], Array], size: int, value: float) -> Estimate:
     """The 95 % percentile interval of a statistic of models that are drawn anew.
 
-    Parameters: `statistic` of the places of the models drawn; `size`, how many there are; `value`,
-    of all of them.  Draws for which the statistic has no value are left out.
+    Parameters: `statistic`, from the places of the models in each draw [draws, size] to its values
+    [draws]; `size`, how many models there are; `value`, of all of them.  Draws for which the
+    statistic has no value are left out.
     """
-    random = np.random.default_rng(0)
-    drawn = [statistic(random.integers(0, size, size)) for _ in range(DRAWS)]
-    finite = [one for one in drawn if np.isfinite(one)]
-    low, high = np.quantile(finite, (0.025, 0.975)).tolist() if finite else (value, value)
+    drawn = np.random.default_rng(0).integers(0, size, (DRAWS, size))
+    values = statistic(drawn)
+    finite = values[np.isfinite(values)]
+    low, high = np.quantile(finite, (0.025, 0.975)).tolist() if finite.size else (value, value)
     return Estimate(value, low, high)
 
 
-def _spearman(ones: Array, others: Array) -> float:
-    """The correlation of the ranks, ties at their mean rank; NaN where one does not vary."""
-    a, b = (stats.rankdata(one) for one in (ones, others))
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / scale if scale > 0 else float("nan")
+def _spearman(ones: Array, others: Array) -> Array:
+    """The correlation of the ranks row by row, ties at their mean rank; NaN where one does not
+    vary."""
+    a, b = (stats.rankdata(each, axis=1) for each in (ones, others))
+    a, b = (each - each.mean(axis=1, keepdims=True) for each in (a, b))
+    scale: Array = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    product: Array = (a * b).sum(axis=1)
+    return np.divide(product, scale, out=np.full_like(scale, np.nan), where=scale > 0)

@@ -104,27 +104,29 @@ def exchanged(
     """
     table = table.copy()
     names = [identity(row) for row in table]
-
-    def bad(i: int) -> bool:
-        return names[i] is None or names.index(names[i]) != i
-
-    for i in range(table.shape[0]):
-        if not bad(i):
-            continue
+    taken: set[Hashable] = set()
+    good = np.zeros(len(names), dtype=bool)
+    for i, name in enumerate(names):
+        if name is not None and name not in taken:
+            good[i] = True
+            taken.add(name)
+    for i in np.flatnonzero(~good).tolist():
         for _ in range(EXCHANGES):
-            j, column = int(random.integers(table.shape[0])), int(random.integers(table.shape[1]))
-            pair = [i, j]
-            before = table[pair, column].copy()
-            table[pair, column] = before[::-1]
-            new = [identity(table[k]) for k in pair]
-            others = {name for k, name in enumerate(names) if k not in pair}
-            fit = new[0] is not None and new[0] != new[1] and new[0] not in others
-            kept = bad(j) or (new[1] is not None and new[1] not in others)
-            if i != j and fit and kept:
-                names[i], names[j] = new
+            j, column = int(random.integers(len(names))), int(random.integers(table.shape[1]))
+            before = table[[i, j], column].copy()
+            table[[i, j], column] = before[::-1]
+            name, other = identity(table[i]), identity(table[j])
+            if i == j or (good[j] and (other is None or other in taken - {names[j]})):
+                table[[i, j], column] = before
+                continue
+            if good[j]:
+                taken = (taken - {names[j]}) | {other}
+            names[i], names[j] = name, other  # the bad row wanders until it fits
+            if name is not None and name not in taken:
+                good[i] = True
+                taken.add(name)
                 break
-            table[pair, column] = before
-    return table[[i for i in range(table.shape[0]) if not bad(i)]]
+    return table[good]
 
 
 def _separation(space: Space) -> Callable[[IntArray], float]:

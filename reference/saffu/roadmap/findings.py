@@ -67,7 +67,7 @@ class Findings(NamedTuple):
     warm_over_cold: Estimate | None
     """log perplexity of a training from the explicit solution less that from random weights"""
     tests: dict[str, Line]
-    """tested models by `tested_as`"""
+    """tested models by `identity`"""
     baselines: Line | None
 
 
@@ -95,12 +95,12 @@ def findings(lines: Sequence[Line]) -> Findings:
         agreement=rank_correlation(before, after),
         gained=estimate((after - before).tolist()) if chance else None,
         warm_over_cold=estimate(pairs) if pairs else None,
-        tests={tested_as(line): line for line in lines if line["do"] == "test"},
+        tests={identity(line): line for line in lines if line["do"] == "test"},
         baselines=next((line for line in lines if line["do"] == "baselines"), None),
     )
 
 
-def tested_as(line: Line) -> str:
+def identity(line: Line) -> str:
     """The same for a model and for its test."""
     return digest(line["recipe"])
 
@@ -153,7 +153,7 @@ def where_the_best_are(found: Findings) -> Sizes | None:
     median, quarter = np.quantile(sizes, (0.5, 0.75))
     lower = next((line for line in found.solved if line["parameters"] < median), None)
     largest = max(found.solved, key=lambda line: int(line["parameters"]))
-    tests = [found.tests.get(tested_as(line)) for line in (lower, largest) if line is not None]
+    tests = [found.tests.get(identity(line)) for line in (lower, largest) if line is not None]
     compared = None
     if len(tests) == 2 and tests[0] is not None and tests[1] is not None:
         compared = gap(tests[0], tests[1])

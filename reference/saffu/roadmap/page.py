@@ -15,7 +15,7 @@ from saffu.roadmap.findings import (
     Trained,
     cost,
     in_words,
-    tested_as,
+    identity,
     where_the_best_are,
 )
 from saffu.study.evidence import Estimate
@@ -132,7 +132,7 @@ def _perplexity(line: Line) -> str:
 
 
 def _tested(found: Findings, line: Line) -> str:
-    test = found.tests.get(tested_as(line))
+    test = found.tests.get(identity(line))
     return MISSING if test is None else f"{perplexity(test):.1f}"
 
 
@@ -228,7 +228,7 @@ def trained_table(found: Findings, trained: Sequence[Trained]) -> str:
     factors = list(levels_of([line["levels"] for line in found.solved]))
     rows = []
     for one in trained:
-        tests = [found.tests.get(tested_as(line)) for line in (_start_of(found, one), one.warm)]
+        tests = [found.tests.get(identity(line)) for line in (_start_of(found, one), one.warm)]
         change = MISSING
         if tests[0] is not None and tests[1] is not None:
             change = gap(tests[1], tests[0]).percent

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from saffu import refusals
 from saffu.errors import BadOption, SaffuError
 from saffu.study.notation import parse_contexts
 from saffu.study.recipes import configuration_of
@@ -35,6 +36,13 @@ FACTORS: Final[Mapping[str, str]] = {
 
 WHOLE: Final = {"bits": 1, "label_bits": 1, "depth": 1, "rounds": 0}
 """Factors that are numbers, and their least."""
+
+WORDS: Final = {
+    "aggregation": ("sum", "cat"),
+    "attention": ("softmax", "surprisal", "uniform"),
+    "gain": ("unit", "count"),
+}
+"""Factors that are one of some words."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +136,9 @@ def check_level(factor: str, value: Any) -> None:
         return
     if not isinstance(value, str):
         raise BadOption(factor, value, f"text: {FACTORS[factor]}", "SPEC 4")
-    if factor == "contexts":
+    if factor in WORDS:
+        refusals.choice(factor, value, WORDS[factor], "SPEC 4")
+    elif factor == "contexts":
         parse_contexts(value)
-    elif factor == "embedding":
-        configuration_of(parse_embedding(value))
     else:
-        configuration_of({factor: value})
+        configuration_of(parse_embedding(value))
