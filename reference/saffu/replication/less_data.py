@@ -13,6 +13,14 @@ from itertools import product
 from typing import NamedTuple
 
 from saffu.experiments.results import Line
+from saffu.replication.outsiders import (
+    counted_tasks,
+    read_decoder,
+    read_slots,
+    trained_tasks,
+    trial_decoder,
+    trial_slots,
+)
 from saffu.study.rows import Row, best_trial, row_tasks
 from saffu.study.sources import Sources
 from saffu.study.task import Answers, Task
@@ -33,35 +41,81 @@ class Size(NamedTuple):
     """validations an epoch"""
     seconds: float
     """a guess for one training"""
+    decoder: Line
+    """epochs and dropout of the standard transformer"""
+    decoder_rates: Sequence[float]
+    slot_rates: Sequence[float]
+    """of the one-hot slots by Adam"""
 
 
 MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
+FEWER = ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0))
+FEWEST = ((0.003, 1.0), (0.01, 0.3), (0.01, 1.0))
+BOTH = (0.001, 0.003)
 SIZES = (
-    Size(10_000, MANY, 24, 8, 1, 15),
-    Size(30_000, MANY, 24, 8, 1, 35),
-    Size(100_000, MANY, 24, 8, 2, 90),
-    Size(
-        300_000, ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0)), 12, 4, 2, 170
-    ),
-    Size(1_000_000, ((0.003, 1.0), (0.01, 0.3), (0.01, 1.0)), 5, 2, 2, 270),
+    Size(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, BOTH, (0.1, 0.3)),
+    Size(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, BOTH, (0.1, 0.3)),
+    Size(100_000, MANY, 24, 8, 2, 90, {"epochs": 12, "dropout": 0.1}, (0.003,), (0.1, 0.3)),
+    Size(300_000, FEWER, 12, 4, 2, 170, {"epochs": 6, "dropout": 0.1}, (0.003,), (0.1,)),
+    Size(1_000_000, FEWEST, 5, 2, 2, 270, {"epochs": 3, "dropout": 0.0}, (0.003,), ()),
 )
 WARM = (0.003, 0.01)
 """learning rates after the explicit solution"""
 SEEDS = (1, 2, 3)
 
-TINY_SHAPE: Line = {"vocabulary": 251, "contexts": "radial:3", "bits": 31, "label_bits": 29}
-TINY_SIZES = (
-    Size(2_000, ((0.03, 0.3), (0.03, 1.0)), 1, 1, 1, 1),
-    Size(6_000, ((0.03, 0.3), (0.03, 1.0)), 1, 1, 1, 1),
+LAYERS: Sequence[Line] = (
+    {},
+    {"rounds": 0},
+    {"rounds": 3},
+    {"attention": "uniform"},
+    {"depth": 2},
+    {"radii": [1, 4], "combine": "cat"},
+    {"contexts": "radial:4"},
+    {"contexts": "radial:8,document"},
+    {"bits": 256, "label_bits": 256},
+    {"bits": 512, "label_bits": 512},
+    {"bits": 512, "label_bits": 512, "contexts": "radial:4"},
+    {"bits": 512, "label_bits": 512, "contexts": "radial:8,document"},
+    {"bits": 1024, "label_bits": 512},
+    {"bits": 1024, "label_bits": 1024, "contexts": "radial:4"},
 )
+"""Explicit models with a hidden layer, one of which stands for the family."""
+_TABLES: Line = {"output": "direct", "attention": "uniform"}
+DIRECT: Sequence[Line] = (
+    {**_TABLES, "contexts": "radial:4"},
+    {**_TABLES, "contexts": "radial:8"},
+    {**_TABLES, "contexts": "radial:16"},
+    {**_TABLES, "contexts": "radial:8,block:8"},
+    {**_TABLES, "contexts": "radial:8", "attention": "softmax"},
+)
+"""Explicit models of one-hot slots, with discounts and a temper a slot."""
+WIDE: Line = {"bits": 512, "label_bits": 512}
+WIDE_COLD = ((0.003, 1.0), (0.01, 0.3))
+WIDE_UP_TO = 100_000
+"""targets at which wide models are also trained from random weights"""
+
+TINY_SHAPE: Line = {"vocabulary": 251, "contexts": "radial:3", "bits": 31, "label_bits": 29}
+TINY_DECODER: Line = {"epochs": 1, "dropout": 0.0, "width": 16, "blocks": 1, "context": 8}
+TINY_COLD = ((0.03, 0.3), (0.03, 1.0))
+TINY_SIZES = (
+    Size(2_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, (0.003,), (0.1,)),
+    Size(6_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, (0.003,), (0.1,)),
+)
+TINY_LAYERS: Sequence[Line] = ({}, {"bits": 61, "label_bits": 61})
+TINY_DIRECT: Sequence[Line] = ({"output": "direct", "attention": "uniform"},)
 
 
 def tasks(sources: Sources, answers: Answers) -> list[Task]:
     """All tasks that can be named so far."""
     todo: list[Task] = []
-    for size in TINY_SIZES if sources.tiny else SIZES:
-        for seed in SEEDS[:2] if sources.tiny else SEEDS:
+    sizes = TINY_SIZES if sources.tiny else SIZES
+    seeds = SEEDS[:2] if sources.tiny else SEEDS
+    for size in sizes:
+        for seed in seeds:
             todo += row_tasks(NAME, rows(size, seed, sources, answers), sources, answers)
+            todo += counted_tasks(NAME, size.targets, seed, sources)
+    for size in sizes:
+        todo += outside_tasks(size, sources, answers)
     return todo
 
 
@@ -71,12 +125,19 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
     limits = {"frozen": size.frozen, "thawed": size.thawed, "checks": size.checks}
     cold = [{**shape, "start": "cold", "scale": s, "rate": r, **limits} for r, s in size.cold]
     warm = [{**shape, "rate": rate, **limits} for rate in WARM]
+    layers = [{**shape, **more} for more in (TINY_LAYERS if sources.tiny else LAYERS)]
+    direct = [{**shape, **more} for more in (TINY_DIRECT if sources.tiny else DIRECT)]
     named = [
         Row("explicit", [dict(shape)], size.targets, seed, 5.0),
+        Row("explicit layers", layers, size.targets, seed, 10.0),
+        Row("explicit direct", direct, size.targets, seed, 8.0),
         Row("warm", warm, size.targets, seed, size.seconds),
         Row("cold", cold, size.targets, seed, size.seconds),
     ]
     if seed == SEEDS[0]:
+        wide = [{**one, **WIDE} for one in cold if (one["rate"], one["scale"]) in WIDE_COLD]
+        if size.targets <= WIDE_UP_TO and not sources.tiny:
+            named.append(Row("cold wide", wide, size.targets, seed, 4 * size.seconds))
         return named
     first = [row._replace(seed=SEEDS[0]) for row in named]
     chosen = [best_trial(NAME, row, sources, answers) for row in first]
@@ -85,3 +146,16 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
         for row, best in zip(named, chosen, strict=True)
         if best is not None
     ]
+
+
+def outside_tasks(size: Size, sources: Sources, answers: Answers) -> list[Task]:
+    """Models in PyTorch, for the first seed; rates of large sizes were found at smaller ones."""
+    seed = SEEDS[0]
+    decoder = [{"rate": rate, **size.decoder} for rate in size.decoder_rates]
+    one = Row("transformer", decoder, size.targets, seed, 3 * size.seconds)
+    tasks = trained_tasks(NAME, one, sources, answers, trial_decoder, read_decoder)
+    slots = [{"rate": rate, "epochs": size.frozen} for rate in size.slot_rates]
+    if slots:
+        two = Row("one-hot cold", slots, size.targets, seed, size.seconds)
+        tasks += trained_tasks(NAME, two, sources, answers, trial_slots, read_slots)
+    return tasks
