@@ -14,8 +14,8 @@ from saffu.roadmap.findings import (
     Sizes,
     Trained,
     cost,
-    in_words,
     identity,
+    in_words,
     where_the_best_are,
 )
 from saffu.study.evidence import Estimate
