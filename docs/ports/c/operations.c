@@ -325,7 +325,7 @@ static Reason answer_document_context(Request *request) {
     TRY(input(request, "vectors", 2, &vectors));
     if (document.length < 2) return SAFFU_NO_SAMPLES;
     TRY(saffu_check_tokens(document, vectors->shape[0]));
-    TRY(saffu_check_features(vectors->size, vectors->number));
+    TRY(saffu_check_finite(vectors->size, vectors->number));
     TRY(output(request, "features", REAL, 2, SHAPE(document.length - 1, vectors->shape[1]),
                &features));
     saffu_document_means(document, vectors->shape[1], vectors->number, features->number);
