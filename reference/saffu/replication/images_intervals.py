@@ -1,8 +1,8 @@
-"""Classifiers compared on the same test images: intervals of each, and of their differences.
+"""Classifiers compared on the same test samples: intervals of each, and of their differences.
 
-Images are drawn anew, with replacement, 2,000 times, the same draws for all classifiers; the middle
+Images, or the documents of a text, are drawn anew, with replacement, 2,000 times, the same draws for all classifiers; the middle
 95 % of the means are the interval (percentile bootstrap).  Accuracy has Wilson's (1927) interval of
-a share.  Both say how far a number depends on which images happened to be the test.
+a share.  Both say how far a number depends on which of them happened to be the test.
 """
 
 from __future__ import annotations
@@ -33,26 +33,35 @@ def wilson(right: int, of: int) -> Estimate:
     return Estimate(p, middle - reach, middle + reach)
 
 
-def drawn_means(values: Array, seed: int = 0) -> Array:
-    """Means of columns of `values` [M, R] in each of many draws of M rows: [draws, R].
+def drawn_means(values: Array, borders: IntArray | None = None, seed: int = 0) -> Array:
+    """Means of columns of `values` [M, R] in each of many draws: [draws, R].
 
-    >>> drawn_means(np.array([[1.0, 2.0]] * 5)).mean(axis=0).round(9).tolist()
+    Parameters: `borders`, the first row of each group of rows that is drawn as a whole, such as a
+    document; by default each row is drawn by itself.
+
+    >>> drawn_means(np.array([[1.0, 2.0]] * 5), np.array([0, 3])).mean(axis=0).round(9).tolist()
     [1.0, 2.0]
     """
     random = np.random.default_rng(seed)
-    samples = values.shape[0]
+    first = np.arange(values.shape[0]) if borders is None else borders
+    sums = np.add.reduceat(values, first)
+    sizes = np.diff(np.append(first, values.shape[0]))
+    groups = first.shape[0]
     means = np.empty((DRAWS, values.shape[1]))
     for draw in range(DRAWS):
-        often = np.bincount(random.integers(0, samples, samples), minlength=samples)
-        means[draw] = often @ values / samples
+        often = np.bincount(random.integers(0, groups, groups), minlength=groups)
+        means[draw] = often @ sums / (often @ sizes)
     return means
 
 
-def judge_all(logits: Mapping[str, Logits], labels: IntArray) -> Line:
+def judge_all(
+    logits: Mapping[str, Logits], labels: IntArray, borders: IntArray | None = None
+) -> Line:
     """Each classifier by itself, and every two of them against each other.
 
+    Parameters: `borders`, see `drawn_means`.
     Returns `rows`: right, nats and the interval of nats of each; `pairs`: of two, named "a|b", how
-    many nats more a needs than b, the interval of that, and how many images one of them alone gets
+    many nats more a needs than b, the interval of that, and how many samples one of them alone gets
     right.
 
     >>> z = {"a": np.log(np.array([[3.0, 1.0]] * 8)), "b": np.zeros((8, 2))}
@@ -62,7 +71,7 @@ def judge_all(logits: Mapping[str, Logits], labels: IntArray) -> Line:
     """
     nats = np.stack([token_nats(z, labels) for z in logits.values()], axis=1).astype(np.float64)
     right = np.stack([z.argmax(axis=1) == labels for z in logits.values()], axis=1)
-    drawn = drawn_means(nats)
+    drawn = drawn_means(nats, borders)
     rows: Line = {}
     for at, name in enumerate(logits):
         low, high = np.quantile(drawn[:, at], QUANTILES)

@@ -59,9 +59,11 @@ START: Mapping[str, Any] = {
     "smoothing": [1.0, 10.0, 30.0, 100.0, 300.0],
     "discount": [0.6, 0.75, 0.9],
     "dtype": "float32",
+    "start_targets": None,
 }
 """Where the parameters come from: α of U, factors on its λ and α of O that are tried, discounts of
-direct models; the standard deviation of random weights."""
+direct models; the standard deviation of random weights.  `start_targets`: what an explicit start
+reads before training (None: all that is trained on)."""
 
 TRAINING: Mapping[str, Any] = {
     "rate": None,
@@ -148,17 +150,18 @@ def make(recipe: Mapping[str, Any], targets: int | None, seed: int, sources: Sou
         return _read(path)
     began, before_that = time.process_time(), 0.0
     train = common.amount(targets, seed)
-    model = SaffuTransformer(
-        configuration_of(recipe), Words(), common.vocabulary, dtype=all_of["dtype"]
-    )
+    # a text may have fewer tokens than the vocabulary would hold
+    shape = replace(configuration_of(recipe), vocabulary=len(common.vocabulary))
+    model = SaffuTransformer(shape, Words(), common.vocabulary, dtype=all_of["dtype"])
     history: list[list[Any]] = []
     chosen: Line = {}
     if all_of["rate"] is None:
         chosen = _begin(model, all_of, common, train, seed)
     else:
-        before = {name: value for name, value in recipe.items() if name not in TRAINING}
+        after = {*TRAINING, "start_targets"}
+        before = {name: value for name, value in recipe.items() if name not in after}
         if all_of["start"] == "explicit":
-            start = make(before, targets, seed, sources)
+            start = make(before, all_of["start_targets"] or targets, seed, sources)
             model, before_that = start.model, start.cpu_seconds
             model.history = []
             began = time.process_time()
@@ -190,7 +193,8 @@ def _read(path: Path) -> Made:
 
 def model_path(recipe: Mapping[str, Any], targets: int | None, seed: int, sources: Sources) -> Path:
     """Where a model lies between tasks."""
-    key = {"recipe": complete(recipe), "targets": targets, "seed": seed}
+    said = {k: v for k, v in complete(recipe).items() if v != DEFAULTS[k]}
+    key = {"recipe": said, "targets": targets, "seed": seed}
     return sources.models / f"{digest({**key, 'text': text_digest(sources)})}.saffu"
 
 
