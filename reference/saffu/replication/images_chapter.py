@@ -1,13 +1,360 @@
-"""stub"""
+"""What the lines of the study of images say: tables, claims, a picture.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from saffu.experiments.results import Line, table
+from saffu.replication.chapters import Claim, select
+from saffu.replication.images_intervals import pair_of, wilson
+from saffu.study.evidence import Estimate, over_all
+from saffu.study.pictures import COLOURS, canvas
+
+NAMES = {
+    "one, λ = 1": "one layer, explicit, λ = 1",
+    "one": "one layer, explicit, α and λ chosen",
+    "one, scaled": "one layer, iterative scaling from explicit",
+    "one, trained": "one layer, Adam from explicit",
+    "one, cold": "one layer, Adam from zeros",
+    "two, codes": "two layers, explicit, label codes of the classes",
+    "two, parts": "two layers, explicit, codes of parts of the classes",
+    "two, refitted": "two layers, explicit, refitted to hidden targets",
+    "two, trained": "two layers, Adam from explicit",
+    "two, cold": "two layers, Adam from random weights",
+}
+EXPLICIT_TWO = ("two, codes", "two, parts", "two, refitted")
+MARGINAL = 0.1
+"""An improvement that takes away less than this share of errors and of nats is marginal."""
+CARRIED = 0.9
+"""A solution carries over if it reaches this share of the accuracy of the trained layer."""
+CHANCE = float(np.log(10))
 
 
-def text(l):
-    return ""
+class Group(NamedTuple):
+    """One data set at one size."""
+
+    data: str
+    size: int | None
+    lines: Sequence[Line]
+
+    @property
+    def tests(self) -> list[Line]:
+        """The tested lines, one a seed."""
+        return select(self.lines, do="test")
+
+    @property
+    def images(self) -> int:
+        """Training images."""
+        return max(int(line["trained_on"]) for line in self.lines if "trained_on" in line)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        known = {"mnist": "MNIST", "digits": "scikit-learn's digits"}
+        return f"{known[self.data]}, {self.images:,} images"
+
+    def right(self, row: str) -> Estimate:
+        """Accuracy: right answers, the mean of the seeds, with Wilson's interval."""
+        rights = [test["rows"][row]["right"] for test in self.tests]
+        return wilson(round(float(np.mean(rights))), int(self.tests[0]["tested"]))
+
+    def nats(self, row: str) -> Estimate:
+        """Cross-entropy and the ends of its interval, each the mean of the seeds."""
+        each = [[test["rows"][row][n] for n in ("nats", "low", "high")] for test in self.tests]
+        return Estimate(*(float(x) for x in np.mean(each, axis=0)))
+
+    def gaps(self, one: str, other: str) -> list[Estimate]:
+        """Nats that one row needs more than another, seed by seed."""
+        found = [pair_of(test, one, other) for test in self.tests]
+        return [gap for gap in found if gap is not None]
+
+    def better(self, one: str, other: str) -> bool | None:
+        """Whether one row needs fewer nats: by the whole interval, for every seed."""
+        gaps = self.gaps(one, other)
+        if gaps and all(gap.high < 0 for gap in gaps):
+            return True
+        return False if gaps and all(gap.low > 0 for gap in gaps) else None
+
+    def chosen(self, row: str) -> list[Line]:
+        """The trials that were tested for a row, one a seed."""
+        trials = select(self.lines, do="trial", row=row)
+        return [
+            trial
+            for test in self.tests
+            for trial in select(trials, seed=test["seed"])
+            if trial["recipe"] == test["chosen"][row]
+        ]
+
+    @property
+    def explicit_two(self) -> str:
+        """The explicit row of two layers that is best on validation images, by the first seed."""
+        nats = {row: float(self.chosen(row)[0]["validation_nats"]) for row in EXPLICIT_TWO}
+        return min(nats, key=lambda row: nats[row])
 
 
-def claims(l):
-    return []
+def groups(lines: Sequence[Line]) -> list[Group]:
+    """Data sets and sizes with at least one test, MNIST last, by size."""
+    keys = {(line["data"], line["size"]) for line in select(lines, do="test")}
+    order = sorted(keys, key=lambda key: (key[0], key[1] is None, key[1] or 0))
+    return [Group(*key, select(lines, data=key[0], size=key[1])) for key in order]
 
 
-def picture(l):
-    return None
+def text(lines: Sequence[Line]) -> str:
+    """The chapter below its title."""
+    found = groups(lines)
+    seeds = sorted({int(line["seed"]) for line in select(lines, do="test")})
+    setting = (
+        "A softmax layer reads pixels in [0, 1]; a second one reads the ten or more outputs of the "
+        "first. Explicit layers are solved one after the other: a hidden layer predicts label "
+        "codes, either of the ten classes or of parts of them (each class divided by the signs of "
+        "its first principal components), and may be refitted to the hidden targets that the "
+        "layer above implies. A tenth of the training images is held back, and on it everything "
+        "is chosen: α and λ of explicit layers, the number of parts, the steps of iterative "
+        "scaling, the learning rate, the softening of an explicit hidden layer before training, "
+        "the scale of random weights, and when to stop. Warm and cold starts get the same rates "
+        "and the same number of trials. The first seed makes all trials, the others take its "
+        f"settings. Seeds so far: {', '.join(map(str, seeds)) or '–'}. The test images are read "
+        "once for each seed. Small training sets are drawn from the whole, but the validation "
+        "images stay as many as they are; that helps all rows alike."
+    )
+    parts = [setting]
+    if not any(group.data == "mnist" for group in found):
+        parts.append("MNIST was not there, or is not done; what follows is of a small data set.")
+    for group in found:
+        parts += [f"### {group.name}", _table(group), *_chosen(group)]
+    parts.append(
+        "Intervals are of 95 % and of the test images: Wilson's for accuracy, the bootstrap's for "
+        "cross-entropy in nats; both are means over the seeds. CPU seconds are those of the "
+        "chosen run alone, on one thread, an explicit start included."
+    )
+    if found:
+        parts.append(
+            "![Cross-entropy of all rows](replication/images-nats.png)\n\nLeft: cross-entropy of "
+            "the test images, on a logarithmic scale; the dashed line is guessing. Right: "
+            "validation images during training, of the first seed; epoch 0 is the start."
+        )
+        parts.append(_conclusion(found))
+    parts.append("To repeat it: `saffu replicate images`.")
+    return "\n\n".join(parts)
+
+
+def _table(group: Group) -> str:
+    rows = []
+    for row, name in NAMES.items():
+        seconds = [float(trial["fit_cpu_seconds"]) for trial in group.chosen(row)]
+        rows.append(
+            [
+                name,
+                f"{group.right(row):.4f}",
+                f"{group.nats(row):.3f}",
+                f"{np.mean(seconds):.1f}" if seconds else "–",
+            ]
+        )
+    return table(["digits", "accuracy", "nats", "CPU s"], rows)
+
+
+def _chosen(group: Group) -> list[str]:
+    """What was chosen, where it lies at the edge of what was tried."""
+    said = []
+    for row in ("one, trained", "one, cold", "two, trained", "two, cold"):
+        if not group.chosen(row):
+            continue
+        recipe = group.chosen(row)[0]["recipe"]
+        tried = sorted({t["recipe"]["rate"] for t in select(group.lines, do="trial", row=row)})
+        edge = len(tried) > 1 and recipe["rate"] in (tried[0], tried[-1])
+        more = ", the edge of what was tried" if edge else ""
+        extra = f", softened by {recipe['soft']:g}" if "soft" in recipe else ""
+        if "scale" in recipe and recipe["scale"] != [0.0]:
+            extra = f", scales {' and '.join(f'{s:g}' for s in recipe['scale'])}"
+        said.append(f"{NAMES[row]}: rate {recipe['rate']:g}{more}{extra}")
+    return [f"Chosen: {'; '.join(said)}."] if said else []
+
+
+def _conclusion(found: Sequence[Group]) -> str:
+    """What remains, in a few sentences."""
+    said = []
+    for group in found:
+        best = min(NAMES, key=lambda row: group.nats(row).mean)
+        explicit = group.explicit_two
+        one = _against(group.better(explicit, "one, cold"))
+        two = _against(group.better(explicit, "two, cold"))
+        said.append(
+            f"- {group.name}: the best row is *{NAMES[best]}* ({group.nats(best).mean:.3f} nats, "
+            f"accuracy {group.right(best).mean:.4f}); the best explicit one of two layers is "
+            f"*{NAMES[explicit]}* ({group.nats(explicit).mean:.3f}, "
+            f"{group.right(explicit).mean:.4f}), which {one} the single layer trained from zeros "
+            f"and {two} two layers trained from random weights."
+        )
+    return "\n".join(said)
+
+
+def _against(better: bool | None) -> str:
+    return {True: "beats", False: "loses to", None: "cannot be told from"}[better]
+
+
+def claims(lines: Sequence[Line]) -> list[Claim]:
+    """Five claims, each judged by the rule that its evidence names."""
+    found = groups(lines)
+    return [
+        _claim(
+            "Explicit solutions carry over to images of digits.",
+            [a for g in found for a in (_carried(g, "one, λ = 1"), _carried(g, "one"))],
+            f"Rule: accuracy at least {CARRIED:.0%} of the same layer trained from zeros, and less "
+            "than half the nats of guessing, for λ = 1 and for λ chosen. Accuracy and nats: ",
+            found,
+            lambda g: (
+                f"λ = 1 {g.right('one, λ = 1').mean:.3f} and {g.nats('one, λ = 1').mean:.2f}, "
+                f"chosen {g.right('one').mean:.3f} and {g.nats('one').mean:.2f}, trained "
+                f"{g.right('one, cold').mean:.3f} and {g.nats('one, cold').mean:.2f}"
+            ),
+        ),
+        _claim(
+            "A second explicit layer helps.",
+            [g.better(g.explicit_two, "one") for g in found],
+            "Rule: fewer nats on the test images, by the whole interval and for every seed; the "
+            "hidden layer chosen on validation images. Nats of two layers less those of one: ",
+            found,
+            lambda g: (
+                f"{_said(g.gaps(g.explicit_two, 'one'))} ({NAMES[g.explicit_two]}; with codes of "
+                f"the classes alone {_said(g.gaps('two, codes', 'one'))})"
+            ),
+        ),
+        _claim(
+            "Backpropagation improves explicit solutions only marginally.",
+            [a for g in found for a in (_marginal(g, *pair) for pair in _pairs(g))],
+            f"Rule: it takes away less than {MARGINAL:.0%} of the errors and of the nats, for one "
+            "layer and for two. Share taken away, of errors and of nats: ",
+            found,
+            lambda g: "; ".join(_taken(g, *pair) for pair in _pairs(g)),
+        ),
+        _claim(
+            "A warm start is ahead of a cold one after one epoch.",
+            [a for g in found for a in (_sooner(g, "one"), _sooner(g, "two"))],
+            "Rule: fewer validation nats after the first epoch, for every seed, each with its own "
+            "best rate. Warm against cold: ",
+            found,
+            lambda g: f"one layer {_first(g, 'one')}; two layers {_first(g, 'two')}",
+        ),
+        _claim(
+            "Training from an explicit start ends at better optima than from a cold one.",
+            [a for g in found for a in (_ends(g, "one"), _ends(g, "two"))],
+            "Rule: fewer nats on the test images, by the whole interval and for every seed. Nats "
+            "of warm less those of cold: ",
+            found,
+            lambda g: (
+                f"one layer {_said(g.gaps('one, trained', 'one, cold'))}; "
+                f"two layers {_said(g.gaps('two, trained', 'two, cold'))}"
+            ),
+        ),
+    ]
+
+
+def _claim(
+    statement: str,
+    answers: Sequence[bool | None],
+    rule: str,
+    found: Sequence[Group],
+    say: Callable[[Group], str],
+) -> Claim:
+    evidence = rule + ". ".join(f"{group.name}: {say(group)}" for group in found)
+    return Claim(statement, "[P2]", over_all(answers), evidence + ".")
+
+
+def _pairs(group: Group) -> tuple[tuple[str, str], ...]:
+    return (("one, trained", "one"), ("two, trained", group.explicit_two))
+
+
+def _carried(group: Group, row: str) -> bool:
+    accurate = group.right(row).mean >= CARRIED * group.right("one, cold").mean
+    return accurate and group.nats(row).mean < CHANCE / 2
+
+
+def _shares(group: Group, trained: str, explicit: str) -> tuple[float, float]:
+    """The shares of errors and of nats that training takes away."""
+    wrong = [1 - group.right(row).mean for row in (trained, explicit)]
+    nats = [group.nats(row).mean for row in (trained, explicit)]
+    return 1 - wrong[0] / max(wrong[1], 1e-9), 1 - nats[0] / max(nats[1], 1e-9)
+
+
+def _marginal(group: Group, trained: str, explicit: str) -> bool:
+    return max(_shares(group, trained, explicit)) < MARGINAL
+
+
+def _taken(group: Group, trained: str, explicit: str) -> str:
+    errors, nats = _shares(group, trained, explicit)
+    return f"{trained.partition(',')[0]} {errors:.0%} and {nats:.0%}"
+
+
+def _ends(group: Group, layers: str) -> bool | None:
+    return group.better(f"{layers}, trained", f"{layers}, cold")
+
+
+def _firsts(group: Group, layers: str) -> list[tuple[float, float]]:
+    """Validation nats after the first epoch, warm and cold, seed by seed."""
+    both = [group.chosen(f"{layers}, {start}") for start in ("trained", "cold")]
+    return [
+        (float(warm["history"][1]), float(cold["history"][1]))
+        for warm, cold in zip(*both, strict=True)
+    ]
+
+
+def _sooner(group: Group, layers: str) -> bool | None:
+    pairs = _firsts(group, layers)
+    if all(warm < cold for warm, cold in pairs):
+        return True
+    return False if all(warm >= cold for warm, cold in pairs) else None
+
+
+def _first(group: Group, layers: str) -> str:
+    warm, cold = np.mean(_firsts(group, layers), axis=0)
+    return f"{warm:.3f} against {cold:.3f}"
+
+
+def _said(gaps: Sequence[Estimate]) -> str:
+    """The differences of the seeds, or their mean with the outermost ends."""
+    if not gaps:
+        return "–"
+    mean = float(np.mean([gap.mean for gap in gaps]))
+    low, high = min(gap.low for gap in gaps), max(gap.high for gap in gaps)
+    return f"{Estimate(mean, low, high):+.3f}"
+
+
+def picture(lines: Sequence[Line]) -> Any:
+    """Test nats of all rows, and the course of training."""
+    found = groups(lines)
+    figure = canvas(11, 1.2 + 3.2 * max(1, len(found)))
+    axes = figure.subplots(max(1, len(found)), 2, squeeze=False)
+    for group, (left, right) in zip(found, axes, strict=False):
+        _bars(group, left)
+        _courses(group, right)
+    return figure
+
+
+def _bars(group: Group, axis: Any) -> None:
+    for at, row in enumerate(reversed(NAMES)):
+        kind = "cold" if "cold" in row else "trained" if "trained" in row else "explicit"
+        mean, low, high = group.nats(row)
+        axis.plot([low, high], [at, at], color=COLOURS[kind], linewidth=2)
+        axis.plot(mean, at, "o", color=COLOURS[kind])
+    axis.axvline(CHANCE, color="0.5", linestyle="--", linewidth=1)
+    axis.set(xscale="log", xlabel="nats of a test image", title=group.name)
+    axis.set_yticks(range(len(NAMES)), list(reversed(NAMES)), fontsize=8)
+    axis.grid(alpha=0.3)
+
+
+def _courses(group: Group, axis: Any) -> None:
+    for row, style in (
+        ("one, trained", "--"),
+        ("one, cold", "--"),
+        ("two, trained", "-"),
+        ("two, cold", "-"),
+    ):
+        for trial in group.chosen(row)[:1]:
+            kind = "cold" if "cold" in row else "trained"
+            axis.plot(trial["history"], style, color=COLOURS[kind], label=NAMES[row])
+    axis.set(xscale="symlog", yscale="log", xlabel="epochs", ylabel="validation nats")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=7)
