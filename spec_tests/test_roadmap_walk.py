@@ -215,11 +215,12 @@ def begun(*words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while not condition():
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 @pytest.mark.slow
@@ -232,7 +233,7 @@ def test_a_killed_map_goes_on_to_the_same_end(
         return lines.read_text(encoding="utf-8").count("\n") if lines.exists() else 0
 
     with begun("map.toml", "--out", "killed", "--place", "serial") as process:
-        until(lambda: count() >= 3)
+        until(lambda: count() >= 3, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
     kept = count()
@@ -249,7 +250,7 @@ def test_a_killed_map_goes_on_to_the_same_end(
 def test_ctrl_c_says_how_to_go_on(place: Path) -> None:
     lines = place / "out" / "roadmap.jsonl"
     with begun("map.toml", "--out", "out", "--place", "serial") as process:
-        until(lines.exists)
+        until(lines.exists, process)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate()
     assert process.returncode == 130

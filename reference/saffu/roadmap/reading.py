@@ -14,6 +14,7 @@ in `FIELDS`; what it has besides is refused.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -249,13 +250,15 @@ WIDTHS: Final = (11, 13, 17, 19, 23, 29, 31)
 
 
 def tiny(roadmap: Roadmap) -> Roadmap:
-    """The same map in seconds: two values of each factor, narrow codes, little text."""
+    """The same map in seconds: two values of each factor, narrow codes, few slots, little text."""
     factors: dict[str, tuple[Any, ...]] = {}
     for name, values in roadmap.space.factors.items():
         ends = tuple(dict.fromkeys((values[0], values[-1])))
+        if name == "contexts":
+            ends = tuple(dict.fromkeys(re.sub(r"\d{2,}|[4-9]", "3", value) for value in ends))
         factors[name] = WIDTHS[: len(ends)] if name in ("bits", "label_bits") else ends
     shared = {
-        name: value[:2] if isinstance(value, list) else 251
+        name: value[:1] if isinstance(value, list) else 251
         for name, value in roadmap.space.shared.items()
     }
     training = roadmap.training
@@ -263,9 +266,9 @@ def tiny(roadmap: Roadmap) -> Roadmap:
         roadmap,
         text=("prose",),
         unit="paragraph",
-        targets=2_000,
+        targets=1_000,
         space=Space(factors, shared),
-        models=min(roadmap.models, 17),
+        models=min(roadmap.models, 12),
         training=training._replace(
             best=min(training.best, 2), rates=training.rates[:1], scales=training.scales[:1]
         ),
