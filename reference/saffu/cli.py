@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "generate": "let a model continue a text",
     "info": "what a model file holds",
     "digits": "the same explicit solution on images of digits",
-    "roadmap": "a map of many models: parameters against perplexity, what each choice is worth",
+    "roadmap": "a map of many models: parameters against perplexity",
     "check": "judge an implementation by the golden cases",
     "golden": "list, show, explain, verify, export or record the golden cases",
 }
