@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "eval": "how well a model predicts text",
     "generate": "let a model continue a text",
     "info": "what a model file holds",
+    "replicate": "every claim of the papers, measured: a report with verdicts",
     "digits": "the same explicit solution on images of digits",
     "roadmap": "a map of many models: parameters against perplexity",
     "check": "judge an implementation by the golden cases",

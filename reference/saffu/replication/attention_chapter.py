@@ -1,13 +1,215 @@
-"""X"""
+"""What the study of attention says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
-from saffu.experiments.results import Line
-from saffu.replication.chapters import Chapter
+import numpy as np
+
+from saffu.experiments.results import Line, table
+from saffu.experiments.verdicts import perplexity
+from saffu.replication.chapters import Chapter, Claim, select
+from saffu.study.evidence import better, change, over_all, spread
+from saffu.study.pictures import COLOURS, canvas
+
+PAIRS = {
+    "cat, gain count": ("softmax cat count", "uniform cat count"),
+    "cat, gain unit": ("softmax cat unit", "uniform cat unit"),
+    "sum, gain count": ("softmax sum count", "uniform sum count"),
+    "sum, gain unit": ("softmax sum unit", "uniform sum unit"),
+    "cat, 16 slots": ("softmax cat count, radial:16", "uniform cat count, radial:16"),
+}
+"""Explicit attention, and the same without it."""
+
+TEXT = """\
+One layer on eight radial slots (128 bits), {targets} training targets, {seeds} seeds. `uniform`
+has no W; `softmax` and `surprisal` get theirs from hidden targets, in one round unless it is said
+otherwise. All of these models are explicit; smoothing and tempers are chosen on validation text.
+
+{explicit}
+
+{reading}
+
+Then, on {trained_targets} targets and one seed, the same models trained by Adam (embeddings
+frozen, the better of two rates on validation text, early stopping), from the explicit and from a
+random start:
+
+{trained}
+
+![W, and the mean attention of each slot](replication/attention-maps.png)
+
+*Left and middle: W, explicit and after training; rows are comparisons with the slots, columns the
+slots that get attention. Right: the mean attention of each slot, with its standard deviation over
+contexts; 1/8 is uniform attention.*
+
+![Attention along a sentence](replication/attention-sentence.png)
+
+*One line for each context of a validation sentence: what the model attends to when it predicts
+the word after the one at the left; slot 0 is that word itself.*
+
+    saffu replicate attention
+"""
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
     """What the lines say."""
-    return Chapter("attention", str(len(lines)), [], {})
+    tests = select(lines, do="test")
+    alone = [line for line in tests if ":" not in line["row"] or "radial:16" in line["row"]]
+    trained = [line for line in tests if line not in alone]
+    maps = select(lines, do="map")
+    text = TEXT.format(
+        targets=_amounts(alone),
+        seeds=len({line["seed"] for line in alone}),
+        trained_targets=_amounts(trained),
+        explicit=_explicit_table(alone),
+        reading=_reading(alone),
+        trained=_trained_table(trained),
+    )
+    pictures = {}
+    if maps:
+        pictures = {
+            "attention-maps": partial(draw_maps, maps),
+            "attention-sentence": partial(draw_sentence, maps),
+        }
+    return Chapter("Self-attention", text, claims(alone, trained), pictures)
+
+
+def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
+    """The verdicts."""
+    answers, said = [], []
+    for name, (one, other) in PAIRS.items():
+        ones, others = select(alone, row=one), select(alone, row=other)
+        if ones and others:
+            answers.append(better(ones, others))
+            said.append(f"{name}: {change(ones, others)}")
+    explicit = Claim(
+        "Attention can be solved explicitly, and the explicit attention is better than none",
+        "[P1], [D]",
+        over_all(answers),
+        "perplexity of explicit softmax attention against uniform: " + "; ".join(said),
+    )
+    found, words = [], []
+    for kind in ("softmax", "uniform"):
+        warm = select(trained, row=f"{kind} cat: explicit, trained")
+        cold = select(trained, row=f"{kind} cat: cold, trained")
+        if warm and cold:
+            found.append(better(warm, cold))
+            words.append(f"{kind}: {change(warm, cold)}")
+    start = Claim(
+        "Attention trained from the explicit solution ends better than from a random start",
+        "[P1]",
+        over_all(found),
+        "perplexity after training, explicit start against random: " + "; ".join(words),
+    )
+    return [explicit, start]
+
+
+def _amounts(lines: Sequence[Line]) -> str:
+    amounts = sorted({line["targets"] for line in lines if line["targets"]})
+    return ", ".join(f"{amount:,}" for amount in amounts) or "–"
+
+
+def _explicit_table(alone: Sequence[Line]) -> str:
+    """Every explicit model: test perplexity and its change from uniform attention."""
+    names = sorted({line["row"] for line in alone}, key=_order)
+    rows = []
+    for name in names:
+        ones = select(alone, row=name)
+        words = name.split(",")[0].split()
+        rest = ["count"] if words[0] == "surprisal" else []
+        base = " ".join(["uniform", *words[1:], *rest])
+        base += ", radial:16" if "radial:16" in name else ""
+        others = select(alone, row=base)
+        against = "" if base == name else change(ones, others)
+        rows.append([name, spread(ones), against])
+    head = ["explicit model", "test perplexity (95 %)", "against uniform attention"]
+    return table(head, rows)
+
+
+def _order(name: str) -> tuple[str, ...]:
+    words = name.split()
+    first = {"uniform": "0", "softmax": "1", "surprisal": "2"}[words[0].rstrip(",")]
+    return (
+        "9" if "radial:16" in name else "0",
+        words[1],
+        words[2] if len(words) > 2 else "",
+        first,
+        name,
+    )
+
+
+def _reading(alone: Sequence[Line]) -> str:
+    """What of the options is best, in words."""
+    if not alone:
+        return ""
+    mean: dict[str, float] = {}
+    for name in {line["row"] for line in alone if "radial:16" not in line["row"]}:
+        found = [np.log(perplexity(line)) for line in select(alone, row=name)]
+        mean[name] = float(np.exp(np.mean(found)))
+    best, worst = min(mean, key=lambda n: mean[n]), max(mean, key=lambda n: mean[n])
+    return (
+        f"Of those with eight slots, *{best}* is the best ({mean[best]:.1f}) and *{worst}* the "
+        f"worst ({mean[worst]:.1f})."
+    )
+
+
+def _trained_table(trained: Sequence[Line]) -> str:
+    names = list(dict.fromkeys(line["row"].split(":")[0] for line in trained))
+    ways = ("explicit", "explicit, trained", "cold, trained")
+    rows = [
+        [name, *(spread(select(trained, row=f"{name}: {way}")) for way in ways)] for name in names
+    ]
+    return table(["attention, aggregation", *ways], rows)
+
+
+def draw_maps(maps: Sequence[Line]) -> Any:
+    """W explicit, W trained, and the mean attention of each slot."""
+    shown = [line for line in maps if line["row"].startswith("softmax cat")]
+    explicit = [line for line in shown if line["row"].endswith(": explicit")]
+    trained = [line for line in shown if line["row"].endswith("explicit, trained")]
+    figure = canvas(11.0, 3.6)
+    axes = figure.subplots(1, 3)
+    for axis, found, title in (
+        (axes[0], explicit, "W, explicit"),
+        (axes[1], trained, "W, explicit then trained"),
+    ):
+        axis.set_title(title)
+        axis.set(xlabel="slot (steps back)", ylabel="comparison with slot")
+        if found:
+            w = np.array(found[0]["weights"])
+            w = w - w.mean(axis=1, keepdims=True)
+            limit = float(np.abs(w).max()) or 1.0
+            image = axis.imshow(w, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            figure.colorbar(image, ax=axis, shrink=0.8)
+    colours = (COLOURS["explicit"], COLOURS["trained"], COLOURS["cold"])
+    for number, line in enumerate(shown):
+        place = np.arange(len(line["mean"])) + 0.12 * (number - 1)
+        label = line["row"].split(": ")[1]
+        axes[2].errorbar(
+            place, line["mean"], yerr=line["deviation"], fmt="o", markersize=4,
+            color=colours[number % 3], label=label, linewidth=1,
+        )  # fmt: skip
+    if shown:
+        axes[2].axhline(1 / len(shown[0]["mean"]), color="0.6", linestyle=":", linewidth=1)
+    axes[2].set(xlabel="slot (steps back)", ylabel="attention", title="mean over contexts")
+    axes[2].legend(fontsize="small")
+    return figure
+
+
+def draw_sentence(maps: Sequence[Line]) -> Any:
+    """The attention of every context of one sentence, explicit and trained."""
+    shown = [
+        line
+        for line in maps
+        if line["row"] in ("softmax cat: explicit", "softmax cat: explicit, trained")
+    ]
+    figure = canvas(9.0, 6.0)
+    axes = figure.subplots(1, max(len(shown), 1), squeeze=False)[0]
+    for axis, line in zip(axes, shown, strict=False):
+        image = axis.imshow(np.array(line["sentence"]), cmap="viridis", vmin=0, aspect="auto")
+        axis.set_yticks(range(len(line["words"])), line["words"], fontsize=7)
+        axis.set(xlabel="slot (steps back)", title=line["row"].split(": ")[1])
+        figure.colorbar(image, ax=axis, shrink=0.6)
+    return figure

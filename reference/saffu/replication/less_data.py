@@ -13,6 +13,7 @@ from itertools import product
 from typing import NamedTuple
 
 from saffu.experiments.results import Line
+from saffu.replication.less_data_chapter import chapter
 from saffu.replication.outsiders import (
     counted_tasks,
     read_decoder,
@@ -26,6 +27,9 @@ from saffu.study.sources import Sources
 from saffu.study.task import Answers, Task
 
 NAME = "less-data"
+ABOUT = "10,000 to 1,000,000 targets: explicit, cold, warm, and models from outside"
+
+__all__ = ["ABOUT", "NAME", "chapter", "tasks"]
 
 
 class Size(NamedTuple):
@@ -50,7 +54,7 @@ class Size(NamedTuple):
 
 MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
 FEWER = ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0))
-FEWEST = ((0.003, 1.0), (0.01, 0.3), (0.01, 1.0))
+FEWEST = ((0.003, 1.0), (0.01, 0.3))
 BOTH = (0.001, 0.003)
 SIZES = (
     Size(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, BOTH, (0.1, 0.3)),
@@ -75,6 +79,7 @@ LAYERS: Sequence[Line] = (
     {"bits": 256, "label_bits": 256},
     {"bits": 512, "label_bits": 512},
     {"bits": 512, "label_bits": 512, "contexts": "radial:4"},
+    {"bits": 512, "label_bits": 512, "contexts": "radial:4", "rounds": 3},
     {"bits": 512, "label_bits": 512, "contexts": "radial:8,document"},
     {"bits": 1024, "label_bits": 512},
     {"bits": 1024, "label_bits": 1024, "contexts": "radial:4"},
@@ -91,7 +96,7 @@ DIRECT: Sequence[Line] = (
 """Explicit models of one-hot slots, with discounts and a temper a slot."""
 WIDE: Line = {"bits": 512, "label_bits": 512}
 WIDE_COLD = ((0.003, 1.0), (0.01, 0.3))
-WIDE_UP_TO = 100_000
+WIDE_UP_TO = 30_000
 """targets at which wide models are also trained from random weights"""
 
 TINY_SHAPE: Line = {"vocabulary": 251, "contexts": "radial:3", "bits": 31, "label_bits": 29}

@@ -1,0 +1,140 @@
+"""The report: verdicts first, then a chapter for each study; and its pictures.   (SPEC 7)
+
+It is made of the lines in the folder and of nothing else, so that it can be made again at any time,
+also while a run is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from saffu.errors import BadOption
+from saffu.experiments.results import Line, Results, table
+from saffu.replication.chapters import Chapter, Study
+from saffu.study.pictures import save
+
+STUDIES: Mapping[str, str] = {
+    "single-layer": "single_layer",
+    "priming": "priming",
+    "images": "images",
+    "attention": "attention",
+    "stages": "stages",
+    "less-data": "less_data",
+    "contexts": "contexts",
+    "roadmap": "roadmap",
+    "precision": "precision",
+}
+"""The studies in the order of the report: their word, and their module."""
+
+PAGE, FOLDER = "replication.md", "replication"
+
+HEAD = """\
+# What the papers claim, measured
+
+Made by `saffu replicate` from the lines in [`replication/`]({folder}), one for each thing that
+was measured, with its settings, seeds, versions and the digest of its data. Every choice was made
+on validation data; test data were read once for each row, after the choice. CPU seconds are those
+of one thread. A verdict is computed by a rule that its chapter states:
+
+- **holds**: at every size or on every data set, for every seed, beyond its 95 % interval;
+- **holds with conditions**: at some of them, which the evidence names;
+- **does not hold**: at none of them.
+
+[P1] and [P2] are the papers, [T] is the first author's later lecture (see
+[specification](specification.md)), [D] marks questions of our own.
+"""
+
+TAIL = """\
+## To repeat it, or to do it with other data
+
+    saffu replicate                       # everything; Ctrl-C at any time, the same command goes on
+    saffu replicate less-data contexts    # some of the studies
+    saffu replicate --report              # measure nothing, make this page again
+    saffu replicate --tiny                # every step once, in a few minutes; numbers of no account
+
+The text is the King James Bible (`apt-get install bible-kjv`) and the English prose of CPython's
+own documentation; `--corpus` names any other text, as files and folders. For the corpus of the
+BabyLM challenge, which [P1] used, unpack its training text from the challenge's site
+(babylm.github.io) and name the folder: `saffu replicate --corpus babylm/train_10M --unit line`.
+MNIST is read from its four files (`--mnist FOLDER`); without them the chapters on images use
+scikit-learn's digits alone. The standard transformer and the trained one-hot slots need PyTorch,
+the Kneser–Ney models KenLM's two programs (`--kenlm FOLDER`); rows whose program is missing are
+left out.
+"""
+
+
+def study_of(name: str) -> Study:
+    """The module of a study.
+
+    Refuses: a word that names none.
+
+    >>> study_of("contexts").NAME
+    'contexts'
+    """
+    if name not in STUDIES:
+        raise BadOption("STUDY", name, f"one of {', '.join(STUDIES)}", "SPEC 7")
+    return cast(Study, import_module(f"saffu.replication.{STUDIES[name]}"))
+
+
+def newest(lines: Sequence[Line]) -> list[Line]:
+    """The lines on the data of the last line: those of one run.
+
+    >>> [line["text"] for line in newest([{"text": "a"}, {"text": "b"}, {"text": "b"}])]
+    ['b', 'b']
+    """
+    last = next((line["text"] for line in reversed(lines) if "text" in line), None)
+    return [line for line in lines if line.get("text", last) == last]
+
+
+def chapters(folder: Path) -> dict[str, Chapter]:
+    """The chapters of all studies that have lines in `folder`."""
+    found = {}
+    for name in STUDIES:
+        path = folder / FOLDER / f"{name}.jsonl"
+        lines = newest(Results(path).lines) if path.exists() else []
+        if lines:
+            found[name] = study_of(name).chapter(lines)
+    return found
+
+
+def page(found: Mapping[str, Chapter]) -> str:
+    """The report in Markdown."""
+    parts = [HEAD.format(folder=FOLDER), "## Verdicts", verdicts(found)]
+    for number, (name, chapter) in enumerate(found.items(), 1):
+        parts += [f'<a id="{name}"></a>', f"## {number}. {chapter.title}", chapter.text.strip()]
+    return "\n\n".join(part.strip() for part in (*parts, TAIL)) + "\n"
+
+
+def verdicts(found: Mapping[str, Chapter]) -> str:
+    """One line for each claim."""
+    rows = [
+        [
+            claim.statement,
+            claim.source,
+            f"**{claim.verdict}**",
+            claim.evidence,
+            f"[{name}](#{name})",
+        ]
+        for name, chapter in found.items()
+        for claim in chapter.claims
+    ]
+    return table(["claim", "source", "verdict", "numbers", "chapter"], rows)
+
+
+def write_report(
+    folder: Path, draw: Callable[[Any, Path], None] = save, *, pictures: bool = True
+) -> list[str]:
+    """Write the page and its pictures; returns what was written."""
+    found = chapters(folder)
+    if not found:
+        raise BadOption("--out", str(folder), "a folder with lines of some study", "SPEC 7")
+    said = []
+    for chapter in found.values():
+        for name, figure in chapter.pictures.items() if pictures else ():
+            draw(figure(), folder / FOLDER / name)
+            said.append(f"{folder / FOLDER / name}.png, .svg")
+    (folder / PAGE).write_text(page(found), encoding="utf-8")
+    return [str(folder / PAGE), *said]
