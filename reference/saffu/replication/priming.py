@@ -55,10 +55,14 @@ def best_of_each(lines: Sequence[Line]) -> Line:
     good = [line for line in lines if "failed" not in line]
     found: Line = {}
     for way in WAYS if good else ():
-        best = min(good, key=lambda line: float(line["ways"][way]["nats"]))  # noqa: B023
+        best = min(good, key=partial(_nats, way))
         found[way] = {name: best["ways"][way][name] for name in ("lambda", "kappa")}
         found[way]["strength"] = best["strength"]
     return found
+
+
+def _nats(way: str, line: Line) -> float:
+    return float(line["ways"][way]["nats"])
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:

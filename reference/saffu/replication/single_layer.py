@@ -15,7 +15,9 @@ from typing import Any
 
 from saffu.experiments.results import Line
 from saffu.replication.chapters import Chapter
-from saffu.replication.single_layer_chapter import claims, courses, distances, text
+from saffu.replication.single_layer_chapter import text
+from saffu.replication.single_layer_claims import claims
+from saffu.replication.single_layer_pictures import courses, distances
 from saffu.replication.single_layer_runs import descend, read_test, solve, train
 from saffu.study.sources import Sources, text_digest
 from saffu.study.task import Answers, Task
@@ -70,9 +72,8 @@ class _Radius:
         return self.todo
 
     def _named(self) -> None:
-        strengths, discounts = STRENGTHS, DISCOUNTS
-        if self.tiny:
-            strengths, discounts = (10.0, 30.0), (0.75,)
+        strengths = (10.0, 30.0) if self.tiny else STRENGTHS
+        discounts = (0.75,) if self.tiny else DISCOUNTS
         kinds = [("backoff", s) for s in strengths] + [("discount", d) for d in discounts]
         keys = [{**self.common, "do": "solve", "kind": k, "strength": s} for k, s in kinds]
         solved = self.lines(keys, solve, 3)
@@ -136,13 +137,17 @@ def chosen_explicit(solved: Sequence[Line]) -> Line:
     }
     found: Line = {}
     for name, (lines, field) in ways.items():
-        best = min(lines, key=lambda line: float(line[field]["nats"]))  # noqa: B023  (at once)
+        best = min(lines, key=partial(_nats, field))
         found[name] = {
             "kind": best["kind"],
             "strength": best["strength"],
             "tempers": best[field].get("tempers", [1.0]),
         }
     return found
+
+
+def _nats(field: str, line: Line) -> float:
+    return float(line[field]["nats"])
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:

@@ -1,6 +1,6 @@
 """One softmax layer on one-hot contexts, as a convex problem with one solution.   (SPEC 1)
 
-    z = log q + Σ_k U_k[x_k]        r slots of V tokens: D = r V features, of norm r where all are there
+    z = log q + Σ_k U_k[x_k]        r slots of V tokens, D = r V features, of norm r at most
 
     P(α) = (1/M) ( Σ_m −log φ(z_m)[y_m] + α Σ_d Σ_i q_i (−log φ(log q + U_d)_i) )
 

@@ -1,4 +1,4 @@
-"""What is done for the study of one softmax layer: solutions, descents, and their test.   (SPEC 1, 6)
+"""What is done for the study of one softmax layer: solutions, descents, a test.   (SPEC 1, 6)
 
 Every work function gets a key with the radius of the contexts, the size of the vocabulary and the
 amount of text; weights that later tasks need lie in a file between tasks, and are made again if it
@@ -7,18 +7,15 @@ is gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 
 from saffu.corpus import Corpus
 from saffu.counts import Cooccurrence
-from saffu.direct import log_shares
 from saffu.experiments.results import Line
 from saffu.explicit.newton import minimise_convex
-from saffu.explicit.smoothing import Backoff, Discount, Smoothing, smooth
+from saffu.explicit.smoothing import Backoff, Discount, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import temper_curve
 from saffu.fast.adam import adam_in_blocks
@@ -27,75 +24,34 @@ from saffu.fast.tempering import fit_one, of_tokens
 from saffu.optim import adam_start
 from saffu.replication.single_layer_problem import (
     Course,
-    OneHot,
     Problem,
     centred,
-    evidence,
     minimise,
     one_hot,
     sample_nats,
     scale_iteratively,
-    slot_counts,
+)
+from saffu.replication.single_layer_setting import (
+    Setting,
+    cosine,
+    explicit_of,
+    keep,
+    recall,
+    rms,
+    rounded,
+    setting_of,
+    slot_evidence,
+    tempered,
 )
 from saffu.study.sources import Sources
-from saffu.study.task import digest
 from saffu.study.texts import texts
-from saffu.types import Array, Weights
+from saffu.types import Weights
 
 TEMPER_SAMPLES = 2_000
 """validation targets on which the tempers of slots are fitted"""
 BATCH = 512
 PATIENCE = 2
 """epochs of Adam without a better validation loss"""
-
-
-class Setting(NamedTuple):
-    """One radius: the text in features, and what is counted on it."""
-
-    train: OneHot
-    validation: OneHot
-    prior: Array
-    """log q"""
-    counts: Weights
-    """F [r V, V]"""
-    radius: int
-    size: int
-    """V"""
-
-
-@lru_cache(maxsize=2)
-def _setting(sources: Sources, radius: int, size: int, targets: int, seed: int) -> Setting:
-    common = texts(sources, size, seed)
-    train = one_hot(common.amount(targets, seed), radius, size)
-    validation = one_hot(common.watched(seed), radius, size)
-    prior = log_shares(np.bincount(train.targets, minlength=size))
-    counts = np.concatenate([c.toarray() for c in slot_counts(train, size)])
-    return Setting(train, validation, prior, counts, radius, size)
-
-
-def setting_of(key: Line, sources: Sources) -> Setting:
-    """The setting that a key names."""
-    return _setting(sources, key["radius"], key["vocabulary"], key["targets"], key["seed"])
-
-
-def slot_evidence(setting: Setting, smoothing: Smoothing) -> Weights:
-    """The explicit solution at λ = 1 as weights beside log q, rows of mean zero."""
-    q = np.exp(setting.prior)
-    pairs = slot_counts(setting.train, setting.size)
-    return centred(evidence(pairs, q, smoothing))
-
-
-def tempered(weights: Weights, tempers: list[float]) -> Weights:
-    """U with each slot, or all of them, times its λ."""
-    by_slot = weights.reshape(len(tempers), -1, weights.shape[1])
-    found: Weights = (np.array(tempers)[:, None, None] * by_slot).reshape(weights.shape)
-    return found
-
-
-def explicit_of(setting: Setting, chosen: Line) -> Weights:
-    """The weights that an explicit solution's record describes."""
-    kind = Discount if chosen["kind"] == "discount" else Backoff
-    return tempered(slot_evidence(setting, kind(chosen["strength"])), chosen["tempers"])
 
 
 def solve(key: Line, sources: Sources) -> Line:
@@ -109,12 +65,12 @@ def solve(key: Line, sources: Sources) -> Line:
     tempers = fit_slots(setting, weights)
     by_slot = sample_nats(tempered(weights, tempers), setting.prior, setting.validation)
     line: Line = {
-        "one": {"nats": _rounded(sample_nats(weights, setting.prior, setting.validation).mean())},
-        "tempered": {"nats": _rounded(nats), "tempers": [_rounded(lam)]},
-        "slots": {"nats": _rounded(by_slot.mean()), "tempers": [_rounded(t) for t in tempers]},
+        "one": {"nats": rounded(sample_nats(weights, setting.prior, setting.validation).mean())},
+        "tempered": {"nats": rounded(nats), "tempers": [rounded(lam)]},
+        "slots": {"nats": rounded(by_slot.mean()), "tempers": [rounded(t) for t in tempers]},
     }
     if key["kind"] == "backoff":
-        line["plain"] = {"nats": _rounded(plain_nats(setting, key["strength"]))}
+        line["plain"] = {"nats": rounded(plain_nats(setting, key["strength"]))}
     return line
 
 
@@ -155,12 +111,12 @@ def descend(key: Line, sources: Sources) -> Line:
     problem = Problem(setting.train, setting.prior, key["strength"], setting.counts)
     course = _course(key, setting, problem)
     if key["keep"]:
-        _keep(key, sources, course.weights)
+        keep(key, sources, course.weights)
     nats = sample_nats(course.weights, setting.prior, setting.validation).mean()
     line: Line = {
-        "validation_nats": _rounded(nats),
-        "train_nats": _rounded(_train_nats(setting, course.weights)),
-        "values": [_rounded(value, 9) for value in _thinned(course.values)],
+        "validation_nats": rounded(nats),
+        "train_nats": rounded(_train_nats(setting, course.weights)),
+        "values": [rounded(value, 9) for value in _thinned(course.values)],
         "iterations": len(course.values) - 1,
         "evaluations": course.evaluations,
         "largest_slope": course.slope,
@@ -190,11 +146,11 @@ def _explicit_against(key: Line, setting: Setting, problem: Problem, best: Weigh
         weights = zero if chosen is None else explicit_of(setting, chosen)
         value, slope = problem.value_and_slope(weights)
         found[name] = {
-            "objective": _rounded(value, 9),
-            "train_nats": _rounded(_train_nats(setting, weights)),
+            "objective": rounded(value, 9),
+            "train_nats": rounded(_train_nats(setting, weights)),
             "slope_length": float(np.linalg.norm(slope)),
-            "distance": _rounded(rms(weights - mark)),
-            "cosine": _rounded(cosine(weights, mark)),
+            "distance": rounded(rms(weights - mark)),
+            "cosine": rounded(cosine(weights, mark)),
         }
     return found
 
@@ -209,14 +165,14 @@ def train(key: Line, sources: Sources) -> Line:
     for epoch, now in enumerate(_adam(setting, start, key)):
         validation = float(sample_nats(now, setting.prior, setting.validation).mean())
         row = centred(now.astype(np.float64))
-        where = [[_rounded(rms(row - m)), _rounded(cosine(row, m))] for m in marks.values()]
-        history.append([epoch, _rounded(validation), *where])
+        where = [[rounded(rms(row - m)), rounded(cosine(row, m))] for m in marks.values()]
+        history.append([epoch, rounded(validation), *where])
         if validation < nats:
             weights, nats, best = now, validation, epoch
         elif epoch - best >= PATIENCE:
             break
-    _keep(key, sources, weights)
-    return {"validation_nats": _rounded(nats), "marks": list(marks), "history": history}
+    keep(key, sources, weights)
+    return {"validation_nats": rounded(nats), "marks": list(marks), "history": history}
 
 
 def begin(key: Line, setting: Setting, marks: dict[str, Weights]) -> Weights:
@@ -228,7 +184,7 @@ def begin(key: Line, setting: Setting, marks: dict[str, Weights]) -> Weights:
     return (key["scale"] * normal).astype(np.float32)
 
 
-def _adam(setting: Setting, start: Weights, key: Line):  # type: ignore[no-untyped-def]
+def _adam(setting: Setting, start: Weights, key: Line) -> Iterator[Weights]:
     """The weights before the first epoch and after each."""
     h, y = setting.train.features.astype(np.float32), setting.train.targets
     prior = setting.prior.astype(np.float32)
@@ -266,42 +222,6 @@ def read_test(key: Line, sources: Sources) -> Line:
     }
 
 
-def rms(weights: Weights) -> float:
-    """The root of the mean square of the entries: a distance that does not grow with their number.
-
-    >>> rms(np.array([[3.0, -3.0]]))
-    3.0
-    """
-    return float(np.sqrt(np.mean(np.square(weights))))
-
-
-def cosine(one: Weights, other: Weights) -> float:
-    """The cosine of the angle between two sets of weights; 0 if one of them is zero.
-
-    >>> cosine(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])) ** 2
-    0.5...
-    """
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(np.vdot(one, other)) / lengths if lengths else 0.0
-
-
-def recall(key: Line, sources: Sources, work: Callable[[Line, Sources], Line]) -> Weights:
-    """The weights of a task from their file; if it is gone, the task is done once more."""
-    path = sources.models / f"{digest(key)}.npy"
-    if not path.exists():
-        work(key, sources)
-    found: Weights = np.load(path, allow_pickle=False)
-    return found
-
-
-def _keep(key: Line, sources: Sources, weights: Weights) -> None:
-    path = sources.models / f"{digest(key)}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npy")
-    np.save(partial, weights, allow_pickle=False)
-    partial.replace(path)
-
-
 def _train_nats(setting: Setting, weights: Weights) -> float:
     return float(sample_nats(weights, setting.prior, setting.train).mean())
 
@@ -309,7 +229,3 @@ def _train_nats(setting: Setting, weights: Weights) -> float:
 def _thinned(values: list[float]) -> list[float]:
     """The first 60 values, then every tenth, and the last."""
     return [*values[:60], *values[60::10], *(values[-1:] if len(values) > 60 else [])]
-
-
-def _rounded(value: float, digits: int = 6) -> float:
-    return round(float(value), digits)
