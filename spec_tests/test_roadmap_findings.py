@@ -17,11 +17,11 @@ from saffu.roadmap.findings import (
     findings,
     identity,
     in_words,
-    not_the_largest,
-    where_the_best_are,
 )
 from saffu.roadmap.page import page
 from saffu.roadmap.report import write_report
+from saffu.roadmap.sizes import not_the_largest, where_the_best_are
+from saffu.roadmap.walk import largest_of, to_test
 
 DOCUMENTS = np.array([11.0, 7.0, 13.0, 5.0, 17.0, 3.0])
 
@@ -78,6 +78,7 @@ def test_small_models_that_are_best_make_the_claim_hold() -> None:
     assert sizes.share == pytest.approx(lines[0]["parameters"] / lines[-1]["parameters"])
     assert sizes.against_largest is not None
     assert sizes.against_largest.nats == pytest.approx(-1.0)
+    assert sizes.against_best is None  # it is the best itself
     assert not_the_largest(sizes) == "holds"
     assert found.sizes is not None
     assert found.sizes.mean == pytest.approx(1.0)
@@ -90,6 +91,9 @@ def test_large_models_that_are_best_refute_it() -> None:
     sizes = where_the_best_are(found)
     assert sizes is not None
     assert (sizes.below_median, sizes.below_upper_quarter, sizes.larger) == (0, 0, 0)
+    assert sizes.against_best is not None  # the best is the largest
+    assert sizes.against_best == sizes.against_largest
+    assert sizes.against_best.nats == pytest.approx(1.0)
     assert sizes.share == 1.0
     assert not_the_largest(sizes) == "does not hold"
 
@@ -108,6 +112,30 @@ def test_the_middle_holds_with_conditions() -> None:
     largest, lower = lines[-1], lines[19]
     found = findings([*lines, outcome(lower, 4.0), outcome(largest, 3.0)])
     assert not_the_largest(where_the_best_are(found)) == "holds with conditions"
+
+
+def test_of_equally_large_models_the_best_is_compared() -> None:
+    lines = models(-1.0)
+    twins = [explicit(i, 10**10, nats) for i, nats in ((100, 4.5), (101, 4.4), (102, 4.6))]
+    assert largest_of([*lines, *twins]) is twins[1]
+    assert twins[1]["recipe"] in [part["recipe"] for part in to_test([*lines, *twins])]
+    lower = next(line for line in reversed(lines) if line["parameters"] < lines[22]["parameters"])
+    found = findings([*lines, *twins, outcome(lower, 3.0), outcome(twins[1], 4.0)])
+    sizes = where_the_best_are(found)
+    assert sizes is not None
+    assert sizes.against_largest is not None
+    assert sizes.against_largest.nats == pytest.approx(-1.0)
+
+
+def test_the_best_of_few_models_are_a_quarter_of_them() -> None:
+    assert [len(findings(models(1.0, n)).best) for n in (1, 7, 8, 39, 40, 47)] == [
+        1,
+        1,
+        2,
+        9,
+        10,
+        10,
+    ]
 
 
 def test_trainings_are_read_by_their_models() -> None:

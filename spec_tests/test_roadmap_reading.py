@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from saffu.errors import BadFile
-from saffu.roadmap.reading import FIELDS, bundled, parse_roadmap, read_roadmap, tiny
+from saffu.roadmap.fields import FIELDS
+from saffu.roadmap.reading import bundled, parse_roadmap, read_roadmap, tiny
 from saffu.roadmap.space import FACTORS
 from saffu.roadmap.walk import models_to_walk
 

@@ -1,7 +1,7 @@
 """A map of 250 transformers: are some of the best not the most parameterised?   [P1]
 
 The map itself is described by `roadmap/transformers.toml`, and walked by `saffu.roadmap`; here is
-the study of the report.  The rule of its verdict stands in `saffu.roadmap.findings`.
+the study of the report.  The rule of its verdict stands in `saffu.roadmap.sizes`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from functools import lru_cache
 from saffu.experiments.results import Line
 from saffu.replication.chapters import Chapter, Claim
 from saffu.roadmap.drawings import drawings
-from saffu.roadmap.findings import Findings, findings, not_the_largest, where_the_best_are
+from saffu.roadmap.findings import Findings, findings
 from saffu.roadmap.page import page
 from saffu.roadmap.reading import Roadmap, bundled, parse_roadmap, tiny
+from saffu.roadmap.sizes import not_the_largest, where_the_best_are
 from saffu.roadmap.walk import NAME, Drawn, models_to_walk, walk
 from saffu.study.evidence import Verdict
 from saffu.study.sources import Sources

@@ -1,14 +1,4 @@
-"""What the lines of a map say, in numbers.   [P1]
-
-The question of the paper, "are some of the best models not the most parameterised?", gets its
-answer by a rule that was fixed before anything was measured (`not_the_largest`):
-
-    holds                  one of the ten best on validation text has fewer parameters than the
-                           median model, and the best model of that half is better on the test text
-                           than the model with the most parameters, by the whole 95 % interval
-    holds with conditions  one of the ten best is not in the upper quarter by parameters
-    does not hold          all of the ten best are in the upper quarter
-"""
+"""What the lines of a map say, in numbers.   [P1]"""
 
 from __future__ import annotations
 
@@ -18,15 +8,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from saffu.experiments.results import Line
-from saffu.experiments.verdicts import Gap, gap
 from saffu.roadmap.analysis import Effects, main_effects, rank_correlation
 from saffu.roadmap.space import Levels
 from saffu.roadmap.walk import best_of, front_of
-from saffu.study.evidence import Estimate, Verdict, estimate
+from saffu.study.evidence import Estimate, estimate
 from saffu.study.task import digest
 from saffu.types import Array
 
 BEST: Final = 10
+"""How many models are called the best; of fewer than forty, a quarter of them."""
 
 
 class Trained(NamedTuple):
@@ -55,7 +45,7 @@ class Findings(NamedTuple):
     front: Sequence[Line]
     """of parameters against validation loss, by rising parameters"""
     best: Sequence[Line]
-    """the ten best on validation text"""
+    """the best on validation text, `BEST` at most"""
     effects: Effects | None
     sizes: Estimate | None
     """rank correlation of parameters and validation perplexity"""
@@ -88,9 +78,9 @@ def findings(lines: Sequence[Line]) -> Findings:
         solved=solved,
         failed=len(explicit) - len(solved),
         front=front_of(solved),
-        best=solved[:BEST],
+        best=solved[: min(BEST, max(1, len(solved) // 4))],
         effects=main_effects([line["levels"] for line in solved], _nats(solved)),
-        sizes=rank_correlation(_sizes(solved), _nats(solved)),
+        sizes=rank_correlation(sizes_of(solved), _nats(solved)),
         trained=trained,
         agreement=rank_correlation(before, after),
         gained=estimate((after - before).tolist()) if chance else None,
@@ -109,7 +99,8 @@ def _nats(lines: Sequence[Line]) -> Array:
     return np.array([line["validation_nats"] for line in lines], dtype=np.float64)
 
 
-def _sizes(lines: Sequence[Line]) -> Array:
+def sizes_of(lines: Sequence[Line]) -> Array:
+    """Parameters of models [M]."""
     return np.array([line["parameters"] for line in lines], dtype=np.float64)
 
 
@@ -125,55 +116,6 @@ def _trained(solved: Sequence[Line], trainings: Sequence[Line]) -> list[Trained]
             about = (line["levels"], line["drawn"], line["parameters"], line["validation_nats"])
             found.append(Trained(*about, warm[0], cold[0] if cold else None, max(spent, 0.0)))
     return found
-
-
-class Sizes(NamedTuple):
-    """Where the best models stand by parameters."""
-
-    best: int
-    """how many are called the best: ten, or with fewer than forty models a quarter of them"""
-    below_median: int
-    """of those, with fewer parameters than the median model"""
-    below_upper_quarter: int
-    larger: int
-    """models with more parameters than the best one"""
-    share: float
-    """parameters of the best one, as a share of the most"""
-    against_largest: Gap | None
-    """test nats of the best model of the lower half, less those of the model with the most
-    parameters"""
-
-
-def where_the_best_are(found: Findings) -> Sizes | None:
-    """The best by their parameters; None if there are no models."""
-    if not found.solved:
-        return None
-    sizes = _sizes(found.solved)
-    best = sizes[: min(BEST, max(1, len(sizes) // 4))]
-    median, quarter = np.quantile(sizes, (0.5, 0.75))
-    lower = next((line for line in found.solved if line["parameters"] < median), None)
-    largest = max(found.solved, key=lambda line: int(line["parameters"]))
-    tests = [found.tests.get(identity(line)) for line in (lower, largest) if line is not None]
-    compared = None
-    if len(tests) == 2 and tests[0] is not None and tests[1] is not None:
-        compared = gap(tests[0], tests[1])
-    return Sizes(
-        best=len(best),
-        below_median=int((best < median).sum()),
-        below_upper_quarter=int((best < quarter).sum()),
-        larger=int((sizes > sizes[0]).sum()),
-        share=float(sizes[0] / sizes.max()),
-        against_largest=compared,
-    )
-
-
-def not_the_largest(sizes: Sizes | None) -> Verdict:
-    """Whether some of the best are not the most parameterised, by the rule above."""
-    if sizes is None or sizes.against_largest is None:
-        return "not measured"
-    if sizes.below_median and sizes.against_largest.high < 0:
-        return "holds"
-    return "holds with conditions" if sizes.below_upper_quarter else "does not hold"
 
 
 class Cost(NamedTuple):

@@ -6,21 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saffu.experiments.results import Line, table
-from saffu.experiments.verdicts import gap, perplexity
+from saffu.experiments.results import Line
+from saffu.experiments.verdicts import perplexity
 from saffu.roadmap.analysis import Effect, Effects, levels_of
-from saffu.roadmap.findings import (
-    Findings,
-    Sizes,
-    Trained,
-    cost,
-    identity,
-    in_words,
-    where_the_best_are,
-)
-from saffu.study.evidence import Estimate
+from saffu.roadmap.findings import Findings, cost, in_words
+from saffu.roadmap.sizes import Sizes, where_the_best_are
+from saffu.roadmap.tables import MISSING, effects_table, models_table, percent, trained_table
 
-MISSING = "–"
+RULE = (
+    "Are some of the best models not the most parameterised? The claim is said to hold if one of "
+    "the best on validation text has fewer parameters than the median model, and the best model of "
+    "that half is clearly better on the test text than the model with the most parameters; with "
+    "conditions, if one of the best is below the upper quarter by parameters. The rule was fixed "
+    "before the measurement."
+)
 
 
 def page(name: str, found: Findings, lines: Sequence[Line], folder: str = "") -> str:
@@ -34,6 +33,7 @@ def page(name: str, found: Findings, lines: Sequence[Line], folder: str = "") ->
         setting(found, lines),
         "## Parameters and perplexity",
         f"![every model, and the Pareto front]({folder}{name}-map.png)",
+        RULE,
         sizes_in_words(found, where_the_best_are(found)),
         "The Pareto front: no other model is both as small and as good.",
         models_table(found, found.front),
@@ -59,8 +59,8 @@ def setting(found: Findings, lines: Sequence[Line]) -> str:
     said = (
         f"{len(found.solved)} SAFFU transformers, each solved explicitly on "
         f"{first['trained_on']:,} targets of one text, in {seconds / 60:.0f} CPU minutes in all. "
-        f"They differ in {_listed([factor.replace('_', ' ') for factor in factors])}; every value "
-        "of a factor was given to about equally many models. Smoothing and tempers of every model "
+        f"They differ in {_listed([factor.replace('_', ' ') for factor in factors])}; how "
+        "many have which value stands below. Smoothing and tempers of every model "
         "were chosen on validation text, and by validation text the models are ranked here; the "
         "test text was read at the very end, for the models in whose row it stands."
     )
@@ -98,6 +98,8 @@ def sizes_in_words(found: Findings, sizes: Sizes | None) -> str:
             f"that of the model with the most parameters by {sizes.against_largest.percent} "
             "(95 % interval over documents)."
         )
+    if sizes.against_best is not None:
+        said.append(f"From the best model of all it differs by {sizes.against_best.percent}.")
     if found.sizes is not None:
         said.append(
             "Over all models, the rank correlation of parameters and perplexity is "
@@ -107,79 +109,31 @@ def sizes_in_words(found: Findings, sizes: Sizes | None) -> str:
     return " ".join(said)
 
 
-def models_table(found: Findings, lines: Sequence[Line]) -> str:
-    """Explicit models, with what training made of them."""
-    factors = list(levels_of([line["levels"] for line in found.solved]))
-    head = ["model", "parameters", "CPU s", "validation", "after training", "test"]
-    rows = []
-    for line in lines:
-        after = [one for one in found.trained if one.levels == line["levels"]]
-        rows.append(
-            [
-                in_words(line["levels"], factors),
-                f"{line['parameters']:,}",
-                f"{line['fit_cpu_seconds']:.1f}",
-                _perplexity(line),
-                _perplexity(after[0].warm) if after else MISSING,
-                _tested(found, line),
-            ]
-        )
-    return table(head, rows)
-
-
-def _perplexity(line: Line) -> str:
-    return f"{np.exp(line['validation_nats']):.1f}"
-
-
-def _tested(found: Findings, line: Line) -> str:
-    test = found.tests.get(identity(line))
-    return MISSING if test is None else f"{perplexity(test):.1f}"
-
-
-def _percent(nats: Estimate) -> list[str]:
-    """A change of perplexity, and its interval."""
-    mean, low, high = (100 * (float(np.exp(x)) - 1) for x in nats)
-    return [f"{mean:+.1f} %", f"{low:+.1f} … {high:+.1f}"]
-
-
 def effects_part(name: str, found: Findings, folder: str) -> list[str]:
     """The main effects, as a picture, as sentences and as a table."""
     if found.effects is None:
         return ["Too few models are measured to tell the effects of the factors apart."]
     order = list(found.effects.spans)
-    wide = [f"{one.replace('_', ' ')} ({_span(found, one)})" for one in order]
+    wide = [f"{one.replace('_', ' ')} ×{np.exp(n):.2f}" for one, n in found.effects.spans.items()]
     best = [best_value(found.effects, one) for one in order]
     clear = [in_words({e.factor: e.value}, [e.factor]) for e in best if e.nats.high < 0]
     said = (
         "A linear model of log perplexity, with all factors at once and none of their "
         f"interactions, explains {found.effects.explained:.0%} of its variance. From their best to "
-        f"their worst value, the factors weigh, in perplexity: {', '.join(wide)}."
+        f"their worst value, perplexity changes by: {', '.join(wide)}."
     )
     if clear:
         said += (
             " The best value of each factor, where its whole interval is better than the mean of "
             f"the factor: {_listed(clear)}."
         )
-    rows = [
-        [
-            *(effect.factor.replace("_", " "), str(effect.value), str(effect.models)),
-            *_percent(effect.nats),
-        ]
-        for effect in sorted(found.effects.effects, key=lambda one: order.index(one.factor))
-    ]
-    head = ["factor", "value", "models", "perplexity", "95 % interval"]
     how = (
         "Each line is the change of perplexity from the mean of the factor's values, all other "
         "factors being equal; a choice that makes no difference to a model, such as rounds of "
         "uniform attention, counts as the first value of its list."
     )
     picture = f"![main effects]({folder}{name}-effects.png)"
-    return [picture, said, how, table(head, rows)]
-
-
-def _span(found: Findings, factor: str) -> str:
-    assert found.effects is not None
-    return f"×{np.exp(found.effects.spans[factor]):.2f}"
+    return [picture, said, how, effects_table(found.effects)]
 
 
 def best_value(effects: Effects, factor: str) -> Effect:
@@ -198,7 +152,7 @@ def training_part(found: Findings, lines: Sequence[Line]) -> list[str]:
     )
     said = [trained]
     if found.gained is not None:
-        change, interval = _percent(found.gained)
+        change, interval = percent(found.gained)
         said.append(f"Of those drawn, training changed perplexity by {change} ({interval}).")
     if found.agreement is not None:
         said.append(
@@ -207,7 +161,7 @@ def training_part(found: Findings, lines: Sequence[Line]) -> list[str]:
         )
     if found.warm_over_cold is not None:
         count = sum(one.cold is not None for one in chance)
-        change, interval = _percent(found.warm_over_cold)
+        change, interval = percent(found.warm_over_cold)
         said.append(
             f"For {count} of them the same training was also begun from random weights; beginning "
             f"from the explicit solution changed perplexity by {change} ({interval})."
@@ -221,31 +175,3 @@ def training_part(found: Findings, lines: Sequence[Line]) -> list[str]:
         )
     ranked = sorted(found.trained, key=lambda one: float(one.warm["validation_nats"]))
     return [" ".join(said), "The best after training:", trained_table(found, ranked[:10])]
-
-
-def trained_table(found: Findings, trained: Sequence[Trained]) -> str:
-    """Models by their perplexity after training."""
-    factors = list(levels_of([line["levels"] for line in found.solved]))
-    rows = []
-    for one in trained:
-        tests = [found.tests.get(identity(line)) for line in (_start_of(found, one), one.warm)]
-        change = MISSING
-        if tests[0] is not None and tests[1] is not None:
-            change = gap(tests[1], tests[0]).percent
-        rows.append(
-            [
-                in_words(one.levels, factors),
-                f"{one.parameters:,}",
-                f"{np.exp(one.explicit):.1f}",
-                _perplexity(one.warm),
-                MISSING if one.cold is None else _perplexity(one.cold),
-                _tested(found, one.warm),
-                change,
-            ]
-        )
-    head = ["model", "parameters", "explicit", "warm", "cold", "test, warm", "test, change"]
-    return table(head, rows)
-
-
-def _start_of(found: Findings, one: Trained) -> Line:
-    return next(line for line in found.solved if line["levels"] == one.levels)

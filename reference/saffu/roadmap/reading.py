@@ -8,25 +8,23 @@
     [training]   which models are trained by backpropagation, and how
 
 `saffu roadmap --example` prints one that says what every field means.  What a file leaves out is as
-in `FIELDS`; what it has besides is refused.
+in `saffu.roadmap.fields`; what it has besides is refused.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from saffu.corpora.readers import UNITS
 from saffu.errors import BadFile, BadOption, SaffuError
-from saffu.explicit.smoothing import Backoff
+from saffu.roadmap.fields import FIELDS, section
 from saffu.roadmap.space import FACTORS, Space, check_level, several
-from saffu.study.sources import NAMED, Sources
+from saffu.study.sources import Sources
 
 EXAMPLE: Final = "saffu roadmap --example"
 
@@ -70,69 +68,6 @@ class Roadmap:
         return Sources(text=self.text, unit=self.unit, cache=None if cache is None else str(cache))
 
 
-class Field(NamedTuple):
-    """One field of a section: what it is when it is left out, and its check."""
-
-    default: Any
-    check: Callable[[Any], bool]
-    expected: str
-
-
-def _whole(least: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and value >= least
-
-
-def _number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and value > 0
-
-
-def _list(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and len(value) > 0 and all(map(of, value))
-
-
-NUMBERS: Final = (_list(_number), "a list of numbers > 0")
-"""The check of a list, and its words."""
-
-FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
-    "text": {
-        "names": Field(
-            ["prose"],
-            _list(lambda value: isinstance(value, str)),
-            f"a list of {', '.join(NAMED)}, or paths of files and folders",
-        ),
-        "unit": Field("paragraph", lambda value: value in UNITS, f"one of {', '.join(UNITS)}"),
-        "vocabulary": Field(2048, _whole(4), "a whole number >= 4"),
-        "targets": Field(None, _whole(1), "a whole number >= 1"),
-        "seed": Field(1, _whole(0), "a whole number >= 0"),
-    },
-    "search": {
-        "hidden": Field([10.0, 100.0, 1000.0], *NUMBERS),
-        "factors": Field([1.5, 3.0, 6.0], *NUMBERS),
-        "smoothing": Field([3.0, 10.0, 30.0, 100.0], *NUMBERS),
-    },
-    "walk": {
-        "models": Field(250, _whole(1), "a whole number >= 1"),
-        "seed": Field(1, _whole(0), "a whole number >= 0"),
-    },
-    "training": {
-        "best": Field(10, _whole(0), "a whole number >= 0"),
-        "random_share": Field(
-            0.1,
-            lambda value: value == 0 or (_number(value) and value <= 1),
-            "a number from 0 to 1",
-        ),
-        "rates": Field([0.01], *NUMBERS),
-        "frozen": Field(1, _whole(0), "a whole number >= 0"),
-        "thawed": Field(0, _whole(0), "a whole number >= 0"),
-        "checks": Field(2, _whole(1), "a whole number >= 1"),
-        "batch": Field(1024, _whole(1), "a whole number >= 1"),
-        "cold": Field(True, lambda value: type(value) is bool, "true or false"),
-        "scales": Field([0.3, 1.0], *NUMBERS),
-    },
-}
-"""All sections but [space] and [[skip]]."""
-
-
 def bundled() -> str:
     """The map of this package's own report, as text: 250 models on a million targets."""
     return files("saffu.roadmap").joinpath("transformers.toml").read_text(encoding="utf-8")
@@ -173,17 +108,13 @@ def _roadmap(record: Mapping[str, Any]) -> Roadmap:
         if name not in (*FIELDS, "space", "skip"):
             known = ", ".join(f"[{one}]" for one in (*FIELDS, "space")) + " or [[skip]]"
             raise BadOption(f"[{name}]", "…", known, "SPEC 8")
-    section = {name: _section(name, record.get(name, {})) for name in FIELDS}
-    text, walk = section["text"], section["walk"]
-    for name, value in section["search"].items():
-        section["search"][name] = [float(one) for one in value]
-        if name != "factors":
-            for one in section["search"][name]:
-                Backoff(one)
-    training = Training(**{k: _frozen(v) for k, v in section["training"].items()})
+    given = {name: section(name, record.get(name, {})) for name in FIELDS}
+    text, walk, search = given["text"], given["walk"], given["search"]
+    search = {name: [float(one) for one in values] for name, values in search.items()}
+    training = Training(**{k: _frozen(v) for k, v in given["training"].items()})
     if training.frozen + training.thawed == 0 and training.best + training.random_share > 0:
         raise BadOption("[training] frozen + thawed", 0, "at least one epoch", "SPEC 6")
-    shared = {"vocabulary": text["vocabulary"], **section["search"]}
+    shared = {"vocabulary": text["vocabulary"], **search}
     return Roadmap(
         text=tuple(text["names"]),
         unit=text["unit"],
@@ -194,19 +125,6 @@ def _roadmap(record: Mapping[str, Any]) -> Roadmap:
         draw=walk["seed"],
         training=training,
     )
-
-
-def _section(name: str, given: Any) -> dict[str, Any]:
-    """One section, complete."""
-    known = FIELDS[name]
-    if not isinstance(given, Mapping):
-        raise BadOption(name, given, f"a section, [{name}]", "SPEC 8")
-    for field, value in given.items():
-        if field not in known:
-            raise BadOption(f"[{name}] {field}", value, f"one of {', '.join(known)}", "SPEC 8")
-        if not known[field].check(value):
-            raise BadOption(f"[{name}] {field}", value, known[field].expected, "SPEC 8")
-    return {field: given.get(field, about.default) for field, about in known.items()}
 
 
 def _frozen(value: Any) -> Any:

@@ -126,11 +126,17 @@ def front_of(lines: Sequence[Line]) -> list[Line]:
     return [good[i] for i in pareto_front(sizes, losses)]
 
 
+def largest_of(lines: Sequence[Line]) -> Line:
+    """The model with the most parameters; among equals, the best on validation text."""
+    return max(best_of(lines, len(lines)), key=lambda line: int(line["parameters"]))
+
+
 def to_test(lines: Sequence[Line]) -> list[Line]:
     """Which models the test text is read for, as parts of keys, each once."""
     solved = [line for line in lines if line["do"] == "explicit" and "failed" not in line]
-    chosen = front_of(solved)
-    chosen += sorted(solved, key=lambda line: -int(line["parameters"]))[:1]
+    if not solved:
+        return []
+    chosen = [*front_of(solved), largest_of(solved)]
     for best in best_of([line for line in lines if line["do"] == "train"], 1):
         chosen += [line for line in solved if line["levels"] == best["levels"]]
         chosen.append(best)
