@@ -77,7 +77,8 @@ def test_everything_a_file_says_is_taken() -> None:
     assert found.space.skip == ({"bits": [11, 17], "contexts": "radial:2"},)
     assert found.training == (2, 0.25, (0.01, 0.1), 0, 3, 5, 29, False, (1.0,))
     sources = found.sources(Path("models"))
-    assert (sources.text, sources.unit, sources.cache) == (found.text, "file", "models")
+    assert sources.text == (str(Path("a.txt").resolve()), "prose")
+    assert (sources.unit, sources.cache) == ("file", "models")
 
 
 REFUSED = {

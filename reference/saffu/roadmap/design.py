@@ -19,9 +19,10 @@ from typing import Final
 
 import numpy as np
 
-from saffu.errors import BadOption
+from saffu.errors import BadOption, SaffuError
 from saffu.roadmap.analysis import effects_coding
 from saffu.roadmap.space import Levels, Space
+from saffu.study.recipes import configuration_of
 from saffu.types import Array, IntArray
 
 DRAWS: Final = 20
@@ -36,16 +37,19 @@ def models_of(space: Space, most: int, seed: int) -> list[Levels]:
 
     Refuses: a space in which every combination is refused.
     """
+    models: list[Levels] = []
     if prod(len(set(values)) for values in space.factors.values()) <= SMALL:
-        every = list(grid(space))
-        if len(every) <= most:
-            return _some(every)
-    return _some(draw(space, most, np.random.default_rng(seed)))
-
-
-def _some(models: list[Levels]) -> list[Levels]:
+        models = list(grid(space))
+    if not models or len(models) > most:
+        models = draw(space, most, np.random.default_rng(seed))
     if not models:
-        raise BadOption("space", "…", "at least one combination that is a model", "SPEC 4")
+        first = {name: values[0] for name, values in space.factors.items()}
+        expected = "at least one combination that is a model and is not skipped"
+        try:
+            configuration_of(space.recipe(first))
+        except SaffuError as problem:
+            raise BadOption("[space]", first, f"{expected} ({problem})", "SPEC 4") from problem
+        raise BadOption("[space]", first, expected, "SPEC 4")
     return models
 
 

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 from saffu.errors import BadFile, BadOption, SaffuError
 from saffu.roadmap.fields import FIELDS, section
 from saffu.roadmap.space import FACTORS, Space, check_level, several
-from saffu.study.sources import Sources
+from saffu.study.sources import NAMED, Sources
 
 EXAMPLE: Final = "saffu roadmap --example"
 
@@ -64,8 +64,10 @@ class Roadmap:
     training: Training
 
     def sources(self, cache: Path | None = None) -> Sources:
-        """Where the text is, and where models lie between tasks."""
-        return Sources(text=self.text, unit=self.unit, cache=None if cache is None else str(cache))
+        """Where the text is, and where models lie between tasks; paths as other machines need
+        them."""
+        text = tuple(name if name in NAMED else str(Path(name).resolve()) for name in self.text)
+        return Sources(text=text, unit=self.unit, cache=None if cache is None else str(cache))
 
 
 def bundled() -> str:
