@@ -194,7 +194,7 @@ def _against(better: bool | None) -> str:
 def picture(lines: Sequence[Line]) -> Any:
     """Test nats of all rows, and the course of training."""
     found = groups(lines)
-    figure = canvas(11, 1.2 + 3.2 * max(1, len(found)))
+    figure = canvas(11.0, 1.2 + 3.2 * max(1, len(found)))
     axes = figure.subplots(max(1, len(found)), 2, squeeze=False)
     for group, (left, right) in zip(found, axes, strict=False):
         _bars(group, left)

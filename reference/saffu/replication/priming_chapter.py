@@ -248,7 +248,7 @@ def curves(lines: Sequence[Line]) -> Any:
     """Validation nats over K, one panel for each data set."""
     found = groups(lines)
     rows = max(1, (len(found) + 1) // 2)
-    figure = canvas(11, 0.6 + 3.2 * rows)
+    figure = canvas(11.0, 0.6 + 3.2 * rows)
     for group, axis in zip(found, figure.subplots(rows, 2, squeeze=False).flat, strict=False):
         sweep = group.sweep("mean")
         full = [(point[0], point[1]) for point in sweep["curve"]]

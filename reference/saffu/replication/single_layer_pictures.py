@@ -59,7 +59,7 @@ def _panels(found: Sequence[Group]) -> tuple[Any, list[tuple[Group, Any]]]:
     """A figure with one panel for each radius."""
     columns = min(3, max(1, len(found)))
     rows = max(1, -(-len(found) // columns))
-    figure = canvas(12, 0.4 + 3.3 * rows)
+    figure = canvas(12.0, 0.4 + 3.3 * rows)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     pairs = list(zip(found, axes, strict=False))
     for axis in axes[len(found) :]:
