@@ -130,6 +130,9 @@ def test_too_few_models_have_no_effects() -> None:
 def test_factors_that_do_not_vary_are_left_out() -> None:
     assert levels_of([{"a": 2, "b": "x"}, {"a": 1, "b": "x"}]) == {"a": [1, 2]}
     assert levels_of([]) == {}
+    words = ["block:16", "block:8", "block:8,document", "cat:2,8", "cat:1,16"]
+    (found,) = levels_of([{"f": word} for word in words]).values()
+    assert found == ["block:8", "block:8,document", "block:16", "cat:1,16", "cat:2,8"]
 
 
 @given(st.integers(0, 1000), st.integers(4, 31))

@@ -48,7 +48,7 @@ def training(line: Line, nats: float, begin: str = "warm", rate: float = 0.01) -
         "begin": begin,
         "validation_nats": nats,
         "fit_cpu_seconds": 30.0,
-        "recipe": {**line["recipe"], "begin": begin, "rate": rate},
+        "recipe": {**line["recipe"], "begin": begin, "rate": rate, "frozen": 2, "thawed": 1},
         "cpu_seconds": 31.0,
     }
 
@@ -218,6 +218,7 @@ def test_a_finished_page_has_its_numbers() -> None:
     assert f"{np.exp(4.0):.1f}" in text  # validation perplexity of the best
     assert f"{np.exp(3.1):.1f}" in text  # after training
     assert f"{np.exp(5.0):.1f}" in text  # the baselines on the test text
+    assert "Both had 3 epochs" in text
     assert "not finished" not in text
     assert "not finished" in page("roadmap", findings(lines[:41]), lines[:41])
 

@@ -11,6 +11,7 @@ by one, and the intervals say how far another draw of models might have changed 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -118,15 +119,22 @@ def main_effects(points: Sequence[Mapping[str, Any]], logs: Array) -> Effects | 
 def levels_of(points: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """The values of each factor that has more than one, sorted: numbers, then words.
 
-    >>> levels_of([{"bits": 64, "gain": "unit"}, {"bits": 32, "gain": "unit"}])
-    {'bits': [32, 64]}
+    >>> levels_of([{"of": "radial:16", "gain": "unit"}, {"of": "radial:8", "gain": "unit"}])
+    {'of': ['radial:8', 'radial:16']}
     """
     found: dict[str, list[Any]] = {}
     for factor in points[0] if points else ():
         values = {point[factor] for point in points}
         if len(values) > 1:
-            found[factor] = sorted(values, key=lambda v: (isinstance(v, str), v))
+            found[factor] = sorted(values, key=_in_order)
     return found
+
+
+def _in_order(value: Any) -> tuple[bool, Any]:
+    """Numbers before words; numbers inside of words by their size."""
+    if not isinstance(value, str):
+        return False, value
+    return True, re.sub(r"\d+", lambda number: number[0].zfill(9), value)
 
 
 def _spans(effects: Sequence[Effect]) -> dict[str, float]:

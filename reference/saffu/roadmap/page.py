@@ -142,6 +142,12 @@ def best_value(effects: Effects, factor: str) -> Effect:
     return min(own, key=lambda effect: effect.nats.mean)
 
 
+def epochs_of(line: Line) -> str:
+    """How often a training goes over its text, at most."""
+    count = line["recipe"]["frozen"] + line["recipe"]["thawed"]
+    return "one epoch" if count == 1 else f"{count} epochs"
+
+
 def training_part(found: Findings, lines: Sequence[Line]) -> list[str]:
     """What training adds, whether the cheap ranking holds, and what it saves."""
     chance = [one for one in found.trained if one.drawn]
@@ -164,7 +170,9 @@ def training_part(found: Findings, lines: Sequence[Line]) -> list[str]:
         change, interval = percent(found.warm_over_cold)
         said.append(
             f"For {count} of them the same training was also begun from random weights; beginning "
-            f"from the explicit solution changed perplexity by {change} ({interval})."
+            f"from the explicit solution changed perplexity by {change} ({interval}). Both had "
+            f"{epochs_of(found.trained[0].warm)} over the training text; random weights would "
+            "gain more from further ones."
         )
     spent = cost(found, lines)
     if spent is not None:
