@@ -30,6 +30,8 @@ STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
 """α of `Backoff`; all but the least also of P(α)"""
 DISCOUNTS = (0.6, 0.75, 0.9)
 RATES = (0.001, 0.003, 0.01, 0.03)
+MOST = 300
+"""iterations of L-BFGS to the optimum; a fifth of it from zeros, a tenth by iterative scaling"""
 STARTS = ("zeros", "random", "explicit", "slots")
 SCALE = 0.1
 """standard deviation of random weights"""
@@ -76,34 +78,33 @@ class _Radius:
         discounts = (0.75,) if self.tiny else DISCOUNTS
         kinds = [("backoff", s) for s in strengths] + [("discount", d) for d in discounts]
         keys = [{**self.common, "do": "solve", "kind": k, "strength": s} for k, s in kinds]
-        solved = self.lines(keys, solve, 3)
+        solved = self.lines(keys, solve, 3.0)
         if solved is None:
             return
         explicit = chosen_explicit(solved)
         first = explicit["slots"]
         keys = [self._descent("lbfgs", first, s, 30) for s in strengths[-4:]]
-        tried = self.lines(keys, descend, 7)
+        tried = self.lines(keys, descend, 7.0)
         if tried is None:
             return
         best = min(tried, key=lambda line: float(line["validation_nats"]))["strength"]
-        most = 20 if self.tiny else 300
-        optimum = {**self._descent("lbfgs", first, best, most), "keep": True, "explicit": explicit}
-        scaling = {**self._descent("scaling", first, best, most // 10), "keep": True}
+        optimum = {**self._descent("lbfgs", first, best, MOST), "keep": True, "explicit": explicit}
+        scaling = {**self._descent("scaling", first, best, MOST // 10), "keep": True}
         scaling["explicit"] = {}
-        cold = self._descent("lbfgs", None, best, most // 5)
-        if self.lines([optimum, scaling, cold], descend, 15) is None:
+        cold = self._descent("lbfgs", None, best, MOST // 5)
+        if self.lines([optimum, scaling, cold], descend, 15.0) is None:
             return
         runs: dict[str, Line] = {}
         for start in STARTS:
             keys = [self._training(start, rate, explicit, optimum) for rate in RATES]
-            lines = self.lines(keys[:1] if self.tiny else keys, train, 7)
+            lines = self.lines(keys[:1] if self.tiny else keys, train, 7.0)
             if lines is not None:
                 at = min(range(len(lines)), key=lambda i: float(lines[i]["validation_nats"]))
                 runs[f"Adam from {start}"] = keys[at]
         if len(runs) == len(STARTS):
             made = {"optimum": optimum, "scaling": scaling, **runs}
             key = {**self.common, "do": "test", "explicit": explicit, "made": made}
-            self.lines([key], read_test, 3)
+            self.lines([key], read_test, 3.0)
 
     def _descent(self, by: str, first: Line | None, strength: float, most: int) -> Line:
         """The key of a minimisation of P(α)."""

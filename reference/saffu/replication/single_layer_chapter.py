@@ -182,7 +182,12 @@ def _gaps(found: Sequence[Group]) -> str:
     after = [group.scaling["values"][-1] - group.optimum["values"][-1] for group in found]
     rows.append(["iterative scaling", *(f"{gap:.4f}" for gap in after)])
     cold = [group.from_zeros["values"][-1] - group.optimum["values"][-1] for group in found]
-    rows.append(["L-BFGS from zeros, 60 iterations", *(f"{max(gap, 0):.1e}" for gap in cold)])
+    rows.append(
+        [
+            f"L-BFGS from zeros, {found[0].from_zeros['most']} iterations at most",
+            *(f"{max(gap, 0):.1e}" for gap in cold),
+        ]
+    )
     return table(head, rows)
 
 
