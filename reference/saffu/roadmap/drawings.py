@@ -36,7 +36,7 @@ def draw_map(found: Findings) -> Any:
     factors = list(found.effects.spans) if found.effects else []
     factors = (factors + list(levels_of([line["levels"] for line in found.solved])))[:2]
     factors = list(dict.fromkeys(factors)) or [""]
-    figure = canvas(6.2 * len(factors), 5.6)
+    figure = canvas(6.2 * len(factors), 6.4)
     for place, factor in enumerate(factors, 1):
         axes = figure.add_subplot(1, len(factors), place)
         _points(axes, found, factor)
@@ -54,7 +54,8 @@ def draw_map(found: Findings) -> Any:
         axes.set_title(f"coloured by {factor.replace('_', ' ')}" if factor else "all models")
         _plain_numbers(axes.yaxis)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7, framealpha=0.9)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.11), "ncols": 3}
+        axes.legend(fontsize=8, frameon=False, **below)
     return figure
 
 

@@ -68,9 +68,12 @@ def setting(found: Findings, lines: Sequence[Line]) -> str:
         said += f" {found.failed} more did not converge and are left out."
     if found.baselines is not None:
         values = [perplexity(found.baselines[one]) for one in ("unigram", "bigram")]
+        bigram = found.baselines["bigram"]["validation_nats"]
+        better = sum(line["validation_nats"] < bigram for line in found.solved)
         said += (
             f" On the test text the unigram has perplexity {values[0]:.1f}, and the interpolated "
-            f"bigram {values[1]:.1f}."
+            f"bigram {values[1]:.1f}; {better} of the explicit solutions are better than the "
+            "bigram on the validation text."
         )
     if not any(line["do"] == "test" for line in lines):
         said += " The measurement is not finished: what is missing is shown as –."
@@ -171,8 +174,8 @@ def training_part(found: Findings, lines: Sequence[Line]) -> list[str]:
         said.append(
             f"For {count} of them the same training was also begun from random weights; beginning "
             f"from the explicit solution changed perplexity by {change} ({interval}). Both had "
-            f"{epochs_of(found.trained[0].warm)} over the training text; random weights would "
-            "gain more from further ones."
+            f"{epochs_of(found.trained[0].warm)} over the training text, which is little for "
+            "random weights: this compares one short training, not what each start can reach."
         )
     spent = cost(found, lines)
     if spent is not None:
