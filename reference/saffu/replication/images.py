@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from saffu.experiments.results import Line
 from saffu.replication.chapters import Chapter
-from saffu.replication.images_chapter import picture, text
+from saffu.replication.images_chapter import text
 from saffu.replication.images_claims import claims
+from saffu.replication.images_pictures import picture
 from saffu.replication.images_runs import images_digest, read_test, try_out
 from saffu.study.sources import Sources
 from saffu.study.task import Answers, Task

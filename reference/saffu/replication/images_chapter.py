@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from saffu.experiments.results import Line, table
 from saffu.replication.chapters import select
 from saffu.replication.images_intervals import pair_of, wilson
 from saffu.study.evidence import Estimate
-from saffu.study.pictures import COLOURS, canvas
 
 NAMES = {
     "one, λ = 1": "one layer, explicit, λ = 1",
@@ -189,41 +188,3 @@ def _conclusion(found: Sequence[Group]) -> str:
 
 def _against(better: bool | None) -> str:
     return {True: "beats", False: "loses to", None: "cannot be told from"}[better]
-
-
-def picture(lines: Sequence[Line]) -> Any:
-    """Test nats of all rows, and the course of training."""
-    found = groups(lines)
-    figure = canvas(11.0, 1.2 + 3.2 * max(1, len(found)))
-    axes = figure.subplots(max(1, len(found)), 2, squeeze=False)
-    for group, (left, right) in zip(found, axes, strict=False):
-        _bars(group, left)
-        _courses(group, right)
-    return figure
-
-
-def _bars(group: Group, axis: Any) -> None:
-    for at, row in enumerate(reversed(NAMES)):
-        kind = "cold" if "cold" in row else "trained" if "trained" in row else "explicit"
-        mean, low, high = group.nats(row)
-        axis.plot([low, high], [at, at], color=COLOURS[kind], linewidth=2)
-        axis.plot(mean, at, "o", color=COLOURS[kind])
-    axis.axvline(CHANCE, color="0.5", linestyle="--", linewidth=1)
-    axis.set(xscale="log", xlabel="nats of a test image", title=group.name)
-    axis.set_yticks(range(len(NAMES)), list(reversed(NAMES)), fontsize=8)
-    axis.grid(alpha=0.3)
-
-
-def _courses(group: Group, axis: Any) -> None:
-    for row, style in (
-        ("one, trained", "--"),
-        ("one, cold", "--"),
-        ("two, trained", "-"),
-        ("two, cold", "-"),
-    ):
-        for trial in group.chosen(row)[:1]:
-            kind = "cold" if "cold" in row else "trained"
-            axis.plot(trial["history"], style, color=COLOURS[kind], label=NAMES[row])
-    axis.set(xscale="symlog", yscale="log", xlabel="epochs", ylabel="validation nats")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=7)

@@ -14,8 +14,9 @@ from functools import partial
 from saffu.experiments.results import Line
 from saffu.replication.chapters import Chapter
 from saffu.replication.images_runs import images_digest
-from saffu.replication.priming_chapter import claims, curves, text
+from saffu.replication.priming_chapter import claims, text
 from saffu.replication.priming_curves import read_test, sweep
+from saffu.replication.priming_pictures import curves
 from saffu.study.sources import Sources, text_digest
 from saffu.study.task import Answers, Task
 
@@ -25,7 +26,7 @@ ABOUT = "the priming number K against the mean norm, and the temper λ"
 IMAGES = {"digits": (1.0, 0.1), "mnist": (1.0, 0.01)}
 """data sets of images, and what pixels in 0 … 1 are multiplied by"""
 TEXTS = ("slots", "sentence bags", "sentence means")
-STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
 """α of `Backoff`, for features in units of their mean norm where images are scaled"""
 WAYS = ("mean", "unit", "best", "tempered", "both")
 
@@ -40,7 +41,7 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
     todo: list[Task] = []
     for bench in benches:
         common = {"study": NAME, **bench}
-        strengths = STRENGTHS[1:3] if sources.tiny else STRENGTHS
+        strengths = STRENGTHS[2:4] if sources.tiny else STRENGTHS
         keys = [{**common, "do": "sweep", "strength": s * bench["scale"]} for s in strengths]
         todo += [Task(key, sweep, 5.0) for key in keys]
         lines = [answers.get(key) for key in keys]

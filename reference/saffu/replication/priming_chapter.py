@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from saffu.experiments.results import Line, table
 from saffu.replication.chapters import Claim, select
 from saffu.replication.images_intervals import pair_of, wilson
 from saffu.study.evidence import Estimate, over_all
-from saffu.study.pictures import COLOURS, canvas
 
 WAYS = {
     "mean": "K the mean norm, λ = 1",
@@ -102,7 +101,7 @@ def text(lines: Sequence[Line]) -> str:
         norms = " / ".join(f"{q:.3g}" for q in group.sweeps[0]["norms"])
         parts.append(
             f"### {group.name}\n\nMean norm {group.mean:.4g} (5 %, median, 95 %: {norms}); "
-            f"{group.test['tested']:,} test samples.\n\n{_table(group)}"
+            f"{group.test['tested']:,} test samples.{_edges(group)}\n\n{_table(group)}"
         )
     if found:
         parts.append(
@@ -135,6 +134,16 @@ def _table(group: Group) -> str:
             ]
         )
     return table(["way", "K", "λ", "α", "nats", "accuracy"], rows)
+
+
+def _edges(group: Group) -> str:
+    """Ways whose smoothing is the least or the largest that was tried."""
+    tried = sorted(float(sweep["strength"]) for sweep in group.sweeps)
+    ends = (tried[0], tried[-1])
+    ways = [name for way, name in WAYS.items() if group.test["chosen"][way]["strength"] in ends]
+    if not ways:
+        return ""
+    return f" α was tried from {ends[0]:g} to {ends[1]:g}, and is at an end for: {'; '.join(ways)}."
 
 
 def _k(kappa: float) -> str:
@@ -242,30 +251,3 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
 def _gap(group: Group, one: str, other: str) -> str:
     gap = pair_of(group.test, one, other)
     return "–" if gap is None else f"{gap:+.3f}"
-
-
-def curves(lines: Sequence[Line]) -> Any:
-    """Validation nats over K, one panel for each data set."""
-    found = groups(lines)
-    rows = max(1, (len(found) + 1) // 2)
-    figure = canvas(11.0, 0.6 + 3.2 * rows)
-    for group, axis in zip(found, figure.subplots(rows, 2, squeeze=False).flat, strict=False):
-        sweep = group.sweep("mean")
-        full = [(point[0], point[1]) for point in sweep["curve"]]
-        cool = [(point[0], point[3]) for point in sweep["curve"] if len(point) > 3]
-        axis.plot(*zip(*full, strict=True), color=COLOURS["explicit"], label="λ = 1")
-        style = {"linestyle": "--", "color": COLOURS["direct"], "label": "best λ at every K"}
-        axis.plot(*zip(*cool, strict=True), **style)
-        axis.axvline(group.mean, color=COLOURS["outside"], label="mean norm")
-        best = sweep["ways"]["best"]
-        if best["kappa"] > 0:
-            at = 1 / best["kappa"]
-            axis.plot(at, best["nats"], "o", color=COLOURS["cold"], label=f"best K, {at:.3g}")
-        low = min(nats for _, nats in cool)
-        axis.set(
-            xscale="log", yscale="log", ylim=(0.9 * low, 4 * max(group.nats("mean").mean, low))
-        )
-        axis.set(xlabel="K", ylabel="validation nats", title=group.name)
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
-    return figure

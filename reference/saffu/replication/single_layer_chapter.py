@@ -164,7 +164,7 @@ def _perplexities(found: Sequence[Group]) -> str:
 def _gaps(found: Sequence[Group]) -> str:
     head = ["P(α)", *(f"r = {group.radius}" for group in found)]
     rows = [
-        ["α", *(f"{group.optimum['strength']:g}" for group in found)],
+        ["α", *(_strength(group) for group in found)],
         ["P(α) at the optimum", *(f"{group.optimum['values'][-1]:.4f}" for group in found)],
         ["length of the gradient there", *(f"{g.optimum['slope_length']:.1e}" for g in found)],
         ["iterations from one λ a slot", *(f"{g.optimum['iterations']}" for g in found)],
@@ -189,6 +189,14 @@ def _gaps(found: Sequence[Group]) -> str:
         ]
     )
     return table(head, rows)
+
+
+def _strength(group: Group) -> str:
+    """α of the optimum; with a star, if it is the least or the largest that was tried."""
+    tried = select(group.lines, do="descend", by="lbfgs", start="explicit", keep=False)
+    chosen = group.optimum["strength"]
+    ends = sorted(line["strength"] for line in tried)
+    return f"{chosen:g}" + ("*" if ends and chosen in (ends[0], ends[-1]) else "")
 
 
 def _above(group: Group, row: str) -> float:

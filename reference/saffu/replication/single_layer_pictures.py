@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from saffu.experiments.results import Line
+from saffu.replication.images_pictures import plain
 from saffu.replication.single_layer_chapter import COLD, NAMES, Group, groups
 from saffu.study.pictures import COLOURS, canvas
 
@@ -29,6 +30,7 @@ def courses(lines: Sequence[Line]) -> Any:
         optimum = float(np.exp(group.optimum["validation_nats"]))
         axis.axhline(optimum, color=COLOURS["outside"], linestyle=":", label=NAMES["optimum"])
         axis.set(xlabel="epochs", ylabel="validation perplexity", yscale="log")
+        plain(axis.yaxis)
         axis.set_title(f"r = {group.radius}")
         axis.grid(alpha=0.3, which="both")
     _legend(axes)
