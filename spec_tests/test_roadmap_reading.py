@@ -143,7 +143,7 @@ def test_the_tiny_map_is_the_same_in_little() -> None:
     whole = parse_roadmap(bundled(), "transformers.toml")
     small = tiny(whole)
     assert set(small.space.factors) == set(whole.space.factors)
-    assert all(len(values) == 2 for values in small.space.factors.values())
+    assert all(len(set(values)) == 2 for values in small.space.factors.values())
     assert small.models < whole.models
     assert small.targets is not None
     assert small.targets <= 10_000

@@ -37,10 +37,9 @@ def models_of(space: Space, most: int, seed: int) -> list[Levels]:
 
     Refuses: a space in which every combination is refused.
     """
-    models: list[Levels] = []
-    if prod(len(set(values)) for values in space.factors.values()) <= SMALL:
-        models = list(grid(space))
-    if not models or len(models) > most:
+    few = prod(len(set(values)) for values in space.factors.values()) <= SMALL
+    models = list(grid(space)) if few else None
+    if models is None or len(models) > most:
         models = draw(space, most, np.random.default_rng(seed))
     if not models:
         first = {name: values[0] for name, values in space.factors.items()}

@@ -174,9 +174,11 @@ def tiny(roadmap: Roadmap) -> Roadmap:
     factors: dict[str, tuple[Any, ...]] = {}
     for name, values in roadmap.space.factors.items():
         ends = tuple(dict.fromkeys((values[0], values[-1])))
+        if values.count(values[0]) > 1:
+            ends = (values[0], *ends)  # drawn more often, as in the whole map
         if name == "contexts":
             ends = tuple(dict.fromkeys(re.sub(r"\d{2,}|[4-9]", "3", value) for value in ends))
-        factors[name] = WIDTHS[: len(ends)] if name in ("bits", "label_bits") else ends
+        factors[name] = WIDTHS[: len(set(ends))] if name in ("bits", "label_bits") else ends
     shared = {
         name: value[:1] if isinstance(value, list) else 251
         for name, value in roadmap.space.shared.items()
