@@ -15,13 +15,17 @@ from typing import NamedTuple
 from saffu.experiments.results import Line
 from saffu.replication.less_data_chapter import chapter
 from saffu.replication.outsiders import (
+    TINY_VOCABULARY,
+    VOCABULARY,
     counted_tasks,
     read_decoder,
     read_slots,
-    trained_tasks,
+    torch_there,
     trial_decoder,
     trial_slots,
+    tried_tasks,
 )
+from saffu.replication.phrases import read_phrases, trial_phrases
 from saffu.study.rows import Row, best_trial, row_tasks
 from saffu.study.sources import Sources
 from saffu.study.task import Answers, Task
@@ -94,6 +98,14 @@ DIRECT: Sequence[Line] = (
     {**_TABLES, "contexts": "radial:8", "attention": "softmax"},
 )
 """Explicit models of one-hot slots, with discounts and a temper a slot."""
+PHRASES: Sequence[Line] = (
+    {"phrases": 4, "discount": 0.75},
+    {"phrases": 3, "discount": 0.75},
+    {"phrases": 2, "discount": 0.75},
+    {"phrases": 1, "discount": 0.75},
+    {"phrases": 4, "discount": 0.9},
+)
+"""One-hot slots and phrases of so many tokens."""
 WIDE: Line = {"bits": 512, "label_bits": 512}
 WIDE_COLD = ((0.003, 1.0), (0.01, 0.3))
 WIDE_UP_TO = 30_000
@@ -119,9 +131,23 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
         for seed in seeds:
             todo += row_tasks(NAME, rows(size, seed, sources, answers), sources, answers)
             todo += counted_tasks(NAME, size.targets, seed, sources)
-    for size in sizes:
+            todo += phrase_tasks(size, seed, sources, answers)
+    for size in sizes if torch_there() else ():
         todo += outside_tasks(size, sources, answers)
     return todo
+
+
+def phrase_tasks(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Task]:
+    """One-hot slots and phrases, explicit only; later seeds take the choice of the first one."""
+    shape = {"vocabulary": TINY_VOCABULARY if sources.tiny else VOCABULARY, "slots": 8}
+    trials = [{**shape, **more} for more in (PHRASES[:1] if sources.tiny else PHRASES)]
+    row = Row("explicit phrases", trials, size.targets, SEEDS[0], 15.0)
+    if seed != SEEDS[0]:
+        best = best_trial(NAME, row, sources, answers)
+        row = row._replace(seed=seed, trials=[best["recipe"]] if best else [])
+    if not row.trials:
+        return []
+    return tried_tasks(NAME, row, sources, answers, trial_phrases, read_phrases)
 
 
 def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]:
@@ -158,9 +184,9 @@ def outside_tasks(size: Size, sources: Sources, answers: Answers) -> list[Task]:
     seed = SEEDS[0]
     decoder = [{"rate": rate, **size.decoder} for rate in size.decoder_rates]
     one = Row("transformer", decoder, size.targets, seed, 3 * size.seconds)
-    tasks = trained_tasks(NAME, one, sources, answers, trial_decoder, read_decoder)
+    tasks = tried_tasks(NAME, one, sources, answers, trial_decoder, read_decoder)
     slots = [{"rate": rate, "epochs": size.frozen} for rate in size.slot_rates]
     if slots:
         two = Row("one-hot cold", slots, size.targets, seed, size.seconds)
-        tasks += trained_tasks(NAME, two, sources, answers, trial_slots, read_slots)
+        tasks += tried_tasks(NAME, two, sources, answers, trial_slots, read_slots)
     return tasks

@@ -140,7 +140,7 @@ def gaps_table(tests: Sequence[Line], sizes: Sequence[int]) -> str:
 
 def _short(row: str) -> str:
     return {
-        "explicit": "explicit SAFFU", "explicit layers": "best explicit SAFFU", 
+        "explicit": "explicit SAFFU", "explicit layers": "best explicit SAFFU",
         "cold": "cold SAFFU",
         "cold wide": "cold SAFFU, 512 bits", "warm": "warm SAFFU", "explicit direct":
         "explicit one-hot slots", "one-hot cold": "trained one-hot slots",

@@ -53,12 +53,15 @@ def counted_tasks(study: str, targets: int, seed: int, sources: Sources) -> list
     return tasks
 
 
-def trained_tasks(
+def torch_there() -> bool:
+    """Whether PyTorch is installed."""
+    return find_spec("torch") is not None
+
+
+def tried_tasks(
     study: str, row: Row, sources: Sources, answers: Answers, trial: Work, test: Work
 ) -> list[Task]:
-    """Trials of a model in PyTorch, then the test of the best; none without PyTorch."""
-    if find_spec("torch") is None:
-        return []
+    """Trials of a model that is not made from a recipe, then the test of the best."""
     keys = [row_key(study, row, sources, "trial", recipe) for recipe in row.trials]
     tasks = [Task(key, trial, row.seconds) for key in keys]
     best = best_trial(study, row, sources, answers)
