@@ -18,7 +18,7 @@ from saffu.explicit.smoothing import Backoff, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.loss import cross_entropy
 from saffu.replication import single_layer
-from saffu.replication.single_layer_chapter import NAMES, Way, way
+from saffu.replication.single_layer_chapter import NAMES, Way, leaves, way
 from saffu.replication.single_layer_problem import (
     OneHot,
     Problem,
@@ -158,7 +158,10 @@ def test_distance_and_tempers() -> None:
 def test_a_way_is_judged_at_the_best_epoch() -> None:
     assert Way(4.0, 1.0, 0.9).covered == 0.75
     history = [[0, 3.0, [2.0, 0.1]], [1, 2.0, [1.5, 0.6]], [2, 2.5, [0.1, 0.9]]]
-    assert way({"marks": ["slots"], "history": history}, "slots") == Way(2.0, 1.5, 0.6)
+    run = {"marks": ["slots"], "history": history}
+    assert way(run, "slots") == Way(2.0, 1.5, 0.6)
+    assert not leaves(run, "slots")
+    assert leaves({**run, "history": [*history, [3, 2.6, [0.2, 0.9]]]}, "slots")
 
 
 def _text(folder: Path) -> Path:

@@ -85,8 +85,8 @@ def rms(weights: Weights) -> float:
 def cosine(one: Weights, other: Weights) -> float:
     """The cosine of the angle between two sets of weights; 0 if one of them is zero.
 
-    >>> cosine(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]])) ** 2
-    0.5...
+    >>> cosine(np.array([[3.0, 4.0]]), np.array([[0.0, 2.0]]))
+    0.8
     """
     lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(np.vdot(one, other)) / lengths if lengths else 0.0
