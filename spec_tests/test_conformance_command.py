@@ -18,7 +18,7 @@ import pytest
 
 from saffu.conformance.__main__ import main
 from saffu.conformance.challenge import afresh, challenge
-from saffu.conformance.golden import golden_root, write_manifest
+from saffu.conformance.golden import golden_root, read_case, write_manifest
 from saffu.conformance.report import read
 from saffu.conformance.smoke import smallest
 from spec_tests.support.planted.cases import CASES, case, write_suite
@@ -225,6 +225,20 @@ class LookUp:
     @staticmethod
     def perplexity(nats: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
         return {8.0: 4.0, 1.0: 1.0}[round(float(np.exp(nats.max())), 9)]
+
+
+@pytest.mark.parametrize("nonce", ["1", "2", "3", "4", "5"])
+def test_an_optimum_that_has_to_be_refused_is_at_infinity_when_drawn_afresh(nonce: str) -> None:
+    """One λ is best at ±∞ if every target has the largest score of its sample, or the least."""
+    case = read_case(golden_root() / "fit_temper/refuse-a-faint-optimum-at-infinity.json")
+    (drawn,) = challenge([case], nonce).cases
+    h, y, F = (drawn.inputs[name] for name in ("features", "targets", "counts"))
+    scores = (h @ np.log(F / F.sum(axis=0))) * 2.0**52
+    asked = np.sum(scores * y, axis=1)
+    assert np.all(y.sum(axis=1) == 1)
+    largest = np.all(asked >= scores.max(axis=1) - 1e-9)
+    least = np.all(asked <= scores.min(axis=1) + 1e-9)
+    assert largest or least
 
 
 def test_a_draw_that_would_not_be_refused_is_no_challenge() -> None:

@@ -281,6 +281,57 @@ def test_a_slot_that_says_nothing_keeps_its_start(problem: Problem, start: float
     assert fit.loss == pytest.approx(alone.loss, rel=1e-12)
 
 
+FAINT = Problem(
+    np.eye(3)[[2, 0, 2, 1, 0]],
+    np.eye(3)[[1, 1, 1, 0, 2]],
+    np.array([[5.0, 1.0, 1.0], [1.0, 5.0, 1.0], [5.0, 1.0, 1.0]]),
+    1,
+)
+"""Its best λ, found with forty digits, is −1.9967562181."""
+
+
+@pytest.mark.parametrize("power", [0, 10, 20, 30, 52, 200, 900])
+def test_however_faint_the_features_the_best_temper_is_found(power: int) -> None:
+    for size in (0.5**power, 2.0**power):
+        fit = fit_temper(size * FAINT.features, FAINT.targets, FAINT.counts)
+        assert fit.temper[0] * size == pytest.approx(-1.9967562181, abs=1e-9)
+        assert fit.loss == pytest.approx(0.682572, abs=1e-6)
+
+
+def test_a_faint_slot_beside_a_loud_one() -> None:
+    """The second slot says 2⁻⁶⁰ of what it says alone, and its λ is 2⁶⁰ times as large."""
+    rng = np.random.default_rng(6)
+    h, y, F = rng.random((23, 6)), draw.simplex(rng, 23, 5), np.exp(rng.normal(0, 1, (6, 5)))
+    sizes = np.repeat([1.0, 0.5**60], 3)
+    plain, fit = fit_temper(h, y, F, slots=2), fit_temper(h * sizes, y, F, slots=2)
+    np.testing.assert_allclose(fit.temper, plain.temper * [1.0, 2.0**60], rtol=1e-9)
+    assert fit.loss == pytest.approx(plain.loss, rel=1e-13)
+
+
+def test_a_temper_that_no_number_is_large_enough_for() -> None:
+    with pytest.raises(NotConverged, match=r"the best temper .* beyond the largest number.*SPEC 1"):
+        fit_temper(5e-324 * FAINT.features, FAINT.targets, FAINT.counts)
+
+
+@given(problems(st.just(1)), st.floats(-1e3, 1e3), st.floats(-1e3, 1e3))
+def test_slots_that_repeat_each_other_share_evenly(
+    problem: Problem, one: float, other: float
+) -> None:
+    """Whatever the start; a slot of twice the features says as much at half the temper."""
+    h, y, F, _ = problem
+    alone = fit_temper(h, y, F).temper[0]
+    with shapes_unchecked():
+        twice = np.concatenate([h, h], axis=1), y, np.concatenate([F, F]) / 2
+        even = fit_temper(*twice, slots=2, start=np.array([one, other])).temper
+        uneven = fit_temper(
+            np.concatenate([h, 2 * h], axis=1), y, twice[2], slots=2, start=np.array([one, other])
+        ).temper
+    size = 1e-7 * (1 + abs(alone))
+    expected = alone / 2
+    np.testing.assert_allclose(even, [expected, expected], rtol=1e-6, atol=size)
+    np.testing.assert_allclose(uneven, [expected, expected / 2], rtol=1e-6, atol=size)
+
+
 # --- refusals ---------------------------------------------------------------------------------
 
 H, Y, F = np.full((3, 10), 0.5), np.full((3, 2), 0.5), np.arange(1.0, 21.0).reshape(10, 2)

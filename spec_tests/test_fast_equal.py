@@ -268,6 +268,23 @@ def test_one_temper_is_fitted_as_in_the_plain_version() -> None:
         assert loss == pytest.approx(plain.loss, rel=1e-12)
 
 
+@pytest.mark.parametrize("power", [10, 30, 52, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_temper_is_found_however_faint_the_scores(power: int, dtype: type) -> None:
+    """The best λ, found with forty digits, is −1.9967562181 for scores of usual size."""
+    counts = np.array([[5.0, 1.0, 1.0], [1.0, 5.0, 1.0], [5.0, 1.0, 1.0]])
+    prior, scores = slot_scores(np.eye(3)[[2, 0, 2, 1, 0]], counts)
+    said: Any = scores[:, 0, :].astype(dtype)
+    size = dtype(0.5**power)
+    for evidence in (
+        of_tokens(prior, said * size, np.array([1, 1, 1, 0, 2])),
+        of_rows(prior, said * size, np.eye(3)[[1, 1, 1, 0, 2]]),
+    ):
+        lam, loss = fit_one(evidence)
+        assert lam * float(size) == pytest.approx(-1.9967562181, rel=1e-4)
+        assert loss == pytest.approx(0.682572, abs=1e-5)
+
+
 def test_nats_and_their_gradient_are_the_plain_ones() -> None:
     random = np.random.default_rng(4)
     logits, tokens = 40 * random.standard_normal((11, 7)), random.integers(0, 7, 11)

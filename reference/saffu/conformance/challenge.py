@@ -23,6 +23,8 @@ from saffu.conformance.tolerance import compare
 from saffu.types import Array
 
 _TRIES: Final = 8
+_TRIES_TO_REFUSE: Final = 128
+"""One draw in seven of scores that separate their targets separates them too."""
 _SLACK: Final = 8.0
 """Fresh bounds over those of the case, which were certified for its own inputs only."""
 _KEPT: Final = ("pivot", "codes")
@@ -45,7 +47,8 @@ def challenge(cases: Iterable[Case], nonce: str) -> Challenge:
     fresh: list[Case] = []
     left_out: list[str] = []
     for case in cases:
-        drawn = (afresh(case, f"{nonce}/{case.id}/{again}") for again in range(_TRIES))
+        tries = _TRIES if case.reject is None else _TRIES_TO_REFUSE
+        drawn = (afresh(case, f"{nonce}/{case.id}/{again}") for again in range(tries))
         found = next((each for each in drawn if each is not None), None)
         if found is None:
             left_out.append(case.id)

@@ -17,6 +17,7 @@ import numpy as np
 from saffu import refusals
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
+from saffu.loss import cross_entropy
 from saffu.namespace import beside, floating, namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Counts, Features, Logits, Targets, Weights
@@ -110,11 +111,12 @@ def fit_temper(
 
     Parameters: `features` [M, D] and `targets` [M, N], held-out samples if there are any; `counts`
     F [D, N], positive; `slots` S = 1 for one λ, or one for each of S slots of equal width; `start`,
-    a number or [S], where to begin, unless the prior alone (λ = 0) is better (the result does not
-    depend on it); `tolerance` on λ.
+    a number or [S], which a slot keeps that says nothing (nothing else depends on it);
+    `tolerance` on λ, in units of the slot's largest spread of scores.
     Returns λ [S], its loss in nats, and the number of steps.
     Refuses: what `tempered_logits` refuses; an optimum at infinity (`NotConverged`).
-    A slot that says nothing keeps its start.
+    Slots that repeat each other share what they say evenly: of all best λ, the one whose products
+    with the slots' largest spreads of scores have the least Euclidean norm.
 
     Counts say 3 to 1; ten samples of the first feature say 9 to 1, which is 3 to 1 squared:
 
@@ -132,18 +134,28 @@ def fit_temper(
     refusals.shape("start", first, (slots,), "S", "SPEC 1")
     refusals.finite("start", first, "SPEC 1")
 
-    def curve(lam: Array) -> Curve:
-        return temper_curve(lam, prior, scores, targets)
-
     said = _spread(scores, np.eye(slots))
-    prior_alone = np.where(said > 1e-12 * np.max(said), 0.0, first)
+    loud = said > _noise(features, counts, slots)
+    size = np.where(loud, said, 1.0)
+    scaled = _scaled(scores, size, loud)
+
+    def curve(lam: Array) -> Curve:
+        return temper_curve(lam, prior, scaled, targets)
+
+    prior_alone = np.zeros(slots)  # far out the loss is made of planes, near zero it curves
     unit = curve(prior_alone).value
-    if unit < curve(first).value:
-        first = prior_alone  # far from the optimum the loss is made of planes, near zero it curves
-    found = minimise_convex(curve, first, tolerance=tolerance, unit=unit)
+    found = minimise_convex(curve, prior_alone, tolerance=tolerance, farthest=np.inf, unit=unit)
     mass = float(namespace(targets).sum(targets)) / targets.shape[0]
-    _refuse_saturation(curve(found.place).bend, scores, mass)
-    return TemperFit(found.place, found.value, found.steps)
+    _refuse_saturation(curve(found.place).bend, scaled, mass)
+    with np.errstate(over="ignore"):
+        temper = np.where(loud, found.place / size, first)
+    if not np.all(np.isfinite(temper)):
+        raise NotConverged(
+            "the best temper of features this small is beyond the largest number; "
+            "multiply the features by some power of two (SPEC 1)"
+        )
+    loss = cross_entropy(tempered_logits(features, counts, temper), targets)
+    return TemperFit(temper, float(loss), found.steps)
 
 
 def _as_row(temper: float | Array) -> Array:
@@ -180,6 +192,26 @@ def _spread(scores: Array, directions: Array) -> Array:
         along: Array = xp.matmul(xp.reshape(v, (1, 1, -1)), scores)
         most.append(float(xp.max(xp.max(along, axis=-1) + xp.max(-along, axis=-1))))
     return np.array(most)
+
+
+def _noise(features: Features, counts: Counts, slots: int) -> Array:
+    """How far rounding alone can move the scores of each slot apart [S]."""
+    xp = namespace(features, counts)
+    counts = floating(counts)
+    logs = xp.max(abs(xp.log(counts))) + xp.max(abs(xp.log(xp.sum(counts, axis=0))))
+    norms = xp.sum(xp.reshape(features, (features.shape[0], slots, -1)), axis=2)
+    most = on_host(xp.max(norms, axis=0)).astype(np.float64)
+    digit = 2.0**-52 if counts.dtype == xp.float64 else 2.0**-23
+    return 64 * digit * most * (1 + float(logs))
+
+
+def _scaled(scores: Array, size: Array, loud: Array) -> Array:
+    """Scores [M, S, N] in units of each slot's size; zero for slots that say nothing."""
+    xp = namespace(scores)
+    unit = xp.asarray(size, dtype=scores.dtype, device=scores.device)
+    keep = xp.asarray(loud, dtype=scores.dtype, device=scores.device)
+    scaled: Array = scores / unit[None, :, None] * keep[None, :, None]
+    return scaled
 
 
 def _refuse_saturation(bend: Array, scores: Array, mass: float) -> None:

@@ -7,6 +7,8 @@ The same fit as `saffu.explicit.temper`.  With one λ, a sample's loss is
 so of its targets only three numbers are needed, and its slope and bend are a mean and a variance:
 
     w E_p[s] − ⟨y, s⟩,      w Var_p[s],      p = φ(log n + λ s)
+
+Scores of an unusual size are fitted in units of it: λ s = (λ u)(s/u).
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from saffu.types import Array, IntArray, Targets
 
 ROWS = 256
 """Samples whose probabilities are held at once: they should fit into the cache."""
+
+USUAL = 1e-3, 1e4
+"""Spreads of scores that are fitted as they are."""
 
 
 class Evidence(NamedTuple):
@@ -61,10 +66,22 @@ def fit_one(
     >>> round(lam, 4)                                   # 9 to 1 is 3 to 1 squared
     2.0
     """
+    size = _spread(evidence.scores)
+    if size > 0 and not USUAL[0] <= size <= USUAL[1]:
+        evidence = evidence._replace(scores=evidence.scores / size, said=evidence.said / size)
+        start = 0.0
+    else:
+        size = 1.0
     found = minimise_convex(
         lambda lam: curve(evidence, float(lam[0])), np.array([start]), tolerance=tolerance
     )
-    return float(found.place[0]), found.value
+    return float(found.place[0]) / size, found.value
+
+
+def _spread(scores: Array) -> float:
+    """How far apart the targets' scores lie, at most."""
+    blocks = (scores[first : first + ROWS] for first in range(0, scores.shape[0], ROWS))
+    return max(float(np.max(s.max(axis=1) - s.min(axis=1))) for s in blocks)
 
 
 def curve(evidence: Evidence, lam: float) -> Curve:
