@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.attention import at_pivot, attend, attend_vjp, compare, compare_vjp, gains
-from saffu.errors import BadOption, EmptyMask
+from saffu.errors import BadOption, EmptyMask, InvalidPivot, NonFiniteEntry, WrongShape
 from saffu.types import Array
 from spec_tests.support import strategies as draw
 from spec_tests.support.adjoint import assert_adjoint
@@ -135,6 +135,31 @@ def test_a_context_without_a_valid_slot(kind: str) -> None:
     with pytest.raises(EmptyMask, match=r"mask\[1\] has no valid entry") as caught:
         attend(np.zeros((2, 3)), mask, np.eye(3), kind, "unit")
     assert caught.value.row == (1,)
+
+
+@pytest.mark.parametrize("bad", [-1, 3])
+def test_a_pivot_outside_of_its_context(bad: int) -> None:
+    with pytest.raises(InvalidPivot, match=rf"pivot\[1\] is {bad}, .*3 slots") as caught:
+        compare(np.ones((2, 3, 5)), np.array([2, bad]))
+    assert (caught.value.row, caught.value.pivot) == (1, bad)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nothing_compares_with_what_is_no_number(bad: float) -> None:
+    x = np.ones((2, 3, 5))
+    x[1, 0, 4] = bad
+    with pytest.raises(NonFiniteEntry, match=rf"inputs\[1, 0, 4\] is {bad}"):
+        compare(x, np.array([2, 2]))
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_comparisons_of_other_shapes() -> None:
+    with pytest.raises(WrongShape, match=r"inputs has shape \(3, 5\)"):
+        compare(np.ones((3, 5)), np.array([0, 0, 0]))
+    with pytest.raises(WrongShape, match=r"pivot has shape \(1,\).*\[n\] = \(2\)"):
+        compare(np.ones((2, 3, 5)), np.array([0]))
+    with pytest.raises(BadOption, match=r"pivot\.dtype='float64', but an integer type"):
+        compare(np.ones((2, 3, 5)), np.array([0.0, 1.0]))
 
 
 @pytest.mark.usefixtures("as_users_call")

@@ -11,7 +11,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from saffu.cipher import bit_cipher, cipher_decode, cipher_embedding, rank_tokens
-from saffu.errors import BadOption, NegativeEntry, NonFiniteEntry, TooFewBits, WrongShape
+from saffu.errors import (
+    BadOption,
+    NegativeEntry,
+    NonFiniteEntry,
+    NoSamples,
+    TooFewBits,
+    WrongShape,
+)
 from saffu.types import Array
 from spec_tests.support import strategies as draw
 from spec_tests.support.strategies import Seeded
@@ -240,6 +247,11 @@ def test_vectors_that_cannot_be_decoded() -> None:
         cipher_decode(np.array([[1.0, 0, 0], [-1.0, 0, 0]]), codes)
     with pytest.raises(NonFiniteEntry, match=r"vectors\[0, 2\] is nan"):
         cipher_decode(np.array([[1.0, 0, np.nan]]), codes)
+    for method in ("dot", "likelihood"):
+        with pytest.raises(NoSamples, match="codes holds no samples"):
+            cipher_decode(np.zeros((2, 3)), codes[:0], method=method)
+    with pytest.raises(WrongShape, match=r"codes has shape \(3,\)"):
+        cipher_decode(np.zeros((2, 3)), codes[0])
     with pytest.raises(BadOption, match="method='cosine', but 'dot' or 'likelihood'"):
         cipher_decode(np.zeros((2, 3)), codes, method="cosine")
     with pytest.raises(WrongShape, match=r"counts has shape \(2, 3\)"):

@@ -108,9 +108,15 @@ def test_leave_one_out_is_the_explicit_solution_of_all_others(
 
 
 @pytest.mark.parametrize("smoothing", [Additive(0.0), Backoff(0.0)])
-def test_a_sample_alone_in_its_cell_is_a_surprise_without_end(smoothing: Smoothing) -> None:
+def test_without_smoothing_no_cell_may_be_empty_nor_become_so(smoothing: Smoothing) -> None:
     F = np.array([[3.0, 1.0], [2.0, 2.0]])
-    assert leave_one_out_nats(F, smoothing) == math.inf
+    for few in (1.0, 0.0):
+        F[0, 1] = few
+        with pytest.raises(ZeroCount, match=r"feature 0 was never seen with target 1.*left out"):
+            leave_one_out_nats(F, smoothing)
+    h, y = np.eye(2)[[0, 0, 0, 1, 1]], np.eye(2)[[0, 0, 0, 1, 1]]
+    with pytest.raises(ZeroCount, match=r"feature 0 was never seen with target 1"):
+        choose_smoothing(cooccurrence(h, y), candidates=[Backoff(1.0), smoothing])
     F[0, 1] = 2.0
     expected = -(3 * math.log(2 / 4) + 2 * math.log(1 / 4) + 4 * math.log(1 / 3)) / 9
     assert leave_one_out_nats(F, smoothing) == pytest.approx(expected, rel=1e-14)

@@ -372,6 +372,18 @@ def test_types_that_disagree() -> None:
 
 
 @pytest.mark.usefixtures("as_users_call")
+def test_gradients_that_are_none() -> None:
+    given_, state = [GOOD[name] for name in GOOD], call()
+    for bad in (np.nan, -np.inf):
+        d = np.ones((N, H))
+        d[1, 4] = bad
+        with pytest.raises(NonFiniteEntry, match=rf"d_hidden\[1, 4\] is {bad}"):
+            saffu_backward(d, state, *given_)
+    with pytest.raises(WrongShape, match=r"d_hidden has shape \(2, 1\).*\[n H\] = \(2, 7\)"):
+        saffu_backward(np.ones((N, 1)), state, *given_)
+
+
+@pytest.mark.usefixtures("as_users_call")
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from saffu.errors import BadOption, NonFiniteEntry, SaffuError, WrongShape
+from saffu.errors import BadOption, NegativeEntry, NonFiniteEntry, SaffuError, WrongShape
 from saffu.optim import adam_start, adam_step, sgd_step
 
 Floats = NDArray[np.floating[Any]]
@@ -257,6 +257,36 @@ def test_gradients_that_are_not_finite_are_refused(step: Step, value: float) -> 
     g[0][1, 2] = value
     with pytest.raises(NonFiniteEntry, match=rf"gradients\[0\]\[1, 2\] is {value}"):
         step(row(1), g, 0.1)
+
+
+@both
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_parameters_that_are_not_finite_are_refused(step: Step, value: float) -> None:
+    p = row(1)
+    p[1][3] = value
+    with pytest.raises(NonFiniteEntry, match=rf"parameters\[1\]\[3\] is {value}"):
+        step(p, row(2), 0.1)
+
+
+@pytest.mark.parametrize("field", ["mean", "square"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_state_that_is_not_finite_is_refused(field: str, value: float) -> None:
+    p = row(1)
+    _, state = adam_step(p, row(2), adam_start(p), 0.1)
+    getattr(state, field)[2][4, 0] = value
+    with pytest.raises(NonFiniteEntry, match=rf"state.{field}\[2\]\[4, 0\] is {value}"):
+        adam_step(p, row(2), state, 0.1)
+
+
+def test_squares_and_steps_below_zero_are_refused() -> None:
+    p = row(1)
+    _, state = adam_step(p, row(2), adam_start(p), 0.1)
+    for step in (-1, 0.5):
+        with pytest.raises(BadOption, match=rf"state.step={step}, but a whole number >= 0"):
+            adam_step(p, row(2), state._replace(step=step), 0.1)  # type: ignore[arg-type]
+    state.square[0][1, 1] = -1e-300
+    with pytest.raises(NegativeEntry, match=r"state.square\[0\]\[1, 1\] is -1e-300"):
+        adam_step(p, row(2), state, 0.1)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from saffu import refusals
 from saffu.namespace import beside, namespace
 from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
 from saffu.types import Array, AttentionWeights, Inputs, Pivot, SlotMask, SlotRows
@@ -35,12 +36,23 @@ def compare(inputs: Inputs, pivot: Pivot) -> SlotRows:
 
     Parameters: `inputs` [n, B, D], rows of zeros in invalid slots; `pivot` [n].
     Returns [n, B].
+    Refuses: inputs that are not finite; shapes that disagree; a pivot outside of its context.
 
     >>> import numpy as np
     >>> x = np.array([[[1.0, 0.0], [0.5, 0.5]]])
     >>> compare(x, np.array([1])).tolist()
     [[0.5, 0.5]]
     """
+    refusals.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
+    refusals.shape("pivot", pivot, inputs.shape[:1], "n", "SPEC 4")
+    refusals.finite("inputs", inputs, "SPEC 4")
+    xp, pivot = namespace(inputs), beside(pivot, inputs)
+    refusals.pivots(pivot, xp.zeros(inputs.shape[:2], device=inputs.device) == 0)
+    return compare_with_pivot(inputs, pivot)
+
+
+def compare_with_pivot(inputs: Inputs, pivot: Pivot) -> SlotRows:
+    """`compare` for what was looked at already."""
     xp = namespace(inputs)
     return xp.sum(inputs * at_pivot(inputs, pivot), axis=-1)
 

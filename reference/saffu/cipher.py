@@ -97,7 +97,7 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
     `"dot"`: the largest dot product with the un-normalised code [I];
     `"likelihood"`: the largest normalised log-likelihood, the mean of log v over the code's ones.
     Returns [M], ranks.  Ties go to the more frequent token; sums that differ by rounding alone tie.
-    Refuses: shapes that disagree; negative or non-finite vectors.
+    Refuses: shapes that disagree; no codes; negative or non-finite vectors.
 
     A code inside a longer code has the same dot product, so ties are the rule:
 
@@ -106,6 +106,8 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
     [0, 1, 2, 3, 4, 5]
     """
     refusals.choice("method", method, ("dot", "likelihood"), "SPEC 2")
+    refusals.shape("codes", codes, (None, None), "V b", "SPEC 2")
+    refusals.samples("codes", codes, "SPEC 2")
     refusals.shape("vectors", vectors, (None, codes.shape[1]), "M b", "SPEC 2")
     refusals.non_negative("vectors", vectors, "SPEC 2")
     xp = namespace(vectors)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from saffu import refusals
-from saffu.attention import Attention, attend, attend_vjp, compare, compare_vjp
+from saffu.attention import Attention, attend, attend_vjp, compare_vjp, compare_with_pivot
 from saffu.errors import SignedInput
 from saffu.namespace import beside, namespace
 from saffu.numerics import softmax, softmax_vjp
@@ -94,7 +94,9 @@ def saffu_forward(
     """
     mask, pivot = beside(mask, inputs), beside(pivot, inputs)
     x = _check(inputs, mask, pivot, attention_weights, feature_weights, options, signed)
-    seen = attend(compare(x, pivot), mask, attention_weights, options.attention, options.gain)
+    seen = attend(
+        compare_with_pivot(x, pivot), mask, attention_weights, options.attention, options.gain
+    )
     s = aggregate(x, seen.weights, options.aggregation)
     h = softmax(s @ feature_weights)
     return SaffuState(*seen, s, h)
@@ -114,7 +116,10 @@ def saffu_backward(
 
     Parameters: `state` from `saffu_forward` with the same arguments.
     Returns gradients of the shapes of W, U and X; zero in invalid slots.
+    Refuses: a `d_hidden` of another shape, or not finite.
     """
+    refusals.shape("d_hidden", d_hidden, state.hidden.shape, "n H", "SPEC 6")
+    refusals.finite("d_hidden", d_hidden, "SPEC 6")
     xp = namespace(inputs)
     mask, pivot = beside(mask, inputs), beside(pivot, inputs)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))

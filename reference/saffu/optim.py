@@ -42,13 +42,14 @@ def sgd_step(
     """One step of gradient descent.   (SPEC 6)
 
     Parameters: `rates` η >= 0, one number or one for each array.
-    Refuses: gradients of other shapes, or not finite; negative rates.
+    Refuses: gradients of other shapes; gradients or parameters that are not finite; negative rates.
 
     >>> import numpy as np
     >>> sgd_step([np.array([1.0])], [np.array([2.0])], 0.25)[0].tolist()
     [0.5]
     """
     each = _rates(parameters, gradients, rates)
+    _finite("parameters", parameters)
     return tuple(
         p - rate * g if rate else p for p, g, rate in zip(parameters, gradients, each, strict=True)
     )
@@ -68,8 +69,8 @@ def adam_step(
 
     Parameters: `state` from `adam_start` or the step before; `rates` η >= 0, one number or one for
     each array.  Returns new parameters and the new state.
-    Refuses: gradients or a state of other shapes; gradients that are not finite; negative rates;
-    β outside of [0, 1); ε <= 0.
+    Refuses: gradients or a state of other shapes; numbers that are not finite; squares, steps or
+    rates below zero; β outside of [0, 1); ε <= 0.
 
     The first step has length η, whatever the scale of the gradient:
 
@@ -79,6 +80,10 @@ def adam_step(
     [0.75]
     """
     each = check_adam(parameters, gradients, state, rates, beta1, beta2, epsilon)
+    _finite("parameters", parameters)
+    _finite("state.mean", state.mean)
+    for index, square in enumerate(state.square):
+        refusals.non_negative(f"state.square[{index}]", square, "SPEC 6")
     t = state.step + 1
     new, means, squares = [], [], []
     for p, g, m, v, rate in zip(parameters, gradients, state.mean, state.square, each, strict=True):
@@ -100,8 +105,12 @@ def check_adam(
     beta2: float,
     epsilon: float,
 ) -> list[float]:
-    """Refuse what `adam_step` refuses; a rate for each array."""
+    """Refuse what `adam_step` refuses, but numbers in parameters and state; a rate for each array.
+
+    Those come from the step before, and millions of them are looked at in the plain step only.
+    """
     each = _rates(parameters, gradients, rates)
+    refusals.whole("state.step", state.step, 0, "SPEC 6")
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:
             raise BadOption(name, beta, "0 <= β < 1", "SPEC 6")
@@ -116,12 +125,17 @@ def _rates(
 ) -> list[float]:
     """A rate for each array."""
     _same_shapes("gradients", gradients, parameters)
-    for index, g in enumerate(gradients):
-        refusals.finite(f"gradients[{index}]", g, "SPEC 6")
+    _finite("gradients", gradients)
     each = [rates] * len(parameters) if isinstance(rates, (int, float)) else list(rates)
     if len(each) != len(parameters):
         raise BadOption("rates", each, f"one number, or {len(parameters)}", "SPEC 6")
     return [refusals.positive("rates", rate, "SPEC 6", zero=True) for rate in each]
+
+
+def _finite(name: str, arrays: Sequence[Array]) -> None:
+    """Refuse NaN and infinity in any of the arrays."""
+    for index, array in enumerate(arrays):
+        refusals.finite(f"{name}[{index}]", array, "SPEC 6")
 
 
 def _same_shapes(name: str, arrays: Sequence[Array], parameters: Sequence[Array]) -> None:

@@ -17,13 +17,13 @@ import numpy as np
 
 from saffu import refusals
 from saffu.counts import Cooccurrence
-from saffu.errors import BadOption
+from saffu.errors import BadOption, ZeroCount
 from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import fit_temper
 from saffu.loss import cross_entropy
 from saffu.namespace import on_host
-from saffu.types import Array, Counts, Features, Targets
+from saffu.types import Counts, Features, Targets
 
 STRENGTHS: tuple[float, ...] = tuple(float(10 ** (e / 2)) for e in range(-4, 9))
 """α from 0.01 to 10,000, two a decade."""
@@ -54,7 +54,8 @@ def choose_smoothing(
     for leave-one-out, which needs one-hot features (whole counts, K = 1); `candidates`, `Backoff`
     over `STRENGTHS` unless given; `temper=True` fits λ anew for each candidate (held-out only).
     Returns the best candidate, its loss in nats, and the loss of each.  Ties go to the first.
-    Refuses: no candidates; leave-one-out on features that are not one-hot.
+    Refuses: no candidates; leave-one-out on features that are not one-hot; a candidate of strength
+    zero where there is a zero to smooth.
 
     >>> from saffu.counts import cooccurrence
     >>> H, Y = np.eye(2)[[0, 0, 0, 1, 1]], np.eye(2)[[0, 0, 1, 1, 1]]
@@ -76,32 +77,30 @@ def choose_smoothing(
 def leave_one_out_nats(counts: Counts, smoothing: Smoothing) -> float:
     """Mean nats of each sample under the solution of all others, one-hot features.   (SPEC 1)
 
-    Parameters: `counts` F [D, N], whole numbers.  Returns nats a sample; infinite where a sample
-    that is alone in its cell gets probability zero.
+    Parameters: `counts` F [D, N], whole numbers.  Returns nats a sample.
+    Refuses: a strength of zero where a cell is empty, or becomes so without its sample.
 
     Without the sample, its cell holds F[d,i] − 1, its row one less, and q_i = n_i / (Σ n − 1 + N).
     """
     counts = on_host(counts)
+    if smoothing.strength == 0 and np.any(counts < 2):
+        d, i = np.argwhere(counts < 2)[0]
+        advice = "or only by the sample that is left out; pass smoothing=Backoff(1.0)"
+        raise ZeroCount(int(d), int(i), advice)
     d, i = np.nonzero(counts)
     f = counts[d, i]
     row, total, size = counts.sum(axis=1)[d], counts.sum(), counts.shape[1]
     q = counts.sum(axis=0)[i] / (total - 1 + size)
     s = smoothing.strength
     if isinstance(smoothing, Additive):
-        p = _ratio(f - 1 + s, row - 1 + s * size)
+        p = (f - 1 + s) / (row - 1 + s * size)
     elif isinstance(smoothing, Backoff):
-        p = _ratio(f - 1 + s * q, row - 1 + s)
+        p = (f - 1 + s * q) / (row - 1 + s)
     else:
         cells = (counts > 0).sum(axis=1)[d] - (f == 1)
         kept = np.maximum(f - 1 - s, 0.0) + s * cells * q
-        p = np.where(row > 1, _ratio(kept, row - 1), q)
-    with np.errstate(divide="ignore"):
-        return float(-(f * np.log(p)).sum() / total)
-
-
-def _ratio(part: Array, whole: Array) -> Array:
-    """part / whole, zero where whole is zero (nothing is left to predict from)."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+        p = np.where(row > 1, kept / np.maximum(row - 1, 1), q)
+    return float(-(f * np.log(p)).sum() / total)
 
 
 def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], float]:

@@ -31,7 +31,8 @@ def adam_in_blocks(
 ) -> tuple[tuple[Array, ...], AdamState]:
     """What `saffu.optim.adam_step` gives, for NumPy arrays.   (SPEC 6)
 
-    Parameters, results and refusals as there; nothing that is passed in is written over.
+    Parameters, results and refusals as there, but numbers in parameters and state, which come from
+    the step before, are not looked at; nothing that is passed in is written over.
     """
     each = check_adam(parameters, gradients, state, rates, beta1, beta2, epsilon)
     t = state.step + 1
