@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from spec_tests.support.cases.layers import COMBINATIONS, USUAL, edges, layer, options
-from spec_tests.support.cases.question import Question, ask, signed, stream
+from spec_tests.support.cases.question import NAN, Question, ask, signed, stream
 
 
 def _backward_hunts(aggregation: str, attention: str, gain: str) -> str:
@@ -82,6 +82,12 @@ def saffu_backward() -> Iterator[Question]:
     x[0, 0, 0] = -1.0
     yield ask(f"{op}/refuse-negative-input", "an input off the simplex", {**some, "inputs": x},
               "backward-takes-anything", attributes=USUAL, reject="negative")
+    up = some["d_hidden"].copy()
+    up[3, 1] = NAN
+    yield ask(f"{op}/refuse-nan-gradient", "a gradient that is NaN", {**some, "d_hidden": up},
+              "backward-takes-anything", attributes=USUAL, reject="non-finite")
+    yield ask(f"{op}/refuse-other-gradient", "seven contexts, gradients of six",
+              {**some, "d_hidden": some["d_hidden"][:6]}, attributes=USUAL, reject="shape")
     valid_slots = some["mask"].copy()
     valid_slots[5] = False
     yield ask(f"{op}/refuse-empty-context", "a context without a valid slot",

@@ -107,3 +107,18 @@ def _choice_refusals(op: str) -> Iterator[Question]:
               "choice-skips-what-it-cannot-judge",
               attributes={"candidates": [TRIED[1], smoothing("additive", 0.0)], "temper": False},
               reject="zero-count")
+    h, y = np.eye(3)[[0, 0, 1, 1, 2, 2]], np.eye(5)[[0, 0, 1, 1, 2, 2]]
+    yield ask(f"{op}/refuse-leave-one-out-zero-count", "a candidate that leaves a zero, though no "
+              "sample lies there", {"features": h, "targets": y},
+              "choice-skips-what-it-cannot-judge",
+              attributes={"candidates": [TRIED[1], smoothing("additive", 0.0)], "temper": False},
+              reject="zero-count")
+    h, y = np.eye(2)[[0, 0, 0, 0, 1, 1, 1]], np.eye(2)[[0, 0, 1, 1, 0, 0, 1]]
+    yield ask(f"{op}/refuse-leave-one-out-lonely-sample", "a candidate that gives a sample alone "
+              "in its cell no chance", {"features": h, "targets": y},
+              "choice-skips-what-it-cannot-judge",
+              attributes={"candidates": [TRIED[1], smoothing("backoff", 0.0)], "temper": False},
+              reject="zero-count")
+    yield ask(f"{op}/refuse-leave-one-out-of-one", "a single sample, and nothing to predict it "
+              "from", {"features": np.eye(3)[[1]], "targets": np.eye(5)[[3]]},
+              "choice-leaves-out-anything", attributes=some, reject="option")

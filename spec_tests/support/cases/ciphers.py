@@ -161,6 +161,10 @@ def _decode_refusals(op: str) -> Iterator[Question]:
         bad[2, 3] = entry
         yield ask(f"{op}/refuse-{slug}", about, {"vectors": bad, "codes": codes(11, 5)},
                   "decode-takes-anything", attributes={"method": "dot"}, reject=reason)
+    for method in ("dot", "likelihood"):
+        yield ask(f"{op}/refuse-no-codes-by-{method}", f"no codes to choose from, by {method}",
+                  {"vectors": v, "codes": codes(11, 5)[:0]}, attributes={"method": method},
+                  reject="no-samples")
     yield ask(f"{op}/refuse-other-width", "vectors of five bits, codes of four",
               {"vectors": v, "codes": codes(11, 4)}, attributes={"method": "dot"}, reject="shape")
     yield ask(f"{op}/refuse-other-method", "a method that nobody knows",

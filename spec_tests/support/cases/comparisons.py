@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from spec_tests.support.cases.question import Question, ask, signed, stream
+from spec_tests.support.cases.question import INF, NAN, Question, ask, signed, stream
 
 
 def compare() -> Iterator[Question]:
@@ -50,3 +50,19 @@ def compare() -> Iterator[Question]:
         yield ask(f"{op}/{slug}", about, {"inputs": d.simplex(7, b, 5),
                   "pivot": (np.arange(7) + 1) % b}, hunts,
                   cotangents={"comparisons": signed(d, 7, b)})
+    d = stream(f"{op}/refuse")
+    some = {"inputs": d.simplex(7, 3, 5), "pivot": d.whole(0, 2, 7)}
+    for slug, about, entry in (("pivot", "pivot 3 in a context of three slots", 3),
+                               ("negative-pivot", "a pivot before the first slot", -1)):
+        pivot = some["pivot"].copy()
+        pivot[4] = entry
+        yield ask(f"{op}/refuse-{slug}", about, {**some, "pivot": pivot}, "compare-takes-anything",
+                  reject="pivot")
+    for slug, about, bad in (("nan-input", "an input that is NaN", NAN),
+                             ("infinite-input", "an infinite input", INF)):
+        x = some["inputs"].copy()
+        x[5, 2, 1] = bad
+        yield ask(f"{op}/refuse-{slug}", about, {**some, "inputs": x}, "compare-takes-anything",
+                  reject="non-finite")
+    yield ask(f"{op}/refuse-other-pivots", "seven contexts, six pivots",
+              {**some, "pivot": some["pivot"][:6]}, reject="shape")

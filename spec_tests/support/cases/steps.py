@@ -51,6 +51,10 @@ def sgd_step() -> Iterator[Question]:
               {**some, "gradient": some["gradient"][:4]}, attributes={"rate": 0.5}, reject="shape")
     yield ask(f"{op}/refuse-nan-gradient", "a gradient that is NaN", {**some, "gradient": bad},
               "sgd-takes-anything", attributes={"rate": 0.5}, reject="non-finite")
+    bad = some["parameter"].copy()
+    bad[4, 2] = NAN
+    yield ask(f"{op}/refuse-nan-parameter", "a parameter that is NaN", {**some, "parameter": bad},
+              "sgd-takes-anything", attributes={"rate": 0.5}, reject="non-finite")
 
 
 KINGMA = {"rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
@@ -127,13 +131,21 @@ def _adam_refusals(op: str) -> Iterator[Question]:
         ("negative-beta", "β₂ below zero", {"beta2": -0.5}),
         ("epsilon-of-zero", "ε = 0 divides by zero", {"epsilon": 0.0}),
         ("negative-rate", "a rate below zero", {"rate": -0.5}),
+        ("negative-step", "−1 steps made", {"step": -1}),
     ):
         yield ask(f"{op}/refuse-{slug}", about, some, "adam-takes-anything",
                   attributes={**usual, **more}, reject="option")
     for name in ("gradient", "mean", "square"):
         yield ask(f"{op}/refuse-other-{name}", f"{name} of another shape",
                   {**some, name: some[name][:4]}, attributes=usual, reject="shape")
-    bad = some["gradient"].copy()
-    bad[2, 1] = NAN
-    yield ask(f"{op}/refuse-nan-gradient", "a gradient that is NaN", {**some, "gradient": bad},
-              "adam-takes-anything", attributes=usual, reject="non-finite")
+    for slug, about, name, entry, reason in (
+        ("nan-gradient", "a gradient that is NaN", "gradient", NAN, "non-finite"),
+        ("nan-parameter", "a parameter that is NaN", "parameter", NAN, "non-finite"),
+        ("nan-mean", "a mean that is NaN", "mean", NAN, "non-finite"),
+        ("nan-square", "a square that is NaN", "square", NAN, "non-finite"),
+        ("negative-square", "a square below zero", "square", -0.5, "negative"),
+    ):
+        bad = some[name].copy()
+        bad[2, 1] = entry
+        yield ask(f"{op}/refuse-{slug}", about, {**some, name: bad}, "adam-takes-anything",
+                  attributes=usual, reject=reason)

@@ -153,6 +153,16 @@ def fit_temper() -> Iterator[Question]:
     yield ask(f"{op}/weak-evidence", "features of 2^-12, so λ is in the thousands, and many steps "
               "away", {**some, "features": some["features"] * 2.0**-12}, usual,
               attributes={"slots": 1, "start": 1.0})
+    faint = {"features": np.eye(3)[[2, 0, 2, 1, 0]] * 2.0**-40,
+             "targets": np.eye(3)[[1, 1, 1, 0, 2]],
+             "counts": np.array([[5.0, 1.0, 1.0], [1.0, 5.0, 1.0], [5.0, 1.0, 1.0]])}
+    yield ask(f"{op}/faint-evidence", "features of 2^-40: λ is −2·10^12, large but finite", faint,
+              usual, attributes={"slots": 1, "start": 1.0})
+    d = stream(f"{op}/faint-slot")
+    some = _slots(d, 41, 2)
+    some["features"] = some["features"] * np.repeat([1.0, 2.0**-40], 5)
+    yield ask(f"{op}/faint-slot", "a slot of 2^-40 beside one of usual size", some,
+              "temper-one-for-all", attributes={"slots": 2, "start": 1.0})
     d = stream(f"{op}/uneven-evidence")
     some = _slots(d, 53, 3)
     some["features"] = some["features"] * np.repeat([1.0, 2.0**-12, 2.0**12], 5)

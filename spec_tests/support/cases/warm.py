@@ -120,6 +120,13 @@ def _settings(op: str, attends: str) -> Iterator[Question]:
             "warm-without-refits",
         ),
         (
+            "three-layers-clipped",
+            "targets of the middle layer are clipped; the gradient on to the lowest is not",
+            configuration([["Radial", 2]], depth=3),
+            {"refits": 1, "hidden_scale": 4.0},
+            "warm-without-refits",
+        ),
+        (
             "wide-labels",
             "wider label codes than token codes",
             configuration([["Radial", 2]], bits=4, label_bits=11),

@@ -107,5 +107,6 @@ MISTAKES = mistakes(
     slip("backward-leaks-into-empty-slots", "invalid slots get a gradient", masked=False),
     slip("backward-mean-over-contexts", "gradients of weights averaged over contexts",
          share=lambda n: 1 / n),
-    slip("backward-takes-anything", "inputs off the simplex not refused", accepts="negative"),
+    slip("backward-takes-anything", "inputs off the simplex, or gradients that are not finite, not "
+         "refused", accepts="negative non-finite"),
 )  # fmt: skip

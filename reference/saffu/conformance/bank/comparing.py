@@ -76,4 +76,6 @@ MISTAKES = mistakes(
         slip("compare-keys-dropped", "only the gradient through the pivot", pull=pull_pivot),
         slip("compare-square-once", "the pivot's own square counted once in the gradient",
              pull=pull_square_once),
+        slip("compare-takes-anything", "bad inputs and pivots not refused",
+             accepts="non-finite pivot"),
     )  # fmt: skip

@@ -70,7 +70,7 @@ MISTAKES = (
              along=lambda g: -g / g.shape[0]),
         slip("sgd-rate-squared", "the rate multiplied in twice", length=lambda rate: rate**2),
         slip("sgd-decays", "weights decay, though nobody asked", decay=0.01),
-        slip("sgd-takes-anything", "gradients that are not finite not refused",
+        slip("sgd-takes-anything", "gradients or parameters that are not finite not refused",
              accepts="non-finite"),
     ),
     *mistakes(
@@ -90,7 +90,7 @@ MISTAKES = (
              divisor=lambda v, c, eps: (np.sqrt(v) + eps) / np.sqrt(c)),
         slip("adam-without-root", "v̂ in place of √v̂", divisor=lambda v, c, eps: v / c + eps),
         slip("adam-frozen-moments", "a rate of zero stops the moments too", freezes=True),
-        slip("adam-takes-anything", "bad β, ε, rates or gradients not refused",
-             accepts="option non-finite"),
+        slip("adam-takes-anything", "bad β, ε, rates, steps, gradients or moments not refused",
+             accepts="option non-finite negative"),
     ),
 )  # fmt: skip
