@@ -22,6 +22,9 @@ static bool one_hot(size_t M, size_t N, const double *x) {
 static Reason leave_one_out(Smoothing smoothing, size_t M, size_t D, size_t N, const double *F,
                             double *loss, Arena *arena) {
     const size_t used = arena->used;
+    if (smoothing.kind != DISCOUNT && smoothing.strength == 0.0)
+        for (size_t c = 0; c < D * N; c++) /* empty, or so without its only sample */
+            if (F[c] < 2.0) return SAFFU_ZERO_COUNT;
     TAKE(double, n, N);
     TAKE(double, q, N);
     TAKE(double, row, N);

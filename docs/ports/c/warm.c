@@ -117,10 +117,11 @@ static Reason solve_level(const Configuration *configuration, const WarmSettings
 }
 
 /* The targets of a lower layer: those of its softmax inside of the network, whose loss is that of
- * the layer above with that layer's own targets   (SPEC 5) */
+ * the top layer.  G [M H] is −∂ℓ/∂h of the layer above, and becomes that of this one; targets are
+ * clipped, G is not   (SPEC 5) */
 static Reason imply_targets(const Configuration *configuration, Text text, const Plan *plan,
                             size_t tower, size_t level, const Parameters *parameters, Level *levels,
-                            Arena *arena) {
+                            double *G, Arena *arena) {
     const size_t used = arena->used, M = plan->M, H = configuration->label_bits;
     const Level *const above = &levels[level + 1];
     const size_t index = saffu_layer_index(configuration, tower, level + 1);
@@ -129,8 +130,14 @@ static Reason imply_targets(const Configuration *configuration, Text text, const
     TAKE(double, dX, M *B *H);
     TAKE(double, dW, B *B);
     TAKE(double, dU, saffu_layer_features(&above->layer) * H);
-    TAKE(double, G, M *H);
-    for (size_t c = 0; c < M * H; c++) dq[c] = above->targets[c] - above->stages.hidden[c];
+    for (size_t m = 0; m < M; m++) {
+        const double *const h = above->stages.hidden + m * H, *const y = above->targets + m * H;
+        const bool top = level + 2 == saffu_depth(configuration, tower);
+        const double mean = saffu_dot(H, h, G + m * H);
+        for (size_t i = 0; i < H; i++)
+            dq[m * H + i] = top ? y[i] - h[i] : h[i] * (G[m * H + i] - mean);
+    }
+    for (size_t c = 0; c < M * H; c++) G[c] = 0.0;
     TRY(saffu_layer_pull(&above->layer, above->contexts, parameters->attention[index],
                          parameters->features[index], above->stages, dq, dW, dU, dX, arena));
     saffu_layer_inputs_vjp(configuration, plan, text, tower, level + 1, dX, G);
@@ -139,7 +146,7 @@ static Reason imply_targets(const Configuration *configuration, Text text, const
     return SAFFU_OK;
 }
 
-/* Bottom-up for labels; then, for each refit, lower layers anew for what the one above wants. */
+/* Bottom-up for labels; then, for each refit, lower layers anew for what the top one wants. */
 static Reason solve_tower(const Configuration *configuration, const WarmSettings *settings,
                           Text text, const Plan *plan, size_t tower, const double *labels,
                           Parameters *parameters, double *hidden, Arena *arena) {
@@ -160,9 +167,11 @@ static Reason solve_tower(const Configuration *configuration, const WarmSettings
         TRY(solve_level(configuration, settings, text, plan, tower, level, parameters, levels,
                         arena));
     }
+    TAKE(double, G, M *H);
     for (size_t refit = 0; refit < settings->refits; refit++) {
         for (size_t level = depth - 1; level-- > 0;)
-            TRY(imply_targets(configuration, text, plan, tower, level, parameters, levels, arena));
+            TRY(imply_targets(configuration, text, plan, tower, level, parameters, levels, G,
+                              arena));
         for (size_t level = 0; level < depth; level++)
             TRY(solve_level(configuration, settings, text, plan, tower, level, parameters, levels,
                             arena));
