@@ -10,6 +10,9 @@ To add an experiment: write `reference/saffu/experiments/NAME.py` and add NAME t
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -159,6 +162,7 @@ def package(session: nox.Session) -> None:
         Path("use.py").write_text(USE_THE_PACKAGE, encoding="utf-8")
         session.run(python, "-W", "error", "use.py", external=True)
         session.run(str(programs / "saffu"), "--help", external=True)
+        session.run(str(programs / "saffu"), "roadmap", "--example", external=True, silent=True)
 
 
 USE_THE_PACKAGE = """
@@ -228,6 +232,25 @@ def experiments(session: nox.Session) -> None:
         session.chdir(folder)
         for name in EXPERIMENTS:
             session.run("python", "-m", f"saffu.experiments.{name}", "--tiny", env=ONE_THREAD)
+
+
+@nox.session(default=True)
+def ports(session: nox.Session) -> None:
+    """Ports: C99 builds with warnings as errors, level full, challenged (30 s)."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))[0]
+    for program in (compiler, "make"):
+        if shutil.which(program) is None:
+            session.error(
+                f"{program} is not there, and the port to C99 is built by it: install it (Debian: "
+                "apt-get install build-essential), or name another C compiler in CC"
+            )
+    install(session)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "c"
+        built = shutil.ignore_patterns("saffu-port*", "*.o")
+        shutil.copytree(ROOT / "docs" / "ports" / "c", copy, ignore=built)
+        session.chdir(copy)
+        session.run("make", "check", external=True)
 
 
 @nox.session(default=True)
