@@ -151,8 +151,12 @@ def amounts_table(explicit: Sequence[Line]) -> str:
 def stages_table(tests: Sequence[Line], trials: Sequence[Line]) -> str:
     """Perplexity, targets and CPU seconds of each way."""
     rows = []
-    for line in tests:
-        (run,) = select(trials, row=line["row"], seed=line["seed"], recipe=line["recipe"])
+    runs = [
+        (line, run)
+        for line in tests
+        for run in select(trials, row=line["row"], seed=line["seed"], recipe=line["recipe"])
+    ]
+    for line, run in runs:
         history = run["history"]
         by_stage = [
             f"{stage} {np.exp(min(x[3] for x in history if x[0] == stage)):.1f}"
