@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from saffu.experiments.results import Line
 from saffu.study.evidence import Verdict
@@ -35,6 +35,7 @@ class Chapter(NamedTuple):
     """matplotlib figures by the name of their file, drawn when asked for"""
 
 
+@runtime_checkable
 class Study(Protocol):
     """A module of this package: one study."""
 

@@ -1,0 +1,124 @@
+"""The report is made of its lines, and the one that is published of those that are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saffu.cli import main
+from saffu.errors import BadOption
+from saffu.replication.report import (
+    FOLDER,
+    PAGE,
+    STUDIES,
+    chapters,
+    newest,
+    page,
+    study_of,
+    write_report,
+)
+from spec_tests.support.lines import a_test
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def lines_into(folder: Path, name: str, *lines: dict[str, Any]) -> None:
+    path = folder / FOLDER / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def test_the_published_page_is_made_of_the_kept_lines() -> None:
+    assert (DOCS / PAGE).read_text(encoding="utf-8") == page(chapters(DOCS))
+
+
+def test_every_study_has_lines_a_chapter_and_its_pictures() -> None:
+    found = chapters(DOCS)
+    assert list(found) == list(STUDIES)
+    for chapter in found.values():
+        for name in chapter.pictures:
+            for kind in ("png", "svg"):
+                assert (DOCS / FOLDER / f"{name}.{kind}").stat().st_size > 1000
+    shown = set(re.findall(r"\(replication/([\w-]+)\.png\)", page(found)))
+    assert shown == {name for chapter in found.values() for name in chapter.pictures}
+
+
+def test_in_the_published_lines_no_test_was_read_twice() -> None:
+    for name in STUDIES:
+        path = DOCS / FOLDER / f"{name}.jsonl"
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        same = ("row", "seed", "targets", "data", "size", "radius")
+        keys = [
+            tuple(str(line.get(field)) for field in same)
+            for line in lines
+            if line["do"] == "test" and "row" in line
+        ]
+        assert len(set(keys)) == len(keys), name
+
+
+def test_every_study_says_what_it_is_about() -> None:
+    for name in STUDIES:
+        study = study_of(name)
+        assert name == study.NAME
+        assert study.ABOUT
+
+
+def test_a_report_of_one_study(tmp_path: Path) -> None:
+    lines_into(tmp_path, "contexts", a_test("radial:8", 4.0), a_test("radial:8,document", 3.9))
+    said = write_report(tmp_path, lambda *_: None)
+    text = (tmp_path / PAGE).read_text(encoding="utf-8")
+    assert said[0] == str(tmp_path / PAGE)
+    assert "## 1. Contexts" in text
+    assert "## Verdicts" in text
+    assert "**holds**" in text
+
+
+def test_a_folder_without_lines_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="lines of some study"):
+        write_report(tmp_path)
+
+
+def test_lines_of_another_text_are_left_out() -> None:
+    lines: list[dict[str, Any]] = [
+        {"text": "a", "n": 1},
+        {"n": 2},
+        {"text": "b", "n": 3},
+        {"text": "b", "n": 4},
+    ]
+    assert [line["n"] for line in newest(lines)] == [2, 3, 4]
+
+
+def test_the_command_lists_refuses_and_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replicate", "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(STUDIES)
+    assert main(["replicate", "weather", "--out", str(tmp_path)]) == 2
+    assert "one of single-layer" in capsys.readouterr().err
+    lines_into(tmp_path, "contexts", a_test("radial:8", 4.0))
+    assert main(["replicate", "--report", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / FOLDER / "contexts-lengths.svg").exists()
+
+
+@pytest.mark.slow
+def test_the_command_measures_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "book.txt").write_text(
+        "\n\n".join(f"The {w} saw a {v}. It was {w}." for w in WORDS for v in WORDS), "utf-8"
+    )
+    command = ["replicate", "precision", "--tiny", "--place", "serial", "--out", str(tmp_path)]
+    command += ["--corpus", str(tmp_path / "book.txt")]
+    assert main(command) == 0
+    before = (tmp_path / FOLDER / "precision.jsonl").read_bytes()
+    assert main(command) == 0
+    assert (tmp_path / FOLDER / "precision.jsonl").read_bytes() == before
+    assert "float32 is enough" in (tmp_path / PAGE).read_text(encoding="utf-8")
+    capsys.readouterr()
+
+
+WORDS = ["ape", "bat", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay", "kite", "lark"]
