@@ -224,7 +224,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def experiments(session: nox.Session) -> None:
-    """Experiments: each one still runs, made tiny; the numbers are of no account (1 min)."""
+    """Experiments: each one still runs, made tiny; the numbers are of no account (3 min)."""
     if not EXPERIMENTS:
         session.skip("there are no experiments yet")
     install(session, extras="plot,images,cluster")
@@ -232,6 +232,7 @@ def experiments(session: nox.Session) -> None:
         session.chdir(folder)
         for name in EXPERIMENTS:
             session.run("python", "-m", f"saffu.experiments.{name}", "--tiny", env=ONE_THREAD)
+        session.run("saffu", "replicate", "--tiny", "--out", "replication")
 
 
 @nox.session(default=True)
@@ -271,6 +272,14 @@ def claims(session: nox.Session) -> None:
     out = ("--out", str(ROOT / "build" / "claims"), "--resume")
     program = ("python", "-m", "saffu.experiments.claims")
     session.run(*program, *out, *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def replicate(session: nox.Session) -> None:
+    """Figures: every claim of the papers, into docs/replication.md; goes on where it was (3 h)."""
+    session.install(TORCH)
+    install(session, extras="plot,images,cluster")
+    session.run("saffu", "replicate", "--out", str(ROOT / "docs"), *session.posargs)
 
 
 @nox.session(default=False, venv_backend="virtualenv")

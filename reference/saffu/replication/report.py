@@ -6,6 +6,7 @@ also while a run is under way.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 from saffu.errors import BadOption
 from saffu.experiments.results import Line, Results, table
-from saffu.replication.chapters import Chapter, Study
+from saffu.replication.chapters import Chapter, Claim, Study
 from saffu.study.pictures import save
 
 STUDIES: Mapping[str, str] = {
@@ -29,7 +30,7 @@ STUDIES: Mapping[str, str] = {
 }
 """The studies in the order of the report: their word, and their module."""
 
-PAGE, FOLDER = "replication.md", "replication"
+PAGE, FOLDER, WIDTH = "replication.md", "replication", 104
 
 HEAD = """\
 # What the papers claim, measured
@@ -104,24 +105,30 @@ def page(found: Mapping[str, Chapter]) -> str:
     """The report in Markdown."""
     parts = [HEAD.format(folder=FOLDER), "## Verdicts", verdicts(found)]
     for number, (name, chapter) in enumerate(found.items(), 1):
-        parts += [f'<a id="{name}"></a>', f"## {number}. {chapter.title}", chapter.text.strip()]
+        parts += [f'<a id="{name}"></a>', f"## {number}. {chapter.title}"]
+        parts += ["\n".join(evidence(claim) for claim in chapter.claims), chapter.text]
     return "\n\n".join(part.strip() for part in (*parts, TAIL)) + "\n"
 
 
 def verdicts(found: Mapping[str, Chapter]) -> str:
     """One line for each claim."""
     rows = [
-        [
-            claim.statement,
-            claim.source,
-            f"**{claim.verdict}**",
-            claim.evidence,
-            f"[{name}](#{name})",
-        ]
+        [claim.statement.rstrip("."), claim.source, f"**{claim.verdict}**", f"[{name}](#{name})"]
         for name, chapter in found.items()
         for claim in chapter.claims
     ]
-    return table(["claim", "source", "verdict", "numbers", "chapter"], rows)
+    return table(["claim", "source", "verdict", "chapter"], rows)
+
+
+def evidence(claim: Claim) -> str:
+    """The verdict of a claim, with its numbers, as an item of a list."""
+    said = f"- **{claim.verdict}**: *{claim.statement.rstrip('.')}* {claim.source}. "
+    end = "" if claim.evidence.endswith(".") else "."
+    numbers = claim.evidence[:1].upper() + claim.evidence[1:] + end
+    return textwrap.fill(
+        said + numbers, WIDTH, subsequent_indent="  ", break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def write_report(
