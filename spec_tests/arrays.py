@@ -51,7 +51,8 @@ OF_TEXT: Final = frozenset({
 """Functions that no array of fractions goes into."""
 
 WITHIN: Final = frozenset({
-    "embedding.normalise_or_fall_back", "explicit.warm.solve_tower", "optim.check_adam",
+    "attention.compare_with_pivot", "embedding.normalise_or_fall_back",
+    "explicit.warm.solve_tower", "optim.check_adam",
 })  # fmt: skip
 """Functions that no test calls: others call them, and then with what those were given."""
 

@@ -47,7 +47,7 @@ def compare(inputs: Inputs, pivot: Pivot) -> SlotRows:
     refusals.shape("pivot", pivot, inputs.shape[:1], "n", "SPEC 4")
     refusals.finite("inputs", inputs, "SPEC 4")
     xp, pivot = namespace(inputs), beside(pivot, inputs)
-    refusals.pivots(pivot, xp.zeros(inputs.shape[:2], device=inputs.device) == 0)
+    refusals.pivots(pivot, xp.all(xp.isfinite(inputs), axis=2))
     return compare_with_pivot(inputs, pivot)
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from saffu import refusals
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
-from saffu.loss import cross_entropy
 from saffu.namespace import beside, floating, namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Counts, Features, Logits, Targets, Weights
@@ -136,8 +135,8 @@ def fit_temper(
 
     said = _spread(scores, np.eye(slots))
     loud = said > _noise(features, counts, slots)
-    size = np.where(loud, said, 1.0)
-    scaled = _scaled(scores, size, loud)
+    size = np.where(loud, said, np.inf)  # what says nothing is to be exactly nothing
+    scaled = scores / beside(size, scores)[None, :, None]
 
     def curve(lam: Array) -> Curve:
         return temper_curve(lam, prior, scaled, targets)
@@ -154,8 +153,7 @@ def fit_temper(
             "the best temper of features this small is beyond the largest number; "
             "multiply the features by some power of two (SPEC 1)"
         )
-    loss = cross_entropy(tempered_logits(features, counts, temper), targets)
-    return TemperFit(temper, float(loss), found.steps)
+    return TemperFit(temper, found.value, found.steps)
 
 
 def _as_row(temper: float | Array) -> Array:
@@ -200,25 +198,19 @@ def _noise(features: Features, counts: Counts, slots: int) -> Array:
     counts = floating(counts)
     logs = xp.max(abs(xp.log(counts))) + xp.max(abs(xp.log(xp.sum(counts, axis=0))))
     norms = xp.sum(xp.reshape(features, (features.shape[0], slots, -1)), axis=2)
-    most = on_host(xp.max(norms, axis=0)).astype(np.float64)
+    most: Array = on_host(xp.max(norms, axis=0))
     digit = 2.0**-52 if counts.dtype == xp.float64 else 2.0**-23
-    return 64 * digit * most * (1 + float(logs))
-
-
-def _scaled(scores: Array, size: Array, loud: Array) -> Array:
-    """Scores [M, S, N] in units of each slot's size; zero for slots that say nothing."""
-    xp = namespace(scores)
-    unit = xp.asarray(size, dtype=scores.dtype, device=scores.device)
-    keep = xp.asarray(loud, dtype=scores.dtype, device=scores.device)
-    scaled: Array = scores / unit[None, :, None] * keep[None, :, None]
-    return scaled
+    return most * (64 * digit * (1 + float(logs)))
 
 
 def _refuse_saturation(bend: Array, scores: Array, mass: float) -> None:
-    """Refuse a place at which the loss is flat though the scores are not: λ went to infinity."""
+    """Refuse a place at which the loss is flat though the scores are not: λ went to infinity.
+
+    Scores are in units of their spreads.
+    """
     curvature, axes = np.linalg.eigh(bend)
     spread = _spread(scores, axes)
-    if np.any((spread > 1e-9 * np.max(spread)) & (curvature <= 1e-13 * mass * spread**2)):
+    if np.any((spread > 1e-9) & (curvature <= 1e-13 * mass * spread**2)):
         raise NotConverged(INFINITELY_FAR)
 
 
