@@ -52,6 +52,12 @@ def choose_smoothing() -> Iterator[Question]:
               "behind, from which the shares of the targets predict",
               {"features": h, "targets": y}, left,
               attributes={"candidates": all_kinds, "temper": False})
+    yield ask(f"{op}/leave-one-out-unsmoothed", "no smoothing is needed where every cell holds two",
+              {"features": np.eye(2)[[0] * 11 + [1] * 20],
+               "targets": np.eye(2)[[0] * 9 + [1] * 2 + [0] * 8 + [1] * 12]},
+              "choice-nothing-left-out", attributes={"candidates": [
+                  smoothing("backoff", 0.0), smoothing("additive", 0.0), TRIED[1]],
+                  "temper": False})
     yield ask(f"{op}/leave-one-out-of-two", "two samples: each is predicted from the other alone",
               {"features": np.eye(3)[[1, 1]], "targets": np.eye(5)[[3, 0]]},
               "choice-nothing-left-out",

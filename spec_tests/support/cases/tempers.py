@@ -160,8 +160,8 @@ def fit_temper() -> Iterator[Question]:
               usual, attributes={"slots": 1, "start": 1.0})
     d = stream(f"{op}/faint-slot")
     some = _slots(d, 41, 2)
-    some["features"] = some["features"] * np.repeat([1.0, 2.0**-40], 5)
-    yield ask(f"{op}/faint-slot", "a slot of 2^-40 beside one of usual size", some,
+    some["features"] = some["features"] * np.repeat([1.0, 2.0**-46], 5)
+    yield ask(f"{op}/faint-slot", "a slot of 2^-46 beside one of usual size", some,
               "temper-one-for-all", attributes={"slots": 2, "start": 1.0})
     d = stream(f"{op}/uneven-evidence")
     some = _slots(d, 53, 3)
