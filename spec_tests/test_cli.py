@@ -397,10 +397,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "bad tokeniser": ((*FIT[:3], "x", "--tokeniser", "text.txt"), "tokenizer.json"),
     "no such context": (
         (*FIT[:3], "x", "--contexts", "radial:3,spiral:8"),
-        "'spiral:8', but radial:SLOTS, block:SLOTS or document",
+        "contexts='spiral:8', but radial:SLOTS, block:SLOTS or document",
     ),
-    "no size": ((*FIT[:3], "x", "--contexts", "block:x"), "'block:x': a number of slots >= 1"),
-    "size zero": ((*FIT[:3], "x", "--contexts", "radial:0"), "'radial:0': a number of slots >= 1"),
+    "no size": ((*FIT[:3], "x", "--contexts", "block:x"), "'block:x', but a number of slots >= 1"),
+    "size zero": ((*FIT[:3], "x", "--contexts", "radial:0"), "'radial:0', but a number of slots >= 1"),
     "radii that fall": ((*FIT[:3], "x", "--radii", "5,2"), "radii"),
     "radii of words": ((*FIT[:3], "x", "--radii", "2,b"), "'b': a whole number >= 1"),
     "vocabulary": ((*FIT[:3], "x", "--vocabulary", "3"), "'3': a whole number >= 4"),

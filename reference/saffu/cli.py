@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "eval": "how well a model predicts text",
     "generate": "let a model continue a text",
     "info": "what a model file holds",
-    "replicate": "every claim of the papers, measured: a report with verdicts",
+    "replicate": "every claim of the papers measured, with a verdict",
     "digits": "the same explicit solution on images of digits",
     "roadmap": "a map of many models: parameters against perplexity",
     "check": "judge an implementation by the golden cases",

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from saffu.configuration import PRESETS, Configuration
-from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.contexts import ContextModel
 from saffu.corpora.readers import UNITS
 from saffu.engines import ENGINES, POOL_PAYS
 from saffu.errors import BadOption
+from saffu.study.notation import parse_contexts
 from saffu.tokenisers import Bytes, Characters, HuggingFace, Tokeniser, Words
 
 TOKENISERS: Final[dict[str, Tokeniser]] = {
@@ -72,22 +73,10 @@ def contexts(text: str) -> tuple[ContextModel, ...]:
     >>> contexts("radial:8,document")
     (Radial(radius=8), Document())
     """
-    return tuple(_context(part) for part in text.split(","))
-
-
-def _context(text: str) -> ContextModel:
-    name, _, size = text.partition(":")
     try:
-        if name == "radial":
-            return Radial(int(size))
-        if name == "block":
-            return Block(int(size))
-    except ValueError as wrong:
-        raise argparse.ArgumentTypeError(f"{text!r}: a number of slots >= 1 is expected") from wrong
-    if text == "document":
-        return Document()
-    expected = "radial:SLOTS, block:SLOTS or document, with commas between"
-    raise argparse.ArgumentTypeError(f"{text!r}, but {expected}, is expected")
+        return parse_contexts(text)
+    except BadOption as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
 
 
 def add_text(parser: argparse.ArgumentParser, unit: str = "paragraph") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -11,17 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from saffu.commands.console import add_common
-from saffu.commands.options import whole
-from saffu.commands.roadmap import Stopped, Watching
+from saffu.commands.measuring import Watching, add_crew, crew_of, stoppable
 from saffu.corpora.readers import UNITS
 from saffu.errors import BadFile
 from saffu.experiments.results import Results
 from saffu.replication.chapters import Study
 from saffu.replication.report import FOLDER, STUDIES, study_of, write_report
-from saffu.study.running import open_crew, run_tasks
+from saffu.study.running import run_tasks
 from saffu.study.sources import NAMED, Sources
 from saffu.study.task import Answers
-from saffu.training import Interrupted
 
 ABOUT: Final = """\
 Every claim of the papers, measured on this machine: language models with one softmax layer and with
@@ -75,15 +72,7 @@ def add_parser(commands: Any, about: str) -> None:
     data.add_argument(
         "--kenlm", metavar="FOLDER", type=Path, help="of KenLM's programs lmplz and query"
     )
-    group = parser.add_argument_group("who works")
-    group.add_argument(
-        "--place", choices=("serial", "pool", "dask"), default="pool",
-        help="this process, several of this machine, or a cluster (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--workers", type=whole(1), metavar="N", help="processes (default: one a core)"
-    )
-    group.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler")
+    add_crew(parser)
     add_common(parser)
     parser.set_defaults(run=run)
 
@@ -99,11 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadFile(folder, "it is there, and no folder", "choose another --out")
     studies = [study_of(name) for name in arguments.studies or STUDIES]
     if not arguments.report:
-        try:
+        with stoppable(arguments):
             measure(studies, folder, arguments)
-        except (KeyboardInterrupt, Interrupted) as stopped:
-            again = shlex.join(["saffu", *arguments.words])
-            raise Stopped(f"stopped; what is done is kept; go on with:\n  {again}") from stopped
     for said in write_report(folder):
         sys.stdout.write(f"{said}\n")
     return 0
@@ -112,9 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
 def measure(studies: Sequence[Study], folder: Path, arguments: argparse.Namespace) -> None:
     """Do what is not done yet of each study."""
     sources = read_sources(arguments)
-    with open_crew(
-        arguments.place, workers=arguments.workers, scheduler=arguments.scheduler
-    ) as crew:
+    with crew_of(arguments) as crew:
         for study in studies:
             sys.stdout.write(f"{study.NAME}: {study.ABOUT}\n")
             sys.stdout.flush()

@@ -14,13 +14,16 @@ def parse_contexts(text: str) -> tuple[ContextModel, ...]:
     >>> parse_contexts("radial:8,document")
     (Radial(radius=8), Document())
     """
-    return tuple(_context(part.strip(), text) for part in text.split(","))
+    return tuple(_context(part.strip()) for part in text.split(","))
 
 
-def _context(part: str, text: str) -> ContextModel:
+def _context(part: str) -> ContextModel:
     name, _, size = part.partition(":")
     if name == "document" and not size:
         return Document()
-    if name in ("radial", "block") and size.isdecimal() and int(size) >= 1:
-        return Radial(int(size)) if name == "radial" else Block(int(size))
-    raise BadOption("contexts", text, "a list such as radial:8,block:16,document", "SPEC 3")
+    if name not in ("radial", "block"):
+        expected = "radial:SLOTS, block:SLOTS or document, with commas between,"
+        raise BadOption("contexts", part, expected, "SPEC 3")
+    if not size.isdecimal() or int(size) < 1:
+        raise BadOption("contexts", part, "a number of slots >= 1 behind the colon", "SPEC 3")
+    return Radial(int(size)) if name == "radial" else Block(int(size))

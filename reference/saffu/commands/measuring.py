@@ -1,0 +1,103 @@
+"""What commands that measure for long have in common: who works, how far it is, how it stops."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from saffu.commands.options import whole
+from saffu.errors import BadOption, SaffuError
+from saffu.experiments.results import Line
+from saffu.study.running import Crew, State, open_crew
+from saffu.training import Interrupted
+
+
+class Stopped(SaffuError):
+    """Ctrl-C, and how to go on."""
+
+    reason = "interrupted"
+
+
+def add_crew(parser: argparse.ArgumentParser) -> None:
+    """Who works: `--place`, `--workers`, `--scheduler`."""
+    group = parser.add_argument_group("who works")
+    group.add_argument(
+        "--place", choices=("serial", "pool", "dask"), default="pool",
+        help="this process, several of this machine, or a cluster (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--workers", type=whole(1), metavar="N", help="processes (default: one a core)"
+    )
+    group.add_argument(
+        "--scheduler", metavar="ADDRESS",
+        help="of a Dask scheduler, whose workers see the data under the same path (default: a "
+        "cluster on this machine)",
+    )  # fmt: skip
+
+
+def crew_of(arguments: argparse.Namespace) -> AbstractContextManager[Crew]:
+    """The crew that the options name.
+
+    Refuses: a scheduler without `--place dask`; what `open_crew` refuses.
+    """
+    if arguments.scheduler is not None and arguments.place != "dask":
+        raise BadOption("--scheduler", arguments.scheduler, "--place dask beside it", "SPEC 8")
+    return open_crew(arguments.place, workers=arguments.workers, scheduler=arguments.scheduler)
+
+
+@contextmanager
+def stoppable(arguments: argparse.Namespace) -> Iterator[None]:
+    """Ctrl-C ends what happens here, and says how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as stopped:
+        again = shlex.join(["saffu", *arguments.words])
+        raise Stopped(f"stopped; what is done is kept; go on with:\n  {again}") from stopped
+
+
+class Watching:
+    """A bar of the pieces of work, and about how long the rest takes; where somebody sees it.
+
+    The guesses of the tasks are held against the clock: what was left and is done now took so long.
+    """
+
+    def __init__(self, shown: bool | None) -> None:
+        self.shown = sys.stderr.isatty() if shown is None else shown
+        self._bar: Any = None
+        self._before: State | None = None
+        self._began = time.monotonic()
+        self._done = 0.0
+
+    def __enter__(self) -> Watching:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, state: State, line: Line | None) -> None:
+        """Move the bar; hears of every line."""
+        if not self.shown:
+            return
+        if self._bar is None:
+            self._bar = tqdm(
+                total=state.known, initial=state.done, unit=" pieces", file=sys.stderr,
+                bar_format="{desc} {n}/{total} |{bar}| {elapsed}{postfix}",
+            )  # fmt: skip
+        if self._before is not None and self._before.known == state.known:
+            self._done += self._before.seconds_left - state.seconds_left
+        self._before = state
+        self._bar.total = state.known
+        self._bar.set_description_str(str((line or {}).get("do", "")), refresh=False)
+        if self._done > 0:
+            left = (time.monotonic() - self._began) * state.seconds_left / self._done
+            self._bar.set_postfix_str(f"about {left / 60:.1f} min left", refresh=False)
+        self._bar.update(state.done - self._bar.n)
+        self._bar.refresh()
