@@ -11,6 +11,7 @@ import pytest
 
 from saffu.cli import main
 from saffu.errors import BadOption
+from saffu.replication.ending import UNFINISHED
 from saffu.replication.report import (
     FOLDER,
     PAGE,
@@ -75,6 +76,10 @@ def test_a_report_of_one_study(tmp_path: Path) -> None:
     assert "## 1. Contexts" in text
     assert "## Verdicts" in text
     assert "**holds**" in text
+    assert UNFINISHED in text
+    lines_into(tmp_path, "contexts", a_test("radial:8", 4.0), {"do": "end", "tasks": 1})
+    write_report(tmp_path, lambda *_: None)
+    assert UNFINISHED not in (tmp_path / PAGE).read_text(encoding="utf-8")
 
 
 def test_a_folder_without_lines_is_refused(tmp_path: Path) -> None:
@@ -117,7 +122,9 @@ def test_the_command_measures_and_goes_on(
     before = (tmp_path / FOLDER / "precision.jsonl").read_bytes()
     assert main(command) == 0
     assert (tmp_path / FOLDER / "precision.jsonl").read_bytes() == before
-    assert "float32 is enough" in (tmp_path / PAGE).read_text(encoding="utf-8")
+    text = (tmp_path / PAGE).read_text(encoding="utf-8")
+    assert "float32 is enough" in text
+    assert UNFINISHED not in text
     capsys.readouterr()
 
 

@@ -15,6 +15,7 @@ from saffu.corpora.readers import UNITS
 from saffu.errors import BadFile
 from saffu.experiments.results import Results
 from saffu.replication.chapters import Study
+from saffu.replication.ending import finished
 from saffu.replication.report import FOLDER, STUDIES, study_of, write_report
 from saffu.study.running import run_tasks
 from saffu.study.sources import NAMED, Sources
@@ -106,6 +107,7 @@ def measure(studies: Sequence[Study], folder: Path, arguments: argparse.Namespac
             plan = partial(study.tasks, sources)
             with Watching(arguments.progress) as watch:
                 run_tasks(plan, answers, sources, crew, watch)
+            finished(study.NAME, len(plan(answers)), answers)
 
 
 def read_sources(arguments: argparse.Namespace) -> Sources:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from saffu.errors import BadOption
 from saffu.experiments.results import Line, Results, table
 from saffu.replication.chapters import Chapter, Claim, Study
+from saffu.replication.ending import UNFINISHED, is_finished
 from saffu.study.pictures import save
 
 STUDIES: Mapping[str, str] = {
@@ -97,7 +98,9 @@ def chapters(folder: Path) -> dict[str, Chapter]:
         path = folder / FOLDER / f"{name}.jsonl"
         lines = newest(Results(path).lines) if path.exists() else []
         if lines:
-            found[name] = study_of(name).chapter(lines)
+            whole = study_of(name).chapter([line for line in lines if line["do"] != "end"])
+            notice = "" if is_finished(lines) else f"{UNFINISHED}\n\n"
+            found[name] = whole._replace(text=notice + whole.text)
     return found
 
 
