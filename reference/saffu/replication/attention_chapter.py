@@ -130,7 +130,7 @@ def _explicit_table(alone: Sequence[Line]) -> str:
 
 def _order(name: str) -> tuple[str, ...]:
     """By slots, aggregation and gain; uniform first, surprisal last."""
-    words = name.split(",")[0].split()
+    words = name.split(",", maxsplit=1)[0].split()
     kind = {"uniform": "0", "softmax": "1", "surprisal": "2"}[words[0]]
     gain = words[2] if len(words) > 2 else "without"
     return ("1" if "radial:16" in name else "0", words[1], gain, kind, name)
@@ -145,11 +145,15 @@ def _reading(alone: Sequence[Line]) -> str:
         found = [np.log(perplexity(line)) for line in select(alone, row=name)]
         mean[name] = float(np.exp(np.mean(found)))
     best, worst = min(mean, key=lambda n: mean[n]), max(mean, key=lambda n: mean[n])
-    return (
+    said = (
         f"Of those with eight slots, *{best}* is the best ({mean[best]:.1f}) and *{worst}* the\n"
-        f"worst ({mean[worst]:.1f}). Where tempers are fitted, a gain makes next to no difference: "
-        "it scales all features of\na context of eight slots alike."
+        f"worst ({mean[worst]:.1f})."
     )
+    for kind in ("cat", "sum"):
+        pair = [select(alone, row=f"softmax {kind} {gain}") for gain in ("count", "unit")]
+        if all(pair):
+            said += f" Gain `count` against `unit`, softmax {kind}: {change(*pair)}."
+    return said
 
 
 def _trained_table(trained: Sequence[Line]) -> str:
