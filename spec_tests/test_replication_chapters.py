@@ -227,7 +227,7 @@ def pairs_of(one: str, other: str, gaps: Sequence[float]) -> list[Line]:
     [
         ("explicit", "cold", "Explicit solutions outperform"),
         ("warm", "cold", "Backpropagation after a warm start"),
-        ("explicit direct", "transformer", "Explicit models are better"),
+        ("explicit direct", "transformer", "Explicit one-hot slots are better"),
     ],
 )
 def test_claims_on_less_data_follow_their_gaps(

@@ -12,7 +12,7 @@ from saffu.experiments.results import Line, table
 from saffu.experiments.verdicts import perplexity
 from saffu.replication.chapters import Chapter, Claim, select
 from saffu.study.evidence import better, change, estimate, over_all, spread
-from saffu.study.pictures import COLOURS, canvas
+from saffu.study.pictures import COLOURS, canvas, plain_numbers
 
 TEXT = """\
 One layer for each context model, 128 bits, explicit only, {targets} training targets, {seeds}
@@ -56,11 +56,18 @@ def all_table(tests: Sequence[Line]) -> str:
     """Every context, and what it brings over radial:8."""
     base = select(tests, row="radial:8")
     rows = []
-    for name in dict.fromkeys(line["row"] for line in tests):
+    for name in sorted({line["row"] for line in tests}, key=_order):
         ones = select(tests, row=name)
         against = "" if name == "radial:8" else change(ones, base)
         rows.append([f"`{name}`", spread(ones), against])
     return table(["contexts", "test perplexity (95 %)", "against `radial:8`"], rows)
+
+
+def _order(name: str) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
+    """Single contexts first; radial, block, document; by length."""
+    parts = [part.partition(":") for part in name.split(",")]
+    kinds = tuple("0" if kind == "radial" else kind for kind, _, _ in parts)
+    return len(parts), kinds, tuple(int(size or 0) for _, _, size in parts)
 
 
 def logs(tests: Sequence[Line], row: str) -> list[float]:
@@ -177,6 +184,8 @@ def draw_lengths(tests: Sequence[Line]) -> Any:
             axis.axhline(level, color="0.4", linestyle=style, label=row)
     axis.set(xlabel="slots", ylabel="test perplexity", yscale="log")
     axis.set_xscale("log", base=2)
+    plain_numbers(axis.yaxis)
+    axis.set_xticks([1, 2, 4, 8, 16, 32], labels=["1", "2", "4", "8", "16", "32"])
     axis.grid(alpha=0.3, which="both")
     axis.legend()
     return figure

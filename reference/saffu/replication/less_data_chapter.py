@@ -11,8 +11,8 @@ import numpy as np
 from saffu.experiments.results import Line, table
 from saffu.experiments.verdicts import perplexity
 from saffu.replication.chapters import Chapter, Claim, select
-from saffu.study.evidence import better, change, estimate, gaps, over_all, spread
-from saffu.study.pictures import COLOURS, canvas
+from saffu.study.evidence import better, change, estimate, gaps, over_all, spread, standing
+from saffu.study.pictures import COLOURS, canvas, plain_numbers
 
 NAMES = {
     "unigram": "unigram",
@@ -73,7 +73,8 @@ and 16, a block beside it, attention on top). The best of each family, and CPU s
 
 def chapter(lines: Sequence[Line]) -> Chapter:
     """What the lines say."""
-    tests, trials = select(lines, do="test"), select(lines, do="trial")
+    trials = select(lines, do="trial")
+    tests = standing(select(lines, do="test"), trials)
     sizes = sorted({line["targets"] for line in tests})
     counted = {
         family: len(
@@ -199,13 +200,13 @@ def claims(tests: Sequence[Line], sizes: Sequence[int]) -> list[Claim]:
             "cold",
         ),
         one_claim(
-            "The best explicit model of any family outperforms the best cold start",
+            "Explicit one-hot slots outperform the best cold start",
             "[D]",
             "explicit direct",
             "cold",
         ),
         one_claim(
-            "It outperforms its own family trained by backpropagation",
+            "Explicit one-hot slots outperform the same family trained by backpropagation",
             "[D]",
             "explicit direct",
             "one-hot cold",
@@ -217,9 +218,15 @@ def claims(tests: Sequence[Line], sizes: Sequence[int]) -> list[Claim]:
             "cold",
         ),
         one_claim(
-            "Explicit models are better than a standard transformer of the same data",
+            "Explicit one-hot slots are better than a standard transformer of the same data",
             "[D]",
             "explicit direct",
+            "transformer",
+        ),
+        one_claim(
+            "Explicit words and phrases are better than a standard transformer of the same data",
+            "[D]",
+            "explicit phrases",
             "transformer",
         ),
     ]
@@ -327,6 +334,7 @@ def draw_sizes(tests: Sequence[Line]) -> Any:
             linewidth=1.4, elinewidth=0.8,
         )  # fmt: skip
     axis.set(xscale="log", yscale="log", xlabel="training targets", ylabel="test perplexity")
+    plain_numbers(axis.xaxis, axis.yaxis)
     axis.grid(alpha=0.3, which="both")
     axis.legend(fontsize="x-small", ncols=2)
     return figure
@@ -353,6 +361,7 @@ def draw_curves(tests: Sequence[Line], trials: Sequence[Line]) -> Any:
                 level = float(np.exp(run["validation_nats"]))
                 axis.plot(run["fit_cpu_seconds"], level, "o", color=colour_of(row))
         axis.set(title=f"{size:,} targets", xlabel="CPU seconds", xscale="log", yscale="log")
+        plain_numbers(axis.yaxis)
         axis.grid(alpha=0.3, which="both")
     axes[0].set_ylabel("validation perplexity")
     axes[0].legend(fontsize="x-small")

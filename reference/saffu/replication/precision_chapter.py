@@ -12,7 +12,7 @@ from saffu.experiments.results import Line, table
 from saffu.experiments.verdicts import gap, perplexity
 from saffu.replication.chapters import Chapter, Claim, select
 from saffu.study.evidence import Verdict
-from saffu.study.pictures import COLOURS, canvas
+from saffu.study.pictures import COLOURS, canvas, plain_numbers
 
 SMALL = 0.005
 """nats a target that are no difference worth speaking of"""
@@ -132,6 +132,7 @@ def draw_cost(trials: Sequence[Line]) -> Any:
                 )  # fmt: skip
     axis.set(xscale="log", yscale="log", xlabel="CPU seconds", ylabel="validation perplexity")
     axis.set_title("solid: float32, dotted: float64")
+    plain_numbers(axis.xaxis, axis.yaxis)
     axis.grid(alpha=0.3, which="both")
     axis.legend(fontsize="small")
     return figure

@@ -13,7 +13,7 @@ from saffu.experiments.results import Line, table
 from saffu.experiments.verdicts import perplexity
 from saffu.replication.chapters import Chapter, Claim, select
 from saffu.study.evidence import Verdict, change, estimate, spread
-from saffu.study.pictures import COLOURS, canvas
+from saffu.study.pictures import COLOURS, canvas, plain_numbers
 
 TENTH = 0.1
 """of the text, at which a warm start is said to be saturated [T]"""
@@ -190,6 +190,7 @@ def draw_amounts(explicit: Sequence[Line]) -> Any:
         low, high = ([np.exp(e[i]) for e in found] for i in (1, 2))
         axis.fill_between(amounts, low, high, color=colour, alpha=0.2)
     axis.set(xscale="log", yscale="log", xlabel="training targets", ylabel="test perplexity")
+    plain_numbers(axis.xaxis, axis.yaxis)
     axis.grid(alpha=0.3, which="both")
     axis.legend()
     return figure
@@ -211,6 +212,8 @@ def draw_curves(trials: Sequence[Line]) -> Any:
                 axis.plot(before + first[2], np.exp(first[3]), "o", color=colour)
     axis.set(xlabel="CPU seconds, the warm start included", ylabel="validation perplexity")
     axis.set(yscale="log", title="dots: where the embedding is thawed")
+    plain_numbers(axis.yaxis)
     axis.grid(alpha=0.3, which="both")
-    axis.legend(fontsize="small")
+    if shown:
+        axis.legend(fontsize="small")
     return figure

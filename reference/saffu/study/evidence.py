@@ -94,6 +94,33 @@ def over_all(answers: Sequence[bool | None]) -> Verdict:
     return "holds with conditions" if any(one is True for one in answers) else "does not hold"
 
 
+def standing(tests: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
+    """The tests of those recipes that are the best on validation text among all trials.
+
+    A run that was given more recipes later may have tested an earlier choice, too.
+
+    >>> trials = [{"row": "a", "targets": 9, "seed": 1, "recipe": {"n": n}, "validation_nats": n}
+    ...           for n in (3, 2)]
+    >>> [t["recipe"] for t in standing([{**t, "do": "test"} for t in trials], trials)]
+    [{'n': 2}]
+    """
+
+    def place(line: Line) -> tuple[str, str, str]:
+        return str(line["row"]), str(line["targets"]), str(line["seed"])
+
+    best: dict[tuple[str, str, str], Line] = {}
+    for line in trials:
+        if "failed" not in line:
+            known = best.setdefault(place(line), line)
+            if line["validation_nats"] < known["validation_nats"]:
+                best[place(line)] = line
+    return [
+        test
+        for test in tests
+        if place(test) not in best or best[place(test)]["recipe"] == test["recipe"]
+    ]
+
+
 def spread(lines: Sequence[Line]) -> str:
     """Test perplexity of a row: the mean over seeds and, from two on, Student's interval."""
     values = [perplexity(line) for line in lines]

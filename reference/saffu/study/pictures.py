@@ -16,7 +16,17 @@ COLOURS = {
 }
 """One colour for one way to a model, in all pictures."""
 
-__all__ = ["COLOURS", "canvas", "save"]
+__all__ = ["COLOURS", "canvas", "plain_numbers", "save"]
+
+
+def plain_numbers(*axes: Any) -> None:
+    """Write the numbers of logarithmic axes as they are said: 50, 100, 200."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Any, path: Path) -> None:
