@@ -107,7 +107,7 @@ def test_help_names_every_command_and_shows_examples(saffu: Saffu) -> None:
     code, out, _ = saffu("--help")
     assert code == 0
     for name, about in COMMANDS.items():
-        assert re.search(rf"^ +{name} +{re.escape(about)}$", out, re.MULTILINE), name
+        assert re.search(rf"^ +{name}\s+{re.escape(about)}$", out, re.MULTILINE), name
     assert "saffu fit book.txt" in out
 
 

@@ -61,8 +61,8 @@ class Bench(NamedTuple):
 def _bench(name: str, scale: float, sources: Sources) -> Bench:
     if name in ("mnist", "digits"):
         data = images(name, sources, 1)
-        parts = [Part(scale * x.astype(np.float64), y, None) for x, y in data]
-        return Bench(*parts, 10)
+        train, held, test = (Part(scale * x.astype(np.float64), y, None) for x, y in data)
+        return Bench(train, held, test, 10)
     size, amounts = (512, (100_000, 4_000, 10_000))
     if sources.tiny:
         size, amounts = 67, (2_000, 500, 500)
@@ -70,7 +70,8 @@ def _bench(name: str, scale: float, sources: Sources) -> Bench:
     ends = np.array([i for i, t in enumerate(common.vocabulary.tokens) if t in ".?!"])
     three = zip((common.train, common.validation, common.test), amounts, strict=True)
     taken = [corpus.take(min(most, corpus.targets), 1) for corpus, most in three]
-    return Bench(*(_text_part(name, corpus, size, ends) for corpus in taken), size)
+    train, held, test = (_text_part(name, corpus, size, ends) for corpus in taken)
+    return Bench(train, held, test, size)
 
 
 def bench_of(key: Line, sources: Sources) -> Bench:

@@ -64,7 +64,7 @@ def one_hot(corpus: Corpus, radius: int, size: int, dtype: type = np.float64) ->
     step = step_in_tokens(chunk, Radial(radius))
     indices = (step.slots + size * np.arange(radius))[step.mask]
     border = np.concatenate([[0], np.cumsum(step.mask.sum(axis=1))])
-    ones = np.ones(indices.shape[0], dtype)
+    ones: Array = np.ones(indices.shape[0], dtype)
     samples = chunk.targets.shape[0]
     features = sparse.csr_array((ones, indices, border), shape=(samples, radius * size))
     return OneHot(features, chunk.targets, np.flatnonzero(chunk.offsets == 0))

@@ -8,6 +8,7 @@ is gone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -161,7 +162,8 @@ def train(key: Line, sources: Sources) -> Line:
     marks = {name: explicit_of(setting, chosen) for name, chosen in key["explicit"].items()}
     marks["optimum"] = centred(recall(key["optimum"], sources, descend))
     start = begin(key, setting, marks)
-    weights, nats, history = start, np.inf, []
+    weights, nats, best = start, np.inf, 0
+    history: list[list[Any]] = []
     for epoch, now in enumerate(_adam(setting, start, key)):
         validation = float(sample_nats(now, setting.prior, setting.validation).mean())
         row = centred(now.astype(np.float64))
@@ -181,7 +183,7 @@ def begin(key: Line, setting: Setting, marks: dict[str, Weights]) -> Weights:
         return marks[key["start"]].astype(np.float32)
     random = np.random.default_rng(key["seed"])
     normal = random.normal(size=setting.counts.shape)
-    return (key["scale"] * normal).astype(np.float32)
+    return np.asarray(key["scale"] * normal, dtype=np.float32)
 
 
 def _adam(setting: Setting, start: Weights, key: Line) -> Iterator[Weights]:
