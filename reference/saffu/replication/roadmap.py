@@ -45,7 +45,9 @@ def chapter(lines: Sequence[Line]) -> Chapter:
     end = f"To repeat it: `saffu replicate {NAME}`; to draw a map of your own, `saffu roadmap`."
     return Chapter(
         title="The roadmap: many transformers, explicitly solved",
-        text="\n\n".join([page(NAME, found, lines, "replication/"), end]),
+        text="\n\n".join(
+            [page(NAME, found, lines, "replication/").replace("\n## ", "\n### "), end]
+        ),
         claims=[size_claim(found), ranking_claim(found)],
         pictures=drawings(NAME, found),
     )
