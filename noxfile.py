@@ -147,6 +147,24 @@ def doc_examples(session: nox.Session) -> None:
 
 
 @nox.session(default=True)
+def docs(session: nox.Session) -> None:
+    """Site: the documents become pages, without a warning, in build/site/html (45 s)."""
+    install(session, "pages")
+    build_the_site(session)
+
+
+def build_the_site(session: nox.Session) -> None:
+    """Gather the pages, then let Sphinx build them; a link that leads nowhere is an error."""
+    folder = ROOT / "build" / "site"
+    session.run("python", "-m", "docs._site.assemble", str(folder / "source"))
+    session.run(
+        *("sphinx-build", "--builder", "html", "--fresh-env", "--write-all", "--quiet"),
+        *("--nitpicky", "--fail-on-warning", "--keep-going"),
+        *("--conf-dir", "docs", str(folder / "source"), str(folder / "html")),
+    )
+
+
+@nox.session(default=True)
 def package(session: nox.Session) -> None:
     """Release: a wheel made from the sdist works where nothing else is installed (1 min)."""
     session.install(*nox.project.dependency_groups(PROJECT, "package"))
@@ -292,6 +310,14 @@ def bench(session: nox.Session) -> None:
     measure(session, "race", *session.posargs, threads=2)
     picture = str(ROOT / "build" / "ratios.png")
     session.run("python", "-m", "saffu.experiments.ratios", str(ROOT / "build"), "--out", picture)
+
+
+@nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Site: every page in headless Chromium, as wide as a phone; build/screenshots (5 min)."""
+    install(session, "test", "site")
+    build_the_site(session)
+    pytest(session, "spec_tests/site_in_browser.py")
 
 
 @nox.session(default=False)

@@ -1,0 +1,120 @@
+"""Settings of Sphinx, and what autodoc has to know of this package.
+
+The pages are not built where they lie: `python -m docs._site.assemble FOLDER` gathers them first,
+and `nox -s docs` does both.  Nothing here needs Sphinx to be imported.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from docs._site import docstrings, reference  # noqa: E402 - found by way of the line above
+
+project = "saffu"
+author = copyright = "The saffu contributors"  # noqa: A001 - Sphinx names it
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.viewcode"]
+
+html_theme = "furo"
+html_title = "saffu"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_search_summary = False  # read with fetch, which a page opened from disk may not do
+html_theme_options = {"navigation_with_keys": True}
+
+myst_enable_extensions = ["dollarmath", "amsmath", "attrs_inline", "deflist"]
+myst_heading_anchors = 4
+myst_all_links_external = False
+
+MATHJAX = ("django-static-mathjax", "es5/tex-svg-full.js")
+"""The package that brings MathJax, and the one file of it that the site needs; it has no fonts."""
+mathjax_path = "tex-svg-full.js"
+
+PUBLIC = reference.public_names(ROOT)
+ARRAYS = re.findall(
+    r"^(\w+): TypeAlias", (ROOT / "reference" / "saffu" / "types.py").read_text(), re.MULTILINE
+)
+add_module_names = False
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+autodoc_type_aliases = {name: f"saffu.types.{name}" for name in ARRAYS}
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!saffu\b).*"),  # other packages' names, and letters of shapes; ours have to hold
+]
+
+
+def setup(app: Any) -> None:
+    """What happens beside the settings."""
+    app.connect("config-inited", bring_mathjax)
+    app.connect("autodoc-process-docstring", plain_docstring)
+    app.connect("autodoc-process-signature", plain_signature)
+    app.connect("autodoc-skip-member", skip_fields_without_a_word)
+    app.connect("missing-reference", array_by_its_role)
+
+
+def bring_mathjax(app: Any, config: Any) -> None:
+    """Copy MathJax from the package that is installed, so that no page fetches it."""
+    package, wanted = MATHJAX
+    try:
+        files = metadata.files(package) or []
+    except metadata.PackageNotFoundError:
+        raise SystemExit(
+            f"{package} is not installed: nox -s docs brings what the site needs"
+        ) from None
+    (found,) = (file for file in files if str(file).endswith(wanted))
+    config.html_static_path.append(str(found.locate()))
+
+
+def plain_docstring(
+    app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Docstrings are plain text; a parameter's name does not lead to the function of that name."""
+    own = set(PUBLIC) & parameters(thing)
+    lines[:] = docstrings.reading(lines, PUBLIC, own)
+
+
+def plain_signature(
+    app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str
+) -> tuple[str | None, str | None]:
+    """An array that may be None is printed as the other arrays are."""
+    return tuple(  # type: ignore[return-value]
+        text and re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"~\1", text)
+        for text in (signature, returned)
+    )
+
+
+def parameters(thing: Any) -> set[str]:
+    """The names of what a function takes."""
+    try:
+        return set(inspect.signature(thing).parameters)
+    except (TypeError, ValueError):
+        return set()
+
+
+def skip_fields_without_a_word(
+    app: Any, what: str, name: str, thing: Any, skip: bool, options: Any
+) -> bool | None:
+    """Python says "Alias for field number 3" of a field without docstring: that is no word."""
+    return True if str(getattr(thing, "__doc__", "")).startswith("Alias for field") else None
+
+
+def array_by_its_role(app: Any, env: Any, node: Any, contnode: Any) -> Any:
+    """In a signature, an array leads to the symbol table, and what is not public leads nowhere."""
+    target = node.get("reftarget", "")
+    if node.get("reftype") != "class" or not target.startswith("saffu."):
+        return None
+    module, _, name = target.rpartition(".")
+    if module == "saffu.types" and name in ARRAYS:
+        return env.domains["py"].resolve_xref(
+            env, node["refdoc"], app.builder, "data", target, node, contnode
+        )
+    return None if name in PUBLIC else contnode
