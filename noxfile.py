@@ -160,7 +160,8 @@ def build_the_site(session: nox.Session) -> None:
     session.run(
         *("sphinx-build", "--builder", "html", "--fresh-env", "--write-all", "--quiet"),
         *("--nitpicky", "--fail-on-warning", "--keep-going"),
-        *("--conf-dir", "docs", str(folder / "source"), str(folder / "html")),
+        *("--conf-dir", "docs", "--doctree-dir", str(folder / "doctrees")),
+        *(str(folder / "source"), str(folder / "html")),
     )
 
 

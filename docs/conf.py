@@ -57,7 +57,6 @@ def setup(app: Any) -> None:
     app.connect("config-inited", bring_mathjax)
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("autodoc-process-signature", plain_signature)
-    app.connect("autodoc-skip-member", skip_fields_without_a_word)
     app.connect("missing-reference", array_by_its_role)
 
 
@@ -79,6 +78,8 @@ def plain_docstring(
 ) -> None:
     """Docstrings are plain text; a parameter's name does not lead to the function of that name."""
     own = set(PUBLIC) & parameters(thing)
+    if lines and lines[0].startswith("Alias for field number"):  # Python's, of a field without
+        lines.clear()
     lines[:] = docstrings.reading(lines, PUBLIC, own)
 
 
@@ -98,13 +99,6 @@ def parameters(thing: Any) -> set[str]:
         return set(inspect.signature(thing).parameters)
     except (TypeError, ValueError):
         return set()
-
-
-def skip_fields_without_a_word(
-    app: Any, what: str, name: str, thing: Any, skip: bool, options: Any
-) -> bool | None:
-    """Python says "Alias for field number 3" of a field without docstring: that is no word."""
-    return True if str(getattr(thing, "__doc__", "")).startswith("Alias for field") else None
 
 
 def array_by_its_role(app: Any, env: Any, node: Any, contnode: Any) -> Any:
