@@ -259,11 +259,14 @@ def layer() -> Any:
         axes.annotate("", (2 * k + 0.45, -0.12), (2 * k + 1.55, -0.12), arrowprops=arrow)
         axes.text(2 * k + 1, 0.35, ahead, ha="center", color=BLUE, fontsize=9)
         axes.text(2 * k + 1, -0.55, back, ha="center", color=ORANGE, fontsize=8)
-    arrow = {"arrowstyle": "->", "color": BLUE, "connectionstyle": "arc3,rad=-0.2"}
-    axes.annotate("", (9.7, 0.35), (0.2, 0.4), arrowprops=arrow)
-    arrow = {"arrowstyle": "->", "color": ORANGE, "connectionstyle": "arc3,rad=-0.2"}
-    axes.annotate("", (0.2, -0.4), (9.7, -0.35), arrowprops=arrow)
-    axes.text(5, -1.5, "w_k ds_k", ha="center", color=ORANGE, fontsize=8)
+    for height, ends, said, colour in (
+        (0.8, (0.0, 10.0), "x_k", BLUE),
+        (-0.8, (10.0, 0.0), "w_k ds_k", ORANGE),
+    ):
+        bent = "arc3,rad=-0.12"
+        arrow = {"arrowstyle": "->", "color": colour, "connectionstyle": bent}
+        axes.annotate("", (ends[1], height), (ends[0], height), arrowprops=arrow)
+        axes.text(5, 1.3 * height, said, ha="center", va="center", color=colour, fontsize=9)
     return figure
 
 
