@@ -315,7 +315,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def site(session: nox.Session) -> None:
-    """Site: every page in headless Chromium, as wide as a phone; build/screenshots (5 min)."""
+    """Site: every page in headless Chromium, as wide as a phone; build/screenshots (4 min)."""
     install(session, "test", "site")
     build_the_site(session)
     pytest(session, "spec_tests/site_in_browser.py")
