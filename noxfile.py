@@ -243,7 +243,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def experiments(session: nox.Session) -> None:
-    """Experiments: each one still runs, made tiny; the numbers are of no account (3 min)."""
+    """Experiments: each one still runs, made tiny; the numbers are of no account (1 min)."""
     if not EXPERIMENTS:
         session.skip("there are no experiments yet")
     install(session, extras="plot,images,cluster")
@@ -251,7 +251,6 @@ def experiments(session: nox.Session) -> None:
         session.chdir(folder)
         for name in EXPERIMENTS:
             session.run("python", "-m", f"saffu.experiments.{name}", "--tiny", env=ONE_THREAD)
-        session.run("saffu", "replicate", "--tiny", "--out", "replication")
 
 
 @nox.session(default=True)
