@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 LABELS = re.compile(r"(?:(?<=^)|(?<=\.  )|(?<=\. ))(Parameters|Returns|Refuses|Shapes):? ")
-SPEC = re.compile(r"\(SPEC (\d)((?:[.,]| and)[^)]*)?\)")
+SPEC = re.compile(r"\(SPEC (\d)((?:[.,–]| and)[^)]*)?\)")
 SPECIAL = re.compile(r"([\\*|]|_(?!\w))")
 
 
