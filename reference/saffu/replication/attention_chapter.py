@@ -141,7 +141,7 @@ def _reading(alone: Sequence[Line]) -> str:
     if not alone:
         return ""
     mean: dict[str, float] = {}
-    for name in {line["row"] for line in alone if "radial:16" not in line["row"]}:
+    for name in sorted({line["row"] for line in alone if "radial:16" not in line["row"]}):
         found = [np.log(perplexity(line)) for line in select(alone, row=name)]
         mean[name] = float(np.exp(np.mean(found)))
     best, worst = min(mean, key=lambda n: mean[n]), max(mean, key=lambda n: mean[n])

@@ -79,7 +79,9 @@ def reading(tests: Sequence[Line]) -> str:
     """Which context is the best."""
     if not tests:
         return ""
-    mean = {row: float(np.mean(logs(tests, row))) for row in {line["row"] for line in tests}}
+    mean = {
+        row: float(np.mean(logs(tests, row))) for row in sorted({line["row"] for line in tests})
+    }
     best = min(mean, key=lambda row: mean[row])
     radial = {row: m for row, m in mean.items() if row.startswith("radial") and "," not in row}
     said = f"The best of all is `{best}` ({np.exp(mean[best]):.1f})"
