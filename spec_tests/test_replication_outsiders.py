@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from saffu.experiments.decoder import NOTHING, Decoder, Shape, fit_decoder, windows
-from saffu.experiments.results import Line
-from saffu.replication import outsiders
+from saffu.experiments.results import Line, Results
+from saffu.replication import less_data, outsiders
 from saffu.replication.outsiders import (
     counted_tasks,
     read_baseline,
@@ -22,6 +22,7 @@ from saffu.replication.outsiders import (
 )
 from saffu.study.rows import Row, row_key
 from saffu.study.sources import Sources
+from saffu.study.task import Answers
 from saffu.study.texts import texts
 from spec_tests.support.studies import little_text
 
@@ -127,3 +128,36 @@ def test_without_its_programs_kenlm_is_left_out(sources: Sources) -> None:
         "bigram",
     ]
     assert rows[:2] == ["unigram", "bigram"]
+
+
+def test_large_sizes_take_the_rates_that_were_best_before(sources: Sources, tmp_path: Path) -> None:
+    small, large = less_data.SIZES[1], less_data.SIZES[-1]
+    sizes = (
+        small._replace(decoder_rates=(0.1, 0.2, 0.4), slot_rates=(0.3, 0.6)),
+        small._replace(targets=100, decoder_rates=None, slot_rates=None),
+        large._replace(targets=200, decoder_rates=None, slot_rates=()),
+    )
+    answers = Answers(Results(tmp_path / "lines.jsonl"))
+    best = {"transformer": 0.2, "one-hot cold": 0.6}
+
+    def open_tasks() -> list[Line]:
+        tasks = less_data.outside_tasks(sizes, sources, answers)
+        return [task.key for task in tasks if answers.get(task.key) is None]
+
+    first = open_tasks()
+    assert {key["targets"] for key in first} == {small.targets}
+    assert {key["do"] for key in first} == {"trial"}
+    for key in first:
+        distance = abs(key["recipe"]["rate"] - best[key["row"]])
+        answers.add(key, {"validation_nats": 3 + distance})
+    tried: list[Line] = []
+    while keys := open_tasks():
+        tried += [key for key in keys if key["do"] == "trial"]
+        for key in keys:
+            answers.add(key, {"validation_nats": 5.0})
+    found = [(key["row"], key["targets"], key["recipe"]["rate"]) for key in tried]
+    assert sorted(found) == [
+        ("one-hot cold", 100, 0.6),
+        ("transformer", 100, 0.2),
+        ("transformer", 200, 0.2),
+    ]

@@ -51,21 +51,23 @@ class Size(NamedTuple):
     """a guess for one training"""
     decoder: Line
     """epochs and dropout of the standard transformer"""
-    decoder_rates: Sequence[float]
-    slot_rates: Sequence[float]
-    """of the one-hot slots by Adam"""
+    decoder_rates: Sequence[float] | None
+    """None: the best one of the size before"""
+    slot_rates: Sequence[float] | None
+    """of the one-hot slots by Adam; none given: they are not trained"""
 
 
 MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
 FEWER = ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0))
 FEWEST = ((0.003, 1.0), (0.01, 0.3))
-BOTH = (0.001, 0.003)
+DECODER_RATES = (0.001, 0.003, 0.01)
+SLOT_RATES = (0.03, 0.1, 0.3)
 SIZES = (
-    Size(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, BOTH, (0.1, 0.3)),
-    Size(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, BOTH, (0.1, 0.3)),
-    Size(100_000, MANY, 24, 8, 2, 90, {"epochs": 12, "dropout": 0.1}, (0.003,), (0.1, 0.3)),
-    Size(300_000, FEWER, 12, 4, 2, 170, {"epochs": 6, "dropout": 0.1}, (0.003,), (0.1,)),
-    Size(1_000_000, FEWEST, 5, 2, 2, 270, {"epochs": 3, "dropout": 0.0}, (0.003,), ()),
+    Size(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
+    Size(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
+    Size(100_000, MANY, 24, 8, 2, 90, {"epochs": 12, "dropout": 0.1}, None, SLOT_RATES),
+    Size(300_000, FEWER, 12, 4, 2, 170, {"epochs": 6, "dropout": 0.1}, None, None),
+    Size(1_000_000, FEWEST, 5, 2, 2, 270, {"epochs": 3, "dropout": 0.0}, None, ()),
 )
 WARM = (0.003, 0.01)
 """learning rates after the explicit solution"""
@@ -116,7 +118,7 @@ TINY_DECODER: Line = {"epochs": 1, "dropout": 0.0, "width": 16, "blocks": 1, "co
 TINY_COLD = ((0.03, 0.3), (0.03, 1.0))
 TINY_SIZES = (
     Size(2_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, (0.003,), (0.1,)),
-    Size(6_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, (0.003,), (0.1,)),
+    Size(6_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, None, None),
 )
 TINY_LAYERS: Sequence[Line] = ({}, {"bits": 61, "label_bits": 61})
 TINY_DIRECT: Sequence[Line] = ({"output": "direct", "attention": "uniform"},)
@@ -132,8 +134,8 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
             todo += row_tasks(NAME, rows(size, seed, sources, answers), sources, answers)
             todo += counted_tasks(NAME, size.targets, seed, sources)
             todo += phrase_tasks(size, seed, sources, answers)
-    for size in sizes if torch_there() else ():
-        todo += outside_tasks(size, sources, answers)
+    if torch_there():
+        todo += outside_tasks(sizes, sources, answers)
     return todo
 
 
@@ -179,14 +181,28 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
     ]
 
 
-def outside_tasks(size: Size, sources: Sources, answers: Answers) -> list[Task]:
-    """Models in PyTorch, for the first seed; rates of large sizes were found at smaller ones."""
-    seed = SEEDS[0]
-    decoder = [{"rate": rate, **size.decoder} for rate in size.decoder_rates]
-    one = Row("transformer", decoder, size.targets, seed, 3 * size.seconds)
-    tasks = tried_tasks(NAME, one, sources, answers, trial_decoder, read_decoder)
-    slots = [{"rate": rate, "epochs": size.frozen} for rate in size.slot_rates]
-    if slots:
-        two = Row("one-hot cold", slots, size.targets, seed, size.seconds)
-        tasks += tried_tasks(NAME, two, sources, answers, trial_slots, read_slots)
+def outside_tasks(sizes: Sequence[Size], sources: Sources, answers: Answers) -> list[Task]:
+    """Models in PyTorch, for the first seed.
+
+    A size without rates of its own waits for what is best at the size before.
+    """
+    tasks: list[Task] = []
+    decoder_rates, slot_rates = sizes[0].decoder_rates, sizes[0].slot_rates
+    for size in sizes:
+        decoder_rates = decoder_rates if size.decoder_rates is None else size.decoder_rates
+        decoder = [{"rate": rate, **size.decoder} for rate in decoder_rates or ()]
+        row = Row("transformer", decoder, size.targets, SEEDS[0], 3 * size.seconds)
+        tasks += tried_tasks(NAME, row, sources, answers, trial_decoder, read_decoder)
+        decoder_rates = chosen_rate(row, sources, answers)
+        slot_rates = slot_rates if size.slot_rates is None else size.slot_rates
+        slots = [{"rate": rate, "epochs": size.frozen} for rate in slot_rates or ()]
+        row = Row("one-hot cold", slots, size.targets, SEEDS[0], size.seconds)
+        tasks += tried_tasks(NAME, row, sources, answers, trial_slots, read_slots)
+        slot_rates = chosen_rate(row, sources, answers)
     return tasks
+
+
+def chosen_rate(row: Row, sources: Sources, answers: Answers) -> Sequence[float]:
+    """The learning rate of the best trial; nothing while that is not known."""
+    best = best_trial(NAME, row, sources, answers)
+    return () if best is None else (best["recipe"]["rate"],)
