@@ -142,6 +142,7 @@ def doc_examples(session: nox.Session) -> None:
     pytest(
         session,
         *("-p", "spec_tests.documents", "--doctest-modules"),
+        "--ignore=docs/ports/torch/saffu_torch",  # needs PyTorch: see `witness`
         *("reference/saffu", "README.md", "docs"),
     )
 
