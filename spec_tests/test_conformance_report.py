@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -21,7 +20,8 @@ from saffu.conformance import reference, schemas
 from saffu.conformance.badge import badge
 from saffu.conformance.command import status, write
 from saffu.conformance.diagnosis import diagnose
-from saffu.conformance.pages import html, junit
+from saffu.conformance.junit import junit
+from saffu.conformance.page.document import html
 from saffu.conformance.ports import ModulePort
 from saffu.conformance.report import Report, lines, read
 from saffu.conformance.runner import Runner
@@ -121,32 +121,6 @@ def test_junit_counts_what_the_report_counts() -> None:
     text = junit(report_on(reference))
     assert 'failures="0"' in text
     assert 'skipped="0"' in text
-
-
-class Tags(HTMLParser):
-    """The tags and links of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_the_page_needs_nothing_and_runs_nothing() -> None:
-    page = Tags()
-    page.feed(html(report_on(BAD)))
-    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
-    assert page.links == ["https://example.org/issues/7?a=1&b=2"]
-    assert "alert('1')" in page.text, "what the port said is shown, as text"
-    assert page.tags.count("tr") == len(CASES) + 9 + 1
 
 
 def test_what_a_port_says_reaches_no_terminal_unescaped() -> None:

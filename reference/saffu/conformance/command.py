@@ -28,9 +28,10 @@ from saffu.conformance.diagnosis import diagnose
 from saffu.conformance.explain import listing
 from saffu.conformance.golden import golden_root, read_manifest, read_suite
 from saffu.conformance.golden_command import add_golden_parser
+from saffu.conformance.junit import junit
 from saffu.conformance.levels import level_of, within
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.pages import html, junit
+from saffu.conformance.page.document import html
 from saffu.conformance.ports import Port, load
 from saffu.conformance.process import ProcessPort
 from saffu.conformance.report import NAME, Report, lines

@@ -8,6 +8,7 @@ from typing import Final
 
 from saffu.conformance.report import Report
 from saffu.conformance.runner import Result
+from saffu.conformance.tally import Measure, tallies
 from saffu.conformance.verdict import Verdict
 
 _SHOWN: Final = 20
@@ -39,34 +40,25 @@ def _port(report: Report) -> str:
 
 
 def _operations(results: Iterable[Result]) -> str:
-    ops: dict[str, list[Result]] = {}
-    for result in results:
-        ops.setdefault(result.case.op, []).append(result)
-    width = max((len(op) for op in ops), default=9)
+    ops = tallies(results)
+    width = max((len(tally.op) for tally in ops), default=9)
     head = f"{'operation':<{width}}  cases  good  failed  skipped  errored  worst error / bound"
     rows = [head, "-" * len(head)]
-    for op, found in ops.items():
-        count = {v: sum(r.ruling.verdict is v for r in found) for v in Verdict}
-        good = count[Verdict.PASSED] + count[Verdict.REJECTED]
+    for tally in ops:
+        failed, skipped, errored = map(
+            tally.count, (Verdict.FAILED, Verdict.SKIPPED, Verdict.ERRORED)
+        )
         rows.append(
-            f"{op:<{width}}  {len(found):>5}  {good:>4}  {count[Verdict.FAILED] or '':>6}  "
-            f"{count[Verdict.SKIPPED] or '':>7}  {count[Verdict.ERRORED] or '':>7}  "
-            f"{_worst(found)}".rstrip()
+            f"{tally.op:<{width}}  {len(tally.results):>5}  {tally.good:>4}  {failed or '':>6}  "
+            f"{skipped or '':>7}  {errored or '':>7}  {_worst(tally.worst)}".rstrip()
         )
     return "\n".join(rows)
 
 
-def _worst(results: Iterable[Result]) -> str:
-    """The largest error, and the bound it stands against, of the case that comes closest to it."""
-    measured = [
-        (error / bound if bound else error and float("inf"), error, bound)
-        for each in results
-        if (error := each.ruling.error) is not None and (bound := each.ruling.bound) is not None
-    ]
-    if not measured:
+def _worst(measured: Measure | None) -> str:
+    if measured is None:
         return ""
-    _, error, bound = max(measured)
-    return f"{error:.1e} / {bound:.1e}" if error else "exact"
+    return f"{measured.error:.1e} / {measured.bound:.1e}" if measured.error else "exact"
 
 
 def _failures(wanting: list[Result]) -> str:

@@ -55,18 +55,31 @@ def compare(got: Array, expected: Expected) -> Difference:
         return Difference(INFINITE, None, f"shape {got.shape} instead of {truth.shape}")
     if got.dtype.kind not in "fiub":
         return Difference(INFINITE, None, f"{got.dtype} instead of numbers")
-    with np.errstate(invalid="ignore", over="ignore"):
-        same = (got == truth) | (np.isnan(got) & np.isnan(truth))
-        gap = np.abs(got.astype(np.float64) - truth.astype(np.float64))
-    if expected.scale == 0 or truth.dtype.kind != "f":
-        gap = np.full(truth.shape, INFINITE)
-    gap = np.where(same, 0.0, np.where(np.isfinite(gap), gap, INFINITE))
+    gap = gaps(got, expected)
     if not gap.any():
         return Difference(0.0, None, "")
     worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
     error = float(gap[worst]) / (expected.scale or 1.0)
     entry = f"entry {list(worst)} is " if worst else "it is "
     return Difference(error, worst, f"{entry}{got[worst]} instead of {truth[worst]}")
+
+
+def gaps(got: Array, expected: Expected) -> Array:
+    """How far every entry is from the truth, for numbers of the same shape.
+
+    Infinite where only equality is right, and where one of the two is no finite number.
+
+    >>> gaps(np.array([1.0, 2.5, np.nan]), Expected(np.array([1.0, 2.0, 3.0]), 4.0)).tolist()
+    [0.0, 0.5, inf]
+    """
+    truth = expected.value
+    with np.errstate(invalid="ignore", over="ignore"):
+        same = (got == truth) | (np.isnan(got) & np.isnan(truth))
+        gap = np.abs(got.astype(np.float64) - truth.astype(np.float64))
+    if expected.scale == 0 or truth.dtype.kind != "f":
+        gap = np.full(truth.shape, INFINITE)
+    found: Array = np.where(same, 0.0, np.where(np.isfinite(gap), gap, INFINITE))
+    return found
 
 
 def judge(case: Case, answer: Mapping[str, Array], precision: str = "float64") -> Judgement:
