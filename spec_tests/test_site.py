@@ -72,6 +72,10 @@ def test_links_lead_to_pages_and_files_that_are_there(tmp_path: Path) -> None:
                 assert (page.parent / link[2]).is_file(), f"{page.relative_to(folder)}: {link[2]}"
 
 
+def test_a_folder_with_a_page_of_its_own_keeps_it(texts: dict[str, str]) -> None:
+    assert "{toctree}" in texts["tutorials/index.md"]
+
+
 def test_a_link_in_a_block_of_code_stays_as_it_is() -> None:
     page = "a\n```md\na\n```\na"
     changed = assemble.outside_of_fences(page, lambda text: text.replace("a", "b"))

@@ -125,7 +125,8 @@ def texts(site: Site) -> dict[str, str]:
         made[f"api/{module.removeprefix('saffu.')}.md"] = reference.page(root, module, names)
     for folder in sorted((root / "docs").rglob("*/")):
         place = folder.relative_to(root / "docs").as_posix()
-        if any(f"({posixpath.basename(place)}/index.md)" in text for text in written.values()):
+        led = any(f"({posixpath.basename(place)}/index.md)" in text for text in written.values())
+        if led and f"{place}/index.md" not in written:
             made.setdefault(f"{place}/index.md", contents(folder, place))
     made |= {f"tests/{name}.md": listing(name) for name in sorted(site.tests)}
     return written | made
