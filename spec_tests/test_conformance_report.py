@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
@@ -19,45 +16,12 @@ from hypothesis import strategies as st
 from saffu.conformance import reference, schemas
 from saffu.conformance.badge import badge
 from saffu.conformance.command import status, write
-from saffu.conformance.diagnosis import diagnose
 from saffu.conformance.junit import junit
-from saffu.conformance.page.document import html
-from saffu.conformance.ports import ModulePort
-from saffu.conformance.report import Report, lines, read
-from saffu.conformance.runner import Runner
+from saffu.conformance.report import lines, read
 from saffu.conformance.table import summary
 from saffu.errors import BadFile
 from spec_tests.support.planted.cases import CASES
-from spec_tests.support.planted.mistakes import MISTAKES, Wrong
-
-NASTY = "</td><script>alert('1')</script>\x1b[31m\x00 \u202e & \ud800 ]]>"
-
-
-def said(message: str) -> Callable[..., Any]:
-    def function(**_: Any) -> Any:
-        raise RuntimeError(message)
-
-    return function
-
-
-def report_on(port: object, *, partial: bool = False) -> Report:
-    run = Runner(ModulePort(port, name="planted")).run(CASES, partial=partial)
-    return Report(
-        run, diagnose(run, MISTAKES), "saffu check planted", "0.0.1", 64 * "0",
-        datetime(2026, 11, 23, tzinfo=UTC), "cafe",
-    )  # fmt: skip
-
-
-class Bad(Wrong):
-    """Wrong, errored, skipped: everything that a report can hold."""
-
-    perplexity = staticmethod(said(NASTY))
-
-    def sgd_step(self, **_: Any) -> Any:
-        raise NotImplementedError("no steps", "https://example.org/issues/7?a=1&b=2")
-
-
-BAD = Bad([mistake for mistake in MISTAKES if mistake.id == "priming-ignored"])
+from spec_tests.support.reports import BAD, report_on
 
 
 @pytest.mark.parametrize("port", [reference, BAD, object()], ids=["right", "bad", "empty"])

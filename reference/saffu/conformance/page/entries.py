@@ -37,11 +37,14 @@ def entry(result: Result, matches: list[str], *, drawn_here: bool, drawn_above: 
         head,
         element("p", f"{case.about}  ({case.spec})", class_="note"),
         _matched(matches) if matches else None,
-        None if result.good else _wanting(result),
+        None
+        if result.good
+        else element(
+            "div", _wanting(result), figure(result) if drawn_here else None, class_="beside"
+        ),
         element("p", element("a", "Drawn in the diagnosis", href=f"#drawn-{case.op}"))
         if drawn_above
         else None,
-        figure(result) if drawn_here else None,
         id=case.id,
         class_=f"case {word.tone}",
     )
@@ -51,6 +54,8 @@ def _size(result: Result) -> str:
     found = measure(result)
     if found is None:
         return ""
+    if not np.isfinite(found.error):
+        return "error infinite"
     return f"error {found.error:.1e} of {found.bound:.1e} allowed" if found.error else "exact"
 
 

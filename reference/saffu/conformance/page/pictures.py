@@ -15,6 +15,7 @@ import numpy as np
 from saffu.conformance.page.divergence import Divergence, worst_first
 from saffu.conformance.page.markup import Markup, element, join
 from saffu.conformance.page.scale import BETWEEN, LANES, Scale, scale_of
+from saffu.conformance.page.words import brief
 from saffu.types import Array
 
 MOST: Final = 240
@@ -58,7 +59,7 @@ def picture(found: Divergence) -> Markup:
             _text(LEFT, TOP - 5, "got − expected ↑" if small else "got ↑", "start"),
         ]
     )
-    view = f"0 0 {LEFT + SIDE + 6:g} {TOP + SIDE + 28:g}"
+    view = f"0 0 {LEFT + SIDE + 14:g} {TOP + SIDE + 28:g}"
     return element("svg", drawn, viewBox=view, role="img", aria_label=in_words(found, small=small))
 
 
@@ -120,7 +121,7 @@ def _level(allowed: float, tall: float) -> Markup:
     )  # fmt: skip
     heights = [
         _text(LEFT - 3, TOP + SIDE * (0.5 - at) + 3, said, "end")
-        for at, said in ((0.0, "0"), (0.5 / 1.15, f"{tall / 1.15:.0e}".replace("-", "−")))
+        for at, said in ((0.0, "0"), (0.5 / 1.15, brief(tall / 1.15, 1)))
     ]
     return join([band, _line("truth", 0.0, 0.5, 1.0, 0.5), *heights])
 
@@ -128,9 +129,10 @@ def _level(allowed: float, tall: float) -> Markup:
 def _ends(scale: Scale, *, upright: bool) -> Markup:
     """The least and the greatest finite number, on one axis or on both."""
     parts = []
-    for end, anchor in ((scale.low, "start"), (scale.high, "end")):
-        at = SIDE * float(scale.place(np.array(end)))
-        said = f"{end:.3g}".replace("-", "−")
+    ends = np.array([scale.low, scale.high])
+    for end, place, anchor in zip(ends, scale.place(ends), ("start", "end"), strict=True):
+        at = SIDE * place
+        said = brief(float(end))
         parts.append(_text(LEFT + at, TOP + SIDE + 11, said, anchor if scale.lanes else "middle"))
         if upright:
             parts.append(_text(LEFT - 3, TOP + SIDE - at + 3, said, "end"))

@@ -68,7 +68,7 @@ def scale_of(expected: Array, got: Array) -> Scale:
     finite = both[np.isfinite(both)]
     known = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
     largest = float(np.abs(finite).max(initial=0.0))
-    far = largest > _FAR * known > 0 or largest > _HUGE
+    far = 0 < known < largest / _FAR or largest > _HUGE
     unit = max(float(known) or 1.0, 1e-300 * largest) if far else None
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if low == high:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -44,7 +45,16 @@ def ratio(found: Measure | None) -> str:
         return ""
     if found.ratio == float("inf"):
         return "∞"
-    return f"{found.ratio:.2g}".replace("e-0", "e-").replace("e+0", "e") if found.ratio else "exact"
+    return brief(found.ratio, 2) if found.ratio else "exact"
+
+
+def brief(x: float, digits: int = 3) -> str:
+    """A number in few digits.
+
+    >>> brief(-1234567.0), brief(0.00001), brief(0.5)
+    ('−1.23e6', '1e−5', '0.5')
+    """
+    return re.sub("e[+]?(-?)0*", r"e\1", f"{x:.{digits}g}").replace("-", "−")
 
 
 def counted(number: int, noun: str) -> str:
