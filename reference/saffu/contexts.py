@@ -120,7 +120,7 @@ def document_context(document: IntArray, vectors: Embedding) -> Array:
 
     Parameters: `document` [T], token ids, `<sod>` first; `vectors` [V, D].
     Returns [T−1, D]; unit norm if the vectors have it.
-    Refuses: a document without a target; ids out of range.
+    Refuses: a document without a target; ids out of range; any vector that is not finite.
 
     >>> document_context(np.array([0, 1, 1]), np.eye(2)).tolist()
     [[1.0, 0.0], [0.5, 0.5]]
@@ -128,6 +128,7 @@ def document_context(document: IntArray, vectors: Embedding) -> Array:
     document = on_host(document)
     _check_document(document)
     refusals.token_ids(document, vectors.shape[0], "document")
+    refusals.finite("vectors", vectors, "SPEC 3")
     samples = document.shape[0] - 1
     owner, earlier = earlier_samples(np.arange(samples))
     return average_rows(vectors, document[:-1][earlier], owner, samples)

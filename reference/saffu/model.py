@@ -19,7 +19,7 @@ from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
 from saffu.namespace import add_rows, average_rows, average_rows_vjp, beside, namespace
 from saffu.numerics import softmax, softmax_vjp
-from saffu.parameters import LayerParameters, Parameters
+from saffu.parameters import LayerParameters, Parameters, leaves, names
 from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, Logits, Targets, TokenIds
 
 
@@ -48,8 +48,10 @@ def model_forward(
     Parameters: `parameters`; `batch` from `plan`; `options` of the layers; `signed=True` lets a
     trained embedding leave the simplex.
     Returns all stages; `.logits` [M, V].
-    Refuses: what `saffu_forward` refuses.
+    Refuses: what `saffu_forward` refuses; any parameter that is not finite, read or not.
     """
+    for name, array in zip(names(parameters), leaves(parameters), strict=True):
+        refusals.finite(name, array, "SPEC 4")
     batch = place(batch, parameters.output)
     towers = tuple(
         _tower_forward(layers, parameters.embedding, tower, options, signed, batch.targets.shape[0])

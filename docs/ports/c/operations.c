@@ -570,6 +570,7 @@ static Reason read_model(Request *request, ModelRequest *asked) {
         TRY(input(request, slots[p].name, 2, &array));
         if (array->shape[0] != slots[p].rows || array->shape[1] != slots[p].columns)
             return SAFFU_SHAPE;
+        TRY(saffu_check_finite(array->size, array->number));
         *slots[p].values = array->number;
     }
     return SAFFU_OK;

@@ -98,3 +98,13 @@ def document_context() -> Iterator[Question]:
         yield ask(f"{op}/refuse-{slug}", about,
                   {"document": np.asarray(document), "vectors": vectors},
                   "document-wraps-ids", reject=reason)
+    for slug, about, value, row in (
+        ("nan", "NaN among the vectors", np.nan, 3),
+        ("infinity", "infinity among the vectors", np.inf, 3),
+        ("unread-nan", "NaN in a vector that no target reads", np.nan, 7),
+    ):
+        vectors = stream(f"{op}/refuse").simplex(11, 5)
+        vectors[row, 2] = value
+        yield ask(f"{op}/refuse-{slug}", about,
+                  {"document": np.array([0, 3, 5, 1]), "vectors": vectors},
+                  "document-takes-non-finite", reject="non-finite")

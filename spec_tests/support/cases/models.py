@@ -214,6 +214,19 @@ def _model_refusals(op: str) -> Iterator[Question]:
               {**some, "output": some["output"][:, :7]}, attributes=attributes, reject="shape")
     yield ask(f"{op}/refuse-too-few-bits", "three bits for a vocabulary of 11", some,
               attributes={"configuration": {**record, "bits": 3}}, reject="bits")
+    for slug, about, name, where, value in (
+        ("nan-output", "NaN in the output layer", "output", (1, 3), np.nan),
+        ("infinite-output", "infinity in the output layer", "output", (0, 0), -np.inf),
+        ("unread-nan", "NaN in the vector of <eod>, which no target reads", "embedding", (1, 2),
+         np.nan),
+    ):  # fmt: skip
+        bad = some[name].copy()
+        bad[where] = value
+        # the loss's own gradient refuses such logits, whatever the model lets through
+        seen = op != "model_gradient" or name != "output"
+        hunts = f"{op.replace('_', '-')}-takes-non-finite" if seen else ""
+        yield ask(f"{op}/refuse-{slug}", about, {**some, name: bad}, hunts,
+                  attributes=attributes, reject="non-finite")
     if op == "model_forward":
         yield from _forward_refusals(op)
 
@@ -228,6 +241,11 @@ def _forward_refusals(op: str) -> Iterator[Question]:
     yield ask(f"{op}/refuse-negative-documents", "a mean of vectors off the simplex",
               {**some, "embedding": negative}, attributes={"configuration": record},
               reject="negative")
+    endless = {name: array.copy() for name, array in some.items()}
+    endless["tower0.layer0.features"][0, 1] = np.inf
+    yield ask(f"{op}/refuse-infinite-features", "infinity in the weights of a document tower",
+              endless, "model-forward-takes-non-finite", attributes={"configuration": record},
+              reject="non-finite")
     yield ask(f"{op}/refuse-other-hidden", "an output layer that reads three hidden units of four",
               {**some, "output": some["output"][:3]}, attributes={"configuration": record},
               reject="shape")

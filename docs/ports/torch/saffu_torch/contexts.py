@@ -62,9 +62,8 @@ def document_context(document: Tensor, vectors: Tensor) -> Tensor:
     """(1/t) Σ_{u<t} e_{x_u} for each target t [m D].   (SPEC 3)"""
     _check(document)
     checks.tokens(document, len(vectors))
-    rows = vectors[document[:-1]]
-    checks.finite(rows, "vectors")
-    return running_means(rows)
+    checks.finite(vectors, "vectors")
+    return running_means(vectors[document[:-1]])
 
 
 def running_means(rows: Tensor) -> Tensor:

@@ -191,8 +191,7 @@ def model_forward(model: SaffuLanguageModel, documents: Sequence[Tensor]) -> Pre
     text = samples(documents, model.configuration.vocabulary)
     checks.non_negative(model.embedding[text.tokens], "embedding")
     for name, parameter in model.named_parameters():
-        if parameter is not model.embedding:
-            checks.finite(parameter, name)
+        checks.finite(parameter, name)
     hidden = model.hidden(text)
     return Prediction(hidden, hidden @ model.output)
 

@@ -133,5 +133,7 @@ MISTAKES = (
         slip("document-normalised", "the mean divided by its norm", mean=_unit),
         slip("document-wraps-ids", "token ids out of range wrap around",
              accepts="token-range no-samples"),
+        slip("document-takes-non-finite", "NaN and infinity among the vectors not refused",
+             accepts="non-finite"),
     ),
 )  # fmt: skip

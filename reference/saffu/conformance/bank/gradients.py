@@ -116,4 +116,6 @@ MISTAKES = mistakes(
     slip("gradient-ascends", "the gradient with the wrong sign", sign=-1.0),
     slip("model-gradient-takes-anything", "bad documents or embeddings not refused",
          accepts="token-range no-samples option negative"),
+    slip("model-gradient-takes-non-finite", "NaN and infinity among the parameters not refused",
+         accepts="non-finite"),
 )  # fmt: skip

@@ -166,6 +166,8 @@ MISTAKES = (
              first=True),
         slip("model-forward-takes-anything", "bad documents or embeddings not refused",
              accepts=_BAD),
+        slip("model-forward-takes-non-finite", "NaN and infinity among the parameters not refused",
+             accepts="non-finite"),
     ),
     *mistakes(
         "model_loss", "SPEC 0", model_loss,
@@ -179,5 +181,7 @@ MISTAKES = (
         slip("model-loss-log-of-softmax", "the logarithm of the softmax, infinite where it "
              "underflows", logs=lambda z: np.log(softmax(z))),
         slip("model-loss-takes-anything", "bad documents or embeddings not refused", accepts=_BAD),
+        slip("model-loss-takes-non-finite", "NaN and infinity among the parameters not refused",
+             accepts="non-finite"),
     ),
 )  # fmt: skip
