@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from saffu.cli import main
+from saffu.commands import replicate
 from saffu.errors import BadOption
+from saffu.replication import report
 from saffu.replication.ending import UNFINISHED
 from saffu.replication.report import (
     FOLDER,
@@ -129,3 +131,21 @@ def test_the_command_measures_and_goes_on(
 
 
 WORDS = ["ape", "bat", "cat", "dog", "elk", "fox", "gnu", "hen", "ibis", "jay", "kite", "lark"]
+
+
+def test_a_study_whose_package_is_missing_is_left_out_or_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(report, "find_spec", lambda *_: None)
+    monkeypatch.setattr(replicate, "run_tasks", lambda plan, *_: done.append(plan.func.__module__))
+    monkeypatch.setattr(replicate, "finished", lambda *_: None)
+    monkeypatch.setattr(replicate, "write_report", lambda *_: [])
+    monkeypatch.setattr(replicate, "STUDIES", dict.fromkeys(("contexts", "images"), ""))
+    command = ["replicate", "--tiny", "--place", "serial", "--out", str(tmp_path)]
+    assert main(command) == 0
+    assert [module.rpartition(".")[2] for module in done] == ["contexts"]
+    assert "images is left out: the study images needs the package" in capsys.readouterr().out
+    assert main([*command, "contexts", "images"]) == 2
+    assert len(done) == 1
+    assert "pip install 'saffu[images]'" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from saffu.errors import BadFile
 from saffu.experiments.results import Results
 from saffu.replication.chapters import Study
 from saffu.replication.ending import finished
-from saffu.replication.report import FOLDER, STUDIES, study_of, write_report
+from saffu.replication.report import FOLDER, STUDIES, missing_for, study_of, write_report
 from saffu.study.running import run_tasks
 from saffu.study.sources import NAMED, Sources
 from saffu.study.task import Answers
@@ -31,12 +31,12 @@ pictures and a verdict for each claim.
   saffu replicate --list                      the studies
   saffu replicate less-data contexts          some of them
   saffu replicate --report                    measure nothing, write the report of what is there
-  saffu replicate --tiny                      every step once, in minutes; the numbers are of no
-                                              account
+  saffu replicate --tiny                      every step once, small; the numbers are of no account
   saffu replicate --corpus book.txt notes/    on your own text
 
 The report is FOLDER/replication.md; each finished piece of work is a line of JSON in
 FOLDER/replication/STUDY.jsonl.  Models between pieces of work are kept in the cache.
+Install saffu[plot,images] for pictures and images of digits, PyTorch for two models from outside.
 """
 
 
@@ -89,11 +89,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadFile(folder, "it is there, and no folder", "choose another --out")
     studies = [study_of(name) for name in arguments.studies or STUDIES]
     if not arguments.report:
+        possible = [study for study in studies if can_be_done(study, bool(arguments.studies))]
         with stoppable(arguments):
-            measure(studies, folder, arguments)
+            measure(possible, folder, arguments)
     for said in write_report(folder):
         sys.stdout.write(f"{said}\n")
     return 0
+
+
+def can_be_done(study: Study, asked_for: bool) -> bool:
+    """Whether all is installed that a study cannot do without; if not, say so.
+
+    Refuses: a study that was asked for by its name.
+    """
+    problem = missing_for(study.NAME)
+    if problem is None:
+        return True
+    if asked_for:
+        raise problem
+    sys.stdout.write(f"{study.NAME} is left out: {problem}\n")
+    return False
 
 
 def measure(studies: Sequence[Study], folder: Path, arguments: argparse.Namespace) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from saffu.errors import BadOption
+from saffu.errors import BadOption, Missing
 from saffu.experiments.results import Line, Results, table
 from saffu.replication.chapters import Chapter, Claim, Study
 from saffu.replication.ending import UNFINISHED, is_finished
@@ -30,6 +31,11 @@ STUDIES: Mapping[str, str] = {
     "precision": "precision",
 }
 """The studies in the order of the report: their word, and their module."""
+
+NEEDS: Mapping[str, str] = {"priming": "sklearn", "images": "sklearn"}
+"""The module without which a study cannot be done; for want of others it leaves out rows."""
+
+INSTALL = {"sklearn": ("scikit-learn", "pip install 'saffu[images]'")}
 
 PAGE, FOLDER, WIDTH = "replication.md", "replication", 104
 
@@ -55,12 +61,12 @@ TAIL = """\
     saffu replicate                       # everything; Ctrl-C at any time, the same command goes on
     saffu replicate less-data contexts    # some of the studies
     saffu replicate --report              # measure nothing, make this page again
-    saffu replicate --tiny                # every step once, in a few minutes; numbers of no account
+    saffu replicate --tiny                # every step once, small; the numbers are of no account
 
 The text is the King James Bible (`apt-get install bible-kjv`) and the English prose of CPython's
 own documentation; `--corpus` names any other text, as files and folders. For the corpus of the
-BabyLM challenge, which [P1] used, unpack its training text from the challenge's site
-(babylm.github.io) and name the folder: `saffu replicate --corpus babylm/train_10M --unit line`.
+BabyLM challenge, unpack its training text from the challenge's site (babylm.github.io) and name the
+folder: `saffu replicate --corpus babylm/train_10M --unit line`.
 MNIST is read from its four files (`--mnist FOLDER`); without them the chapters on images use
 scikit-learn's digits alone. The standard transformer and the trained one-hot slots need PyTorch,
 the Kneser–Ney models KenLM's two programs (`--kenlm FOLDER`); rows whose program is missing are
@@ -79,6 +85,19 @@ def study_of(name: str) -> Study:
     if name not in STUDIES:
         raise BadOption("STUDY", name, f"one of {', '.join(STUDIES)}", "SPEC 7")
     return cast(Study, import_module(f"saffu.replication.{STUDIES[name]}"))
+
+
+def missing_for(name: str) -> Missing | None:
+    """What has to be installed before a study can be done, if anything.
+
+    >>> missing_for("contexts") is None
+    True
+    """
+    module = NEEDS.get(name)
+    if module is None or find_spec(module) is not None:
+        return None
+    package, install = INSTALL[module]
+    return Missing(f"the study {name}", f"the package {package}", install)
 
 
 def newest(lines: Sequence[Line]) -> list[Line]:

@@ -105,10 +105,9 @@ def open_crew(
 
 def stop(pool: ProcessPoolExecutor) -> None:
     """End the processes, whatever they are at."""
-    workers = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
+    for worker in list((pool._processes or {}).values()):
         worker.terminate()
+    pool.shutdown(cancel_futures=True)  # it waits, so that no semaphore is left behind
 
 
 def run_tasks(
