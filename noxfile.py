@@ -25,7 +25,6 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
 EXPERIMENTS: tuple[str, ...] = (
-    "claims",
     "speed",
     "memory",
     "mnist",
@@ -36,7 +35,6 @@ EXPERIMENTS: tuple[str, ...] = (
     "startup",
     "race",
     "reach",
-    "kenlm",
     "ratios",
 )
 """Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
@@ -284,15 +282,6 @@ def mutants_sample(session: nox.Session) -> None:
 # --- by name only -----------------------------------------------------------------------------
 
 
-@nox.session(default=False)
-def claims(session: nox.Session) -> None:
-    """Figures: the papers' two central claims on the King James Bible, one seed (1–2 h)."""
-    install(session, extras="plot")
-    out = ("--out", str(ROOT / "build" / "claims"), "--resume")
-    program = ("python", "-m", "saffu.experiments.claims")
-    session.run(*program, *out, *session.posargs, env=ONE_THREAD)
-
-
 @nox.session(default=False, venv_backend="virtualenv")
 def replicate(session: nox.Session) -> None:
     """Figures: every claim of the papers, into docs/replication.md; goes on where it was (3 h)."""
@@ -318,7 +307,7 @@ def site(session: nox.Session) -> None:
     """Site: every page in headless Chromium, as wide as a phone; build/screenshots (4 min)."""
     install(session, "test", "site")
     build_the_site(session)
-    pytest(session, "spec_tests/site_in_browser.py")
+    pytest(session, "spec_tests/site_in_browser.py", "spec_tests/report_in_browser.py")
 
 
 @nox.session(default=False)

@@ -6,9 +6,7 @@ its own folder is an error.  Pictures of the pages are left in `build/screenshot
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,56 +16,19 @@ from urllib.parse import unquote, urldefrag
 import pytest
 
 from docs._site.operations import Operation, operations
+from spec_tests.support.browser import DESK, PHONE, SCREENSHOTS, browser, tab_of
+
+__all__ = ["browser"]
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "build" / "site" / "html"
-SCREENSHOTS = ROOT / "build" / "screenshots"
 PAGES = sorted(page.relative_to(HTML).as_posix() for page in HTML.rglob("*.html"))
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
-NO_BROWSER = (
-    "there is no Chromium here, so no page was opened and nothing is proved; install it (Debian: "
-    "apt-get install chromium), or name the program in CHROMIUM"
-)
-
-
-def chromium() -> str:
-    """The program, or a failure that says what to do."""
-    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
-    found = [program for name in names if name and (program := shutil.which(name))]
-    if not found:
-        pytest.fail(NO_BROWSER)
-    return found[0]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    program = chromium()
-    with sync_playwright() as drive:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        running = drive.chromium.launch(executable_path=program, args=arguments)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
 def view(browser: Any) -> Iterator[Any]:
-    tab = browser.new_page(viewport=PHONE)
-    tab.complaints = []
-    tab.on("pageerror", lambda error: tab.complaints.append(f"error: {error}"))
-    tab.on("requestfailed", lambda request: tab.complaints.append(f"failed: {request.url}"))
-    tab.on("console", lambda said: said.type == "error" and tab.complaints.append(said.text))
-    tab.on(
-        "request",
-        lambda request: (
-            request.url.startswith(("file:", "data:", "blob:"))
-            or tab.complaints.append(f"asked the network for {request.url}")
-        ),
-    )
-    yield tab
-    tab.close()
+    with tab_of(browser) as tab:
+        yield tab
 
 
 def load(view: Any, page: str) -> None:

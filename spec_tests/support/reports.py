@@ -11,6 +11,7 @@ import numpy as np
 from saffu.conformance import reference
 from saffu.conformance.case import Case
 from saffu.conformance.diagnosis import diagnose
+from saffu.conformance.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.ports import ModulePort
 from saffu.conformance.report import Report
@@ -24,12 +25,17 @@ LINK = "https://example.org/issues/7?a=1&b=2"
 
 
 def report_on(
-    port: object, cases: Sequence[Case] = CASES, *, partial: bool = False, name: str = "planted"
+    port: object,
+    cases: Sequence[Case] = CASES,
+    *,
+    partial: bool = False,
+    name: str = "planted",
+    mistakes: Sequence[Mistake] = MISTAKES,
 ) -> Report:
     """What is found of a port, by a challenge that is called cafe."""
     run = Runner(ModulePort(port, name=name)).run(cases, partial=partial)
     return Report(
-        run, diagnose(run, MISTAKES), "saffu check planted", "0.0.1", 64 * "0",
+        run, diagnose(run, mistakes), "saffu check planted", "0.0.1", 64 * "0",
         datetime(2026, 11, 23, tzinfo=UTC), "cafe",
     )  # fmt: skip
 

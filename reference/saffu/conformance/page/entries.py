@@ -55,8 +55,8 @@ def _size(result: Result) -> str:
     if found is None:
         return ""
     if not np.isfinite(found.error):
-        return "error infinite"
-    return f"error {found.error:.1e} of {found.bound:.1e} allowed" if found.error else "exact"
+        return "worst error infinite"
+    return f"worst error {found.error:.1e} of {found.bound:.1e} allowed" if found.error else "exact"
 
 
 def _kind(result: Result) -> str:

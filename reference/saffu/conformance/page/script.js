@@ -1,5 +1,6 @@
 "use strict";
-// The search: a case is shown if it, or its operation, has every word that was typed.
+// The search: a case is shown if it, or its operation, has every word that was typed;
+// SPEC 1 is one word.
 (() => {
   const bar = document.getElementById("filter");
   const box = document.getElementById("words");
@@ -21,7 +22,7 @@
   const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
   const filter = () => {
-    const words = fold(box.value).split(/\s+/).filter(Boolean);
+    const words = fold(box.value).match(/spec \d+|\S+/g) || [];
     const filtered = words.length > 0 || wanting.checked;
     let cases = 0;
     let shown = 0;
