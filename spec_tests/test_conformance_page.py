@@ -20,7 +20,7 @@ from saffu.conformance.case import Case
 from saffu.conformance.diagnosis import Diagnosis
 from saffu.conformance.explain import equation
 from saffu.conformance.golden import read_suite
-from saffu.conformance.levels import level_of
+from saffu.conformance.levels import LEVELS, level_of
 from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.page.document import html
 from saffu.conformance.page.ladder import sentence
@@ -136,6 +136,19 @@ def test_the_levels_say_what_is_reached_and_what_is_wanting_for_the_next_one() -
     assert states(root) == [
         "✓core reached", "✓layer reached", "✗train lacks 1 operation", "–full complete in itself",
     ]  # fmt: skip
+
+
+@EVERY
+def test_each_level_counts_the_cases_that_it_asks_for(which: str) -> None:
+    steps = [step for step in page(which).by_id("levels").all("li") if step.classes]
+    for level, step in zip(LEVELS, steps, strict=True):
+        here = [result for result in report(which).run.results if result.level == level]
+        good = sum(result.good for result in here)
+        noun = "case" if len(here) == 1 else "cases"
+        assert f"{good} of {len(here)} {noun} good" in [line.text for line in step.all("p")]
+        lacking = Counter(result.case.op for result in here if not result.good)
+        listed = [line.text.removeprefix("gradients of ") for line in step.all("li")]
+        assert listed == [f"{op} ({number})" for op, number in lacking.items()]
 
 
 def test_gradients_that_are_wanting_are_called_so() -> None:
