@@ -96,13 +96,9 @@ def imports(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def tests(session: nox.Session) -> None:
-    """Laws: the spec tests, shapes checked at every call, coverage printed (minutes)."""
+    """Laws: the spec tests, shapes checked at every call (minutes)."""
     install(session, "test")
-    pytest(
-        session,
-        *("-m", "not torch", "-n", "auto", "--maxprocesses", "4"),
-        *("--cov", "--cov-report=term"),
-    )
+    pytest(session, "-m", "not torch", "-n", "auto", "--maxprocesses", "4")
 
 
 @nox.session(default=True, venv_backend="virtualenv")
@@ -311,6 +307,13 @@ def site(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def readers(session: nox.Session) -> None:
+    """Format: the readers in golden/README.md, run in JavaScript, C, Rust and Julia (1 min)."""
+    install(session, "test")
+    pytest(session, "spec_tests/readers_of_golden_files.py")
+
+
+@nox.session(default=False)
 def memory(session: nox.Session) -> None:
     """Figures: peak memory of fitting texts of 1M and 10M targets from disk (5 min)."""
     install(session)
@@ -362,6 +365,17 @@ def measure(session: nox.Session, name: str, *arguments: str, threads: int = 1) 
     limits = dict.fromkeys(ONE_THREAD, str(threads))
     out = ("--out", str(ROOT / "build" / f"{name}.json"))
     session.run("python", "-m", f"saffu.experiments.{name}", *out, *arguments, env=limits)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Figures: which lines no spec test reaches; measuring it makes them slower (minutes)."""
+    install(session, "test")
+    pytest(
+        session,
+        *("-m", "not torch", "-n", "auto", "--maxprocesses", "4"),
+        *("--cov", "--cov-report=term"),
+    )
 
 
 @nox.session(default=False)

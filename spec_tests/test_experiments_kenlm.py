@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import pytest
 
 from saffu.corpus import Corpus
-from saffu.errors import BadFile, Missing
-from saffu.experiments import claims
-from saffu.experiments.kenlm import Kenlm, find, kneser_ney, main, read_summary, write_words
+from saffu.errors import BadFile
+from saffu.experiments.kenlm import Kenlm, kneser_ney, read_summary, write_words
 from saffu.tokenisers import Words
 from saffu.vocabulary import Vocabulary
-from spec_tests.support.texts import sentences
 
 VOCABULARY = Vocabulary.from_counts({"a": 3, "b": 2}, documents=2, size=5)
 CORPUS = Corpus.in_memory(["a b a", "b strange"], Words(), VOCABULARY)
@@ -44,7 +41,7 @@ def test_a_document_is_a_line_of_words(tmp_path: Path) -> None:
 
 def test_what_is_fitted_and_asked_is_the_text(tmp_path: Path) -> None:
     row = kneser_ney(planted(tmp_path, "7"), 3, CORPUS, CORPUS)
-    assert (row.name, row.targets, row.perplexity) == ("Kneser–Ney, order 3", 7, 12.5)
+    assert row.perplexity == 12.5
     assert row.seconds > 0
     assert (tmp_path / "fitted").read_text() == (tmp_path / "asked").read_text()
     assert (tmp_path / "asked").read_text().splitlines() == ["w3 w4 w3 ", "w4 w2 "]
@@ -55,24 +52,5 @@ def test_another_number_of_targets_is_not_compared(tmp_path: Path) -> None:
         kneser_ney(planted(tmp_path, "6"), 3, CORPUS, CORPUS)
 
 
-def test_programs_that_are_missing_are_named() -> None:
-    with pytest.raises(Missing, match="no-such-program"):
-        find(sys.executable, "no-such-program")
-    assert find(sys.executable, sys.executable).query == Path(sys.executable)
-
-
 def test_numbers_with_exponents_are_read() -> None:
     assert read_summary("Perplexity including OOVs:\t1.5e+03\nTokens:\t9\n") == (1500.0, 9)
-
-
-def test_ours_run_without_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = [" ".join(sentences(i, 5)) for i in range(199)]
-    monkeypatch.setattr(claims, "prose", lambda: text)
-    out = tmp_path / "kenlm.json"
-    main(["--tiny", "--lmplz", "no-such-program", "--out", str(out)])
-    assert "without KenLM" in capsys.readouterr().out
-    found = json.loads(out.read_text("utf-8"))["rows"]
-    assert [row["name"].split(",")[0] for row in found[:2]] == ["explicit", "explicit"]
-    assert all(1 < row["perplexity"] < 251 for row in found)

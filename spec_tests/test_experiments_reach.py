@@ -12,7 +12,7 @@ import pytest
 from saffu.configuration import Configuration
 from saffu.contexts import Radial
 from saffu.errors import Missing
-from saffu.experiments import claims, reach
+from saffu.experiments import reach, texts
 from saffu.experiments.reach import Plan, cold, main, summary
 from spec_tests.support.texts import sentences
 
@@ -22,8 +22,8 @@ SMALL = Configuration(13, (Radial(3),), bits=7, label_bits=5)
 
 @pytest.fixture
 def plan(monkeypatch: pytest.MonkeyPatch) -> Plan:
-    monkeypatch.setattr(claims, "prose", lambda: TEXT)
-    small = replace(claims.TINY, configuration=SMALL)
+    monkeypatch.setattr(texts, "prose", lambda: TEXT)
+    small = replace(texts.PROSE, configuration=SMALL)
     found = Plan(small, (800,), ((0.03, 1.0), (0.01, 0.3)), batch=31, epochs=2, judges=300)
     monkeypatch.setattr(reach, "TINY", found)
     return found
@@ -51,7 +51,7 @@ def test_the_best_cold_start_decides() -> None:
 @pytest.mark.torch
 def test_a_cold_start_stops_where_it_is_good_enough(plan: Plan) -> None:
     pytest.importorskip("torch")
-    common = claims.texts(plan.claims)
+    common = plan.setting.texts()
     text = common.train.take(800, 1)
     hopeless = cold(plan, text, common.validation, 0.03, 1.0, goal=0.0, limit=1e9)
     assert not hopeless.reached

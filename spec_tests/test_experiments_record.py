@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
-from saffu.experiments import race, shapes, verdicts
+from saffu.experiments import race, shapes
 from saffu.experiments.memory import STAGES
-from saffu.experiments.results import Line, Results
 
 DOCS = Path(__file__).parent.parent / "docs"
-AMOUNTS = (30_000, 150_000)
 WARM = STAGES.index("warm")
 
 
@@ -30,33 +26,6 @@ def plain(line: str) -> str:
 
 def kept(name: str) -> Any:
     return json.loads((DOCS / "results" / name).read_text(encoding="utf-8"))
-
-
-def lines_of_seed(seed: int) -> list[Line]:
-    return Results(DOCS / "results" / "claims.jsonl").all(seed=seed)
-
-
-@pytest.mark.parametrize("part", ["results_table", "verdicts", "tried_table"])
-def test_the_page_of_the_claims_is_made_of_the_results(part: str) -> None:
-    said = getattr(verdicts, part)(lines_of_seed(1), AMOUNTS).splitlines()
-    wanted = [plain(line) for line in said if line and not re.fullmatch(r"[|:\- ]+", line)]
-    assert len(wanted) >= 8
-    missing = [line for line in wanted if line not in page("claims.md")]
-    assert not missing
-
-
-def test_the_second_seed_is_quoted_as_it_was_measured() -> None:
-    text = plain((DOCS / "claims.md").read_text(encoding="utf-8"))
-    found = {
-        line["row"]: f"{verdicts.perplexity(line):.1f}"
-        for line in verdicts.judged(lines_of_seed(2))
-    }
-    quoted = (
-        f"unigram {found['unigram']}, bigram {found['bigram']}, SAFFU explicit "
-        f"{found['explicit']}, with wide codes {found['explicit wide']}."
-    )
-    assert len(found) == 4
-    assert quoted in text
 
 
 def test_speeds_are_the_medians_that_were_measured() -> None:
@@ -76,23 +45,6 @@ def test_peaks_of_memory_are_those_that_were_measured() -> None:
         warm = f"{each['megabytes'][WARM]:.0f} MB"
         start = f"| `{each['model']}` | {each['targets']:,} |"
         assert any(line.startswith(start) and warm in line for line in lines), (start, warm)
-
-
-def test_the_comparison_with_kenlm_is_the_one_that_was_made() -> None:
-    found = kept("kenlm.json")
-    sizes = sorted({row["targets"] for row in found["rows"]})
-    lines = page("claims.md")
-    assert f"| model | {' | '.join(f'{size:,} targets' for size in sizes)} |" in lines
-    for name in {row["name"] for row in found["rows"]}:
-        mine = sorted((row for row in found["rows"] if row["name"] == name), key=targets_of)
-        cells = [f"{row['perplexity']:.1f} ({row['seconds']:.1f} s)" for row in mine]
-        assert f"| {name} | {' | '.join(cells)} |" in lines
-    text = plain((DOCS / "claims.md").read_text(encoding="utf-8"))
-    assert f"whose load average was {found['load_before']:.1f}" in text
-
-
-def targets_of(row: Line) -> int:
-    return int(row["targets"])
 
 
 def test_the_curves_are_those_that_were_measured() -> None:

@@ -13,7 +13,7 @@ import pytest
 from saffu.configuration import Configuration
 from saffu.contexts import Radial
 from saffu.errors import Missing
-from saffu.experiments import claims, speed
+from saffu.experiments import speed, texts
 from saffu.experiments.speed import Pass, Timed, account, main, ratio, summary, timed
 from spec_tests.support.texts import sentences
 
@@ -98,9 +98,9 @@ def test_the_account_divides_work_by_time() -> None:
 
 
 def run_tiny(out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.setattr(claims, "prose", lambda: TEXT)
+    monkeypatch.setattr(texts, "prose", lambda: TEXT)
     small = Configuration(13, (Radial(3),), bits=7, label_bits=5)
-    text = replace(claims.TINY, configuration=small)
+    text = replace(texts.PROSE, configuration=small)
     plan = speed.Plan(text, 800, 300, batch=31, steps=2, rounds=1, compiled=False)
     monkeypatch.setattr(speed, "TINY", plan)
     main(["--tiny", "--out", str(out)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.errors import BadOption
-from saffu.experiments.results import Line, Results
+from saffu.experiments.results import Line
 from saffu.loss import cross_entropy
 from saffu.replication import images
 from saffu.replication.images_chapter import NAMES
 from saffu.replication.images_intervals import drawn_means, judge_all, pair_of, wilson
 from saffu.replication.images_runs import complete, make
 from saffu.replication.images_runs import images as read_images
-from saffu.study.running import open_crew, run_tasks
 from saffu.study.sources import Sources
-from saffu.study.task import Answers
+from spec_tests.support.studies import whole_in_parts
 
 
 @given(st.integers(0, 40), st.integers(41, 400))
@@ -81,37 +79,11 @@ def _sources(folder: Path) -> Sources:
     return Sources(tiny=True, cache=str(folder / "models"))
 
 
-def _run(answers: Answers, sources: Sources, most: int | None = None) -> list[Line]:
-    """Run the plan, at most so many tasks; returns the lines in their order."""
-    done: list[Line] = []
-
-    class Enough(Exception):
-        pass
-
-    def watch(state: Any, line: Line | None) -> None:
-        if line is not None:
-            done.append(line)
-            if most is not None and len(done) == most:
-                raise Enough
-
-    with open_crew("serial") as crew:
-        try:
-            run_tasks(lambda a: images.tasks(sources, a), answers, sources, crew, watch)
-        except Enough:
-            assert most is not None
-    return done
-
-
 def test_whole_plan_stopped_and_resumed(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
     sources, path = _sources(tmp_path), tmp_path / "images.jsonl"
-    first = _run(Answers(Results(path)), sources, most=7)
-    assert images.chapter(first).title  # of an unfinished run
-    second = _run(Answers(Results(path)), sources)
-    lines = first + second
-    assert len({line["id"] for line in lines}) == len(lines) == len(Results(path).lines)
-    assert not _run(Answers(Results(path)), sources)
+    lines = whole_in_parts(images, sources, path, 7)
     tests = [at for at, line in enumerate(lines) if line["do"] == "test"]
     assert len(tests) == 2
     for at in tests:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +12,16 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from saffu.counts import cooccurrence, priming_number
-from saffu.experiments.results import Line, Results
+from saffu.experiments.results import Line
 from saffu.explicit.smoothing import Backoff, smooth
 from saffu.explicit.solution import explicit_solution
 from saffu.explicit.temper import tempered_weights
 from saffu.loss import cross_entropy
 from saffu.replication import priming
 from saffu.replication.priming_curves import Part, Terms, sentence_bags, terms_of
-from saffu.study.running import open_crew, run_tasks
 from saffu.study.sources import Sources
-from saffu.study.task import Answers
 from saffu.vocabulary import Samples
+from spec_tests.support.studies import whole_in_parts
 
 
 def _part(seed: int, samples: int = 43) -> Part:
@@ -124,30 +122,7 @@ def test_whole_plan_stopped_and_resumed(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
     sources = Sources(text=(str(_text(tmp_path)),), tiny=True, cache=str(tmp_path))
-    path = tmp_path / "priming.jsonl"
-    lines: list[Line] = []
-
-    class Enough(Exception):
-        pass
-
-    def run(most: int | None) -> None:
-        def watch(state: Any, line: Line | None) -> None:
-            if line is not None:
-                lines.append(line)
-                if len(lines) == most:
-                    raise Enough
-
-        answers = Answers(Results(path))
-        with open_crew("serial") as crew:
-            run_tasks(lambda a: priming.tasks(sources, a), answers, sources, crew, watch)
-
-    with pytest.raises(Enough):
-        run(4)
-    assert priming.chapter(lines).title
-    run(None)
-    whole = len(lines)
-    run(None)
-    assert whole == len(lines) == len({line["id"] for line in lines})
+    lines = whole_in_parts(priming, sources, tmp_path / "priming.jsonl", 4)
     tests = [at for at, line in enumerate(lines) if line["do"] == "test"]
     assert len(tests) == 5
     for at in tests:

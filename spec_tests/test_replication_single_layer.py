@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from saffu.direct import log_shares
-from saffu.experiments.results import Line, Results
+from saffu.experiments.results import Line
 from saffu.explicit.smoothing import Backoff, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.loss import cross_entropy
@@ -30,10 +29,9 @@ from saffu.replication.single_layer_problem import (
     slot_counts,
 )
 from saffu.replication.single_layer_setting import cosine, rms, tempered
-from saffu.study.running import open_crew, run_tasks
 from saffu.study.sources import Sources
-from saffu.study.task import Answers
 from saffu.types import Array
+from spec_tests.support.studies import whole_in_parts
 
 SIZE = 7
 
@@ -177,32 +175,13 @@ def _text(folder: Path) -> Path:
 def test_whole_plan_stopped_and_resumed(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     sources = Sources(text=(str(_text(tmp_path)),), tiny=True, cache=str(tmp_path / "models"))
+
+    def lose_the_weights() -> None:  # they are made again
+        for file in (tmp_path / "models").glob("*"):
+            file.unlink()
+
     path = tmp_path / "lines.jsonl"
-    lines: list[Line] = []
-
-    class Enough(Exception):
-        pass
-
-    def run(most: int | None) -> None:
-        def watch(state: Any, line: Line | None) -> None:
-            if line is not None:
-                lines.append(line)
-                if len(lines) == most:
-                    raise Enough
-
-        answers = Answers(Results(path))
-        with open_crew("serial") as crew:
-            run_tasks(lambda a: single_layer.tasks(sources, a), answers, sources, crew, watch)
-
-    with pytest.raises(Enough):
-        run(6)
-    assert single_layer.chapter(lines).title
-    for file in (tmp_path / "models").glob("*"):
-        file.unlink()  # weights that are lost are made again
-    run(None)
-    whole = len(lines)
-    run(None)
-    assert whole == len(lines) == len({line["id"] for line in lines})
+    lines = whole_in_parts(single_layer, sources, path, 6, between=lose_the_weights)
     tests = [at for at, line in enumerate(lines) if line["do"] == "test"]
     assert [lines[at]["radius"] for at in tests] == [1, 3]
     for at in tests:

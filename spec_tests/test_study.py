@@ -28,6 +28,7 @@ from saffu.study.running import State, open_crew, run_tasks
 from saffu.study.sources import Sources, documents
 from saffu.study.task import Answers, Task, digest
 from saffu.study.texts import texts
+from saffu.vocabulary import Samples
 from spec_tests.support.lines import a_test
 from spec_tests.support.studies import little_text
 
@@ -248,6 +249,18 @@ def test_a_warm_start_may_read_less_than_the_training(sources: Sources) -> None:
     assert isinstance(all_of_it.parameters, Parameters)
     assert isinstance(few.parameters, Parameters)
     assert not np.allclose(all_of_it.parameters.output, few.parameters.output)
+
+
+def test_nats_by_document_add_up(sources: Sources) -> None:
+    few = texts(sources, 13, 1).test
+
+    def position(chunk: Samples) -> Any:
+        return chunk.offsets + 0.5
+
+    nats, targets = by_document(position, few)
+    lengths = [len(document) - 1 for document in few]
+    assert targets.tolist() == lengths
+    np.testing.assert_allclose(nats, [n * n / 2 for n in lengths])
 
 
 def nats_of(model: Any, corpus: Any) -> float:

@@ -33,7 +33,8 @@ def prose() -> list[str]:
     """The documents: each is a topic of `help()` or a docstring, one paragraph a line.
 
     Paragraphs that are no running text (code, tables, lists of arguments) are left out, equal
-    documents appear once, and the order is that of the topics' names and the sources' paths.
+    documents appear once, and the order is that of the topics' names and the sources' paths.  Equal
+    paragraphs of different documents stay; in Python 3.11, 11 % of the words stand in such.
     Refuses: a Python without its topics, or without the sources of its library.
     """
     documents = [*topics(), *docstrings(library())]

@@ -19,7 +19,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -29,11 +29,9 @@ import numpy as np
 from saffu.cipher import cipher_embedding
 from saffu.corpus import Corpus
 from saffu.errors import Missing
-from saffu.experiments.claims import TINY as TINY_CLAIMS
-from saffu.experiments.claims import Plan as Claims
-from saffu.experiments.claims import Texts, texts
 from saffu.experiments.results import Line, circumstances, table
 from saffu.experiments.rivals import Contexts, TorchSaffu, torch_nats, torch_or_refuse, train_epoch
+from saffu.experiments.texts import BIBLE, PROSE, Setting, Texts
 from saffu.parameters import cold_start
 from saffu.tokenisers import Words
 from saffu.transformer import SaffuTransformer
@@ -46,7 +44,7 @@ GOAL = 5.0
 class Plan:
     """What is run."""
 
-    claims: Claims = field(default_factory=Claims)
+    setting: Setting = BIBLE
     targets: tuple[int, ...] = (150_000, 10**9)
     cold: tuple[tuple[float, float], ...] = tuple(product((0.03, 0.01), (1.0, 0.3, 0.1)))
     """rate and initial scale; the most promising first"""
@@ -59,7 +57,7 @@ class Plan:
     """validation targets"""
 
 
-TINY = Plan(TINY_CLAIMS, targets=(3_000,), cold=((0.03, 1.0),), batch=128, epochs=2, judges=1_000)
+TINY = Plan(PROSE, targets=(3_000,), cold=((0.03, 1.0),), batch=128, epochs=2, judges=1_000)
 
 
 class Run(NamedTuple):
@@ -78,9 +76,9 @@ class Run(NamedTuple):
 def cold(plan: Plan, train: Corpus, judge: Corpus, rate: float, scale: float, goal: float,
          limit: float) -> Run:  # fmt: skip
     """Train from a cold start until the goal is reached, or the time is up."""
-    shape = plan.claims.configuration
+    shape = plan.setting.configuration
     embedding = cipher_embedding(train.counts(shape.vocabulary), shape.bits)
-    start = cold_start(shape, embedding.astype(np.float32), scale=scale, seed=plan.claims.seed)
+    start = cold_start(shape, embedding.astype(np.float32), scale=scale, seed=plan.setting.seed)
     model = TorchSaffu(shape, start, embeddings=False)
     (chunk,) = train.chunks(train.targets)
     (judges,) = judge.chunks(judge.targets)
@@ -99,9 +97,9 @@ def cold(plan: Plan, train: Corpus, judge: Corpus, rate: float, scale: float, go
 
 def explicit(plan: Plan, train: Corpus, common: Texts, judge: Corpus) -> tuple[float, float]:
     """Seconds of the explicit solution, choices included, and its validation nats."""
-    model = SaffuTransformer(plan.claims.configuration, Words(), common.vocabulary)
+    model = SaffuTransformer(plan.setting.configuration, Words(), common.vocabulary)
     clock = time.perf_counter()
-    model.warm_start(train, common.validation, seed=plan.claims.seed)
+    model.warm_start(train, common.validation, seed=plan.setting.seed)
     seconds = time.perf_counter() - clock
     total = model.nats(judge)
     return seconds, total.nats / total.targets
@@ -109,8 +107,8 @@ def explicit(plan: Plan, train: Corpus, common: Texts, judge: Corpus) -> tuple[f
 
 def compared(plan: Plan, size: int, common: Texts) -> Line:
     """One amount of text."""
-    train = common.train.take(min(size, common.train.targets), plan.claims.seed)
-    judge = common.validation.take(min(plan.judges, common.validation.targets), plan.claims.seed)
+    train = common.train.take(min(size, common.train.targets), plan.setting.seed)
+    judge = common.validation.take(min(plan.judges, common.validation.targets), plan.setting.seed)
     seconds, goal = explicit(plan, train, common, judge)
     runs: list[Run] = []
     limit = math.inf
@@ -171,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         plan = replace(plan, cold=())
         print(f"without rivals: {missing}")
     before = os.getloadavg()[0]
-    common = texts(plan.claims)
+    common = plan.setting.texts()
     found = [compared(plan, size, common) for size in chosen.targets or plan.targets]
     print(summary(found))
     if chosen.out:

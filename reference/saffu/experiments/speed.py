@@ -21,7 +21,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -33,11 +33,9 @@ from saffu.cipher import cipher_embedding
 from saffu.contexts import Radial
 from saffu.corpus import Corpus
 from saffu.errors import Missing
-from saffu.experiments.claims import TINY as TINY_CLAIMS
-from saffu.experiments.claims import Plan as Claims
-from saffu.experiments.claims import texts
 from saffu.experiments.results import circumstances, table
 from saffu.experiments.rivals import Contexts, TorchSaffu, torch_or_refuse, train_epoch
+from saffu.experiments.texts import BIBLE, PROSE, Setting
 from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Backoff
 from saffu.fast.adam import adam_in_blocks
@@ -70,7 +68,7 @@ SETTINGS = WarmSettings(
 class Plan:
     """What is timed."""
 
-    claims: Claims = field(default_factory=Claims)
+    setting: Setting = BIBLE
     targets: int = 150_000
     attention_targets: int = 20_000
     batch: int = 1024
@@ -82,7 +80,7 @@ class Plan:
 
 
 TINY = Plan(
-    TINY_CLAIMS,
+    PROSE,
     targets=3_000,
     attention_targets=1_000,
     batch=128,
@@ -127,7 +125,7 @@ def timed(contestants: dict[str, Contestant], rounds: int) -> list[Timed]:
 
 def explicit(train: Corpus, judge: Samples, plan: Plan, *, choose: bool) -> Contestant:
     """All passes of the warm start: with given settings, or with their choice."""
-    configuration = plan.claims.configuration
+    configuration = plan.setting.configuration
 
     def work() -> int:
         if choose:
@@ -145,7 +143,7 @@ def explicit(train: Corpus, judge: Samples, plan: Plan, *, choose: bool) -> Cont
 
 def our_steps(chunk: Samples, start: Parameters, plan: Plan, *, frozen: bool) -> Contestant:
     """Steps of our own training: batch, gradient, Adam."""
-    configuration = plan.claims.configuration
+    configuration = plan.setting.configuration
     options, order = configuration.layer, np.random.default_rng(0).permutation(len(chunk.targets))
     kept = freeze(start.embedding)
 
@@ -170,7 +168,7 @@ def torch_steps(
     chunk: Samples, start: Parameters, plan: Plan, threads: int, *, frozen: bool, compiled: bool
 ) -> Contestant:
     """Steps of training in PyTorch."""
-    rival = TorchSaffu(plan.claims.configuration, start, embeddings=not frozen)
+    rival = TorchSaffu(plan.setting.configuration, start, embeddings=not frozen)
     if compiled:
         rival.compile()
     text, optimisers = Contexts(rival.torch, chunk, rival.context), rival.optimisers(1e-3)
@@ -184,7 +182,7 @@ def torch_steps(
 
 def contestants(train: Corpus, judge: Samples, plan: Plan, threads: int) -> dict[str, Contestant]:
     """Everything that is timed; without PyTorch, only what is ours."""
-    configuration = plan.claims.configuration
+    configuration = plan.setting.configuration
     embedding = cipher_embedding(train.counts(configuration.vocabulary), configuration.bits)
     start = cold_start(configuration, embedding.astype(np.float32), scale=0.1, seed=1)
     (chunk,) = train.take(min(train.targets, plan.steps * plan.batch), 1).chunks(train.targets)
@@ -220,7 +218,7 @@ def passes(train: Corpus, judge: Samples, plan: Plan) -> list[Pass]:
 
     first = time.process_time()
     stream_warm_start(
-        *(Passes(train, note), plan.claims.configuration, SETTINGS, judge),
+        *(Passes(train, note), plan.setting.configuration, SETTINGS, judge),
         attention_targets=plan.attention_targets,
         dtype=np.float32,
     )
@@ -233,9 +231,9 @@ def account(plan: Plan, measured: Sequence[Pass], ones: float) -> list[list[str]
 
     Parameters: `ones`, the mean number of ones in the label code of a target.
     """
-    (context,) = plan.claims.configuration.contexts
+    (context,) = plan.setting.configuration.contexts
     assert isinstance(context, Radial)
-    b, n_h = context.slots, plan.claims.configuration.label_bits
+    b, n_h = context.slots, plan.setting.configuration.label_bits
     work = {
         # per target: multiply-adds (or exponentials), bytes that have to move
         "counting": (2.0, 12.0),
@@ -332,15 +330,15 @@ def quickest(found: Sequence[Timed]) -> Timed:
 
 def run(plan: Plan, out: Path, threads: int) -> None:
     """Time everything, print it, and keep it in a file."""
-    common = texts(plan.claims)
-    train = common.train.take(min(plan.targets, common.train.targets), plan.claims.seed)
+    common = plan.setting.texts()
+    train = common.train.take(min(plan.targets, common.train.targets), plan.setting.seed)
     judge = judges(common.validation, 0)
     before = os.getloadavg()[0]
     found = timed(contestants(train, judge, plan, threads), plan.rounds)
     said = summary(found, threads)
     print(said.text)
-    targets = train.counts(plan.claims.configuration.vocabulary)[1:]
-    codes = cipher_embedding(targets, plan.claims.configuration.label_bits) > 0
+    targets = train.counts(plan.setting.configuration.vocabulary)[1:]
+    codes = cipher_embedding(targets, plan.setting.configuration.label_bits) > 0
     ones = float(targets @ codes.sum(axis=1) / targets.sum())
     rounds = [passes(train, judge, plan) for _ in range(plan.rounds)]
     measured = [

@@ -7,8 +7,6 @@ kept, with what they make of one sentence, so that they can be looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from saffu.experiments.results import Line
@@ -154,8 +152,3 @@ def sentence(chunk: Samples) -> slice:
     lengths: Array = np.diff(np.append(starts, chunk.targets.shape[0]))
     first = int(starts[int(np.argmax(lengths))])
     return slice(first, first + min(SENTENCE, int(lengths.max())))
-
-
-def maps(lines: Sequence[Line]) -> list[Line]:
-    """The looks at attention among the lines."""
-    return [line for line in lines if line["do"] == "map"]

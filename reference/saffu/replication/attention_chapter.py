@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from saffu.experiments.comparison import perplexity
 from saffu.experiments.results import Line, table
-from saffu.experiments.verdicts import perplexity
 from saffu.replication.chapters import Chapter, Claim, select
-from saffu.study.evidence import better, change, over_all, spread
+from saffu.study.evidence import change, compared, spread
 from saffu.study.pictures import COLOURS, canvas
 
 PAIRS = {
@@ -78,30 +78,33 @@ def chapter(lines: Sequence[Line]) -> Chapter:
 
 def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
     """The verdicts."""
-    answers, said = [], []
-    for name, (one, other) in PAIRS.items():
-        ones, others = select(alone, row=one), select(alone, row=other)
-        if ones and others:
-            answers.append(better(ones, others))
-            said.append(f"{name}: {change(ones, others)}")
+    verdict, said = compared(
+        {
+            name: (select(alone, row=one), select(alone, row=other))
+            for name, (one, other) in PAIRS.items()
+        }
+    )
     explicit = Claim(
         "Attention can be solved explicitly, and the explicit attention is better than none",
         "[P1], [D]",
-        over_all(answers),
-        "perplexity of explicit softmax attention against uniform: " + "; ".join(said),
+        verdict,
+        f"perplexity of explicit softmax attention against uniform: {said}",
     )
-    found, words = [], []
-    for kind in ("softmax", "uniform"):
-        warm = select(trained, row=f"{kind} cat: explicit, trained")
-        cold = select(trained, row=f"{kind} cat: cold, trained")
-        if warm and cold:
-            found.append(better(warm, cold))
-            words.append(f"{kind}: {change(warm, cold)}")
+    warm, cold = "explicit, trained", "cold, trained"
+    verdict, said = compared(
+        {
+            kind: (
+                select(trained, row=f"{kind} cat: {warm}"),
+                select(trained, row=f"{kind} cat: {cold}"),
+            )
+            for kind in ("softmax", "uniform")
+        }
+    )
     start = Claim(
         "Attention trained from the explicit solution ends better than from a random start",
         "[P1]",
-        over_all(found),
-        "perplexity after training, explicit start against random: " + "; ".join(words),
+        verdict,
+        f"perplexity after training, explicit start against random: {said}",
     )
     return [explicit, start]
 

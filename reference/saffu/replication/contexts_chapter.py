@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from saffu.experiments.comparison import perplexity
 from saffu.experiments.results import Line, table
-from saffu.experiments.verdicts import perplexity
 from saffu.replication.chapters import Chapter, Claim, select
-from saffu.study.evidence import better, change, estimate, over_all, spread
+from saffu.study.evidence import Verdict, change, compared, estimate, over_all, spread
 from saffu.study.pictures import COLOURS, canvas, plain_numbers
 
 TEXT = """\
@@ -93,36 +93,25 @@ def reading(tests: Sequence[Line]) -> str:
 
 def claims(tests: Sequence[Line], filled: Sequence[Line]) -> list[Claim]:
     """The verdicts."""
-    pairs = [
+
+    def pairs(*named: tuple[str, str]) -> tuple[Verdict, str]:
+        return compared(
+            {
+                f"`{one}` against `{other}`": (select(tests, row=one), select(tests, row=other))
+                for one, other in named
+            }
+        )
+
+    verdict, said = pairs(
         ("radial:8,document", "radial:8"),
         ("block:8,document", "block:8"),
         ("radial:8,block:16", "radial:8"),
         ("radial:8,block:16,document", "radial:8,block:16"),
-    ]
-    answers, said = [], []
-    for one, other in pairs:
-        ones, others = select(tests, row=one), select(tests, row=other)
-        if ones and others:
-            answers.append(better(ones, others))
-            said.append(f"`{one}` against `{other}`: {change(ones, others)}")
-    both = Claim(
-        "Several contexts, read together by the output layer, are better than one",
-        "[T]",
-        over_all(answers),
-        "; ".join(said),
     )
-    longer, words = [], []
-    for one, other in (("radial:16", "radial:8"), ("radial:32", "radial:16")):
-        ones, others = select(tests, row=one), select(tests, row=other)
-        if ones and others:
-            longer.append(better(ones, others))
-            words.append(f"`{one}` against `{other}`: {change(ones, others)}")
-    length = Claim(
-        "Longer radial contexts make a better explicit solution",
-        "[D]",
-        over_all(longer),
-        "; ".join(words),
-    )
+    statement = "Several contexts, read together by the output layer, are better than one"
+    both = Claim(statement, "[T]", verdict, said)
+    verdict, said = pairs(("radial:16", "radial:8"), ("radial:32", "radial:16"))
+    length = Claim("Longer radial contexts make a better explicit solution", "[D]", verdict, said)
     return [both, length, dynamic_claim(filled)]
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -28,10 +27,11 @@ from saffu.experiments.decoder import Decoder, Shape, fit_decoder
 from saffu.experiments.kenlm import Kenlm, kneser_ney
 from saffu.experiments.results import Line
 from saffu.experiments.rivals import TorchSlots, fit_slots, torch_nats
+from saffu.experiments.texts import Texts
 from saffu.study.rows import Predictor, Row, best_trial, by_document, nats_of_test, row_key
 from saffu.study.sources import Sources
 from saffu.study.task import Answers, Task, Work, digest
-from saffu.study.texts import Texts, texts
+from saffu.study.texts import texts
 from saffu.types import Array
 
 ORDERS = (2, 3, 4, 5)
@@ -217,9 +217,3 @@ def _slots(common: Texts) -> TorchSlots:
 
 def _predict(model: TorchSlots) -> Predictor:
     return partial(torch_nats, model)
-
-
-OUTSIDERS: Sequence[str] = (
-    "unigram", "bigram", *(f"kneser-ney {order}" for order in ORDERS), "transformer", "one-hot cold"
-)  # fmt: skip
-"""The rows, in the order of the table."""

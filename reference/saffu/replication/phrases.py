@@ -26,13 +26,14 @@ from scipy import sparse
 
 from saffu.direct import evidence_table, log_shares
 from saffu.experiments.results import Line
+from saffu.experiments.texts import Texts
 from saffu.explicit.newton import Curve, minimise_convex
 from saffu.explicit.smoothing import Discount
 from saffu.fast.stream import slices
 from saffu.pairs import Pairs, pair_counts
 from saffu.study.rows import by_document, nats_of_test
 from saffu.study.sources import Sources
-from saffu.study.texts import Texts, texts
+from saffu.study.texts import texts
 from saffu.types import Array, IntArray, Nats
 from saffu.vocabulary import Samples
 

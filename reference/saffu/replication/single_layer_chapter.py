@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from saffu.experiments.comparison import Gap, gap, perplexity
 from saffu.experiments.results import Line, table
-from saffu.experiments.verdicts import Gap, gap, perplexity
 from saffu.replication.chapters import select
 
 NAMES = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from saffu.experiments.comparison import perplexity
 from saffu.experiments.results import Line, table
-from saffu.experiments.verdicts import perplexity
 from saffu.replication.chapters import Chapter, Claim, select
 from saffu.study.evidence import Verdict, change, estimate, spread
 from saffu.study.pictures import COLOURS, canvas, plain_numbers

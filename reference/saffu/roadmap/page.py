@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from saffu.experiments.comparison import perplexity
 from saffu.experiments.results import Line
-from saffu.experiments.verdicts import perplexity
 from saffu.roadmap.analysis import Effect, Effects, levels_of
 from saffu.roadmap.findings import Findings, cost, in_words
 from saffu.roadmap.sizes import Sizes, where_the_best_are

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from saffu.experiments.comparison import Gap, gap
 from saffu.experiments.results import Line
-from saffu.experiments.verdicts import Gap, gap
 from saffu.roadmap.findings import Findings, identity, sizes_of
 from saffu.roadmap.walk import largest_of
 from saffu.study.evidence import Verdict

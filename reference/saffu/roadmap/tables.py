@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from saffu.experiments.comparison import gap, perplexity
 from saffu.experiments.results import Line, table
-from saffu.experiments.verdicts import gap, perplexity
 from saffu.roadmap.analysis import Effects, levels_of
 from saffu.roadmap.findings import Findings, Trained, identity, in_words
 from saffu.study.evidence import Estimate

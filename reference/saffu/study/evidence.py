@@ -1,20 +1,20 @@
 """What follows from tested models: differences with intervals, and verdicts.   (SPEC 7)
 
 Two models are compared on the same test documents, in nats a target.  Within one seed, the interval
-comes from drawing the documents anew (`saffu.experiments.verdicts.gap`); over seeds, each of which
+comes from drawing the documents anew (`saffu.experiments.comparison`); over seeds, each of which
 has its own split, draw, random weights and order, it is Student's interval of the mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import stats
 
+from saffu.experiments.comparison import Gap, gap, perplexity
 from saffu.experiments.results import Line
-from saffu.experiments.verdicts import Gap, gap, perplexity
 from saffu.types import Array
 
 Verdict: TypeAlias = Literal["holds", "holds with conditions", "does not hold", "not measured"]
@@ -92,6 +92,16 @@ def over_all(answers: Sequence[bool | None]) -> Verdict:
     if all(one is True for one in answers):
         return "holds"
     return "holds with conditions" if any(one is True for one in answers) else "does not hold"
+
+
+def compared(pairs: Mapping[str, tuple[Sequence[Line], Sequence[Line]]]) -> tuple[Verdict, str]:
+    """A verdict over several comparisons by name, and each change of perplexity in words.
+
+    What was not measured on both sides is left out.
+    """
+    measured = {name: pair for name, pair in pairs.items() if all(pair)}
+    said = "; ".join(f"{name}: {change(*pair)}" for name, pair in measured.items())
+    return over_all([better(*pair) for pair in measured.values()]), said
 
 
 def standing(tests: Sequence[Line], trials: Sequence[Line]) -> list[Line]:

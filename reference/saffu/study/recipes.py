@@ -23,6 +23,7 @@ from saffu.contexts import ContextModel
 from saffu.direct import DirectParameters
 from saffu.errors import BadOption
 from saffu.experiments.results import Line
+from saffu.experiments.texts import Texts
 from saffu.explicit.smoothing import Backoff, Discount
 from saffu.fast.choose import ChosenStart, Search
 from saffu.fast.direct import DirectChoice, DirectSearch
@@ -30,7 +31,7 @@ from saffu.parameters import Parameters, leaves
 from saffu.study.notation import parse_contexts
 from saffu.study.sources import Sources, text_digest
 from saffu.study.task import digest
-from saffu.study.texts import Texts, texts
+from saffu.study.texts import texts
 from saffu.tokenisers import Words
 from saffu.training import Rates, Record, Schedule
 from saffu.transformer import SaffuTransformer
