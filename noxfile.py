@@ -141,7 +141,7 @@ def doc_examples(session: nox.Session) -> None:
     )
 
 
-@nox.session(default=False)
+@nox.session(default=True)
 def docs(session: nox.Session) -> None:
     """Site: the documents become pages, without a warning, in build/site/html (45 s)."""
     install(session, "pages")

@@ -82,12 +82,12 @@ def test_a_link_in_a_block_of_code_stays_as_it_is() -> None:
     assert changed == "b\n```md\na\n```\nb"
 
 
-def test_what_the_argument_quotes_stands_in_the_claims() -> None:
+def test_what_the_argument_quotes_stands_in_the_report() -> None:
     argument = (ROOT / "docs" / "argument.md").read_text(encoding="utf-8")
-    claims = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
-    figures = re.findall(r"\| (\d+\.\d) \|", argument)
-    assert figures
-    assert [figure for figure in figures if not re.search(rf"\| {figure} (\||\()", claims)] == []
+    report = (ROOT / "docs" / "replication.md").read_text(encoding="utf-8")
+    figures = re.findall(r"\| (\d+\.\d)(?= \|)", argument)
+    assert len(figures) == 14
+    assert [figure for figure in figures if not re.search(rf"\| +{figure} \(", report)] == []
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from saffu.corpora.prose import prose as prose
     from saffu.corpora.readers import read_documents as read_documents
     from saffu.corpus import Corpus as Corpus
+    from saffu.countfile import load_counts as load_counts
+    from saffu.countfile import save_counts as save_counts
     from saffu.counts import Cooccurrence as Cooccurrence
     from saffu.counts import cooccurrence as cooccurrence
     from saffu.counts import priming_number as priming_number
@@ -174,6 +176,7 @@ MODULES: Final[dict[str, str]] = {
     "fit_temper": "saffu.explicit.temper",
     "hidden_targets": "saffu.explicit.hidden",
     "leaves": "saffu.parameters",
+    "load_counts": "saffu.countfile",
     "log_softmax": "saffu.numerics",
     "log_softmax_vjp": "saffu.numerics",
     "model_forward": "saffu.model",
@@ -193,6 +196,7 @@ MODULES: Final[dict[str, str]] = {
     "saffu_backward": "saffu.layer",
     "saffu_forward": "saffu.layer",
     "samples": "saffu.vocabulary",
+    "save_counts": "saffu.countfile",
     "sgd_step": "saffu.optim",
     "smooth": "saffu.explicit.smoothing",
     "softmax": "saffu.numerics",

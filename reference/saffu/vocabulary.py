@@ -12,9 +12,11 @@ and sample m of the document asks for the token after the newest one:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -152,6 +154,16 @@ class Vocabulary:
         refusals.token_ids(ids, len(self), "ids")
         dropped = () if markers else (START, END)
         return [self.tokens[i] for i in ids.tolist() if i not in dropped]
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits (SHA-256) for its tokens and their counts.
+
+        >>> one, other = (Vocabulary.from_counts({"a": n}, documents=1) for n in (2, 3))
+        >>> one.fingerprint == other.fingerprint, len(one.fingerprint)
+        (False, 64)
+        """
+        return sha256(json.dumps(self.to_json(), ensure_ascii=False).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """A record of plain lists, from which `from_json` makes an equal vocabulary."""

@@ -34,6 +34,21 @@ class Tally(NamedTuple):
     bound: int
     """No token occurred more than this often beyond its count; 0 if nothing was forgotten."""
 
+    def merge(self, other: Tally) -> Tally:
+        """The tally of both texts together, wherever they were counted.
+
+        >>> Tally({"to": 2, "be": 1}, 1, 0, 0).merge(Tally({"be": 3}, 4, 5, 1))
+        Tally(counts={'to': 2, 'be': 4}, documents=5, unknown=5, bound=1)
+        """
+        counts = Counter(self.counts)
+        counts.update(other.counts)
+        return Tally(
+            dict(counts),
+            self.documents + other.documents,
+            self.unknown + other.unknown,
+            self.bound + other.bound,
+        )
+
     def vocabulary(self, size: int | None = None) -> Vocabulary:
         """Number the commonest tokens: see `Vocabulary.from_counts`."""
         return Vocabulary.from_counts(

@@ -60,8 +60,8 @@ class Size(NamedTuple):
 MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
 FEWER = ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0))
 FEWEST = ((0.003, 1.0), (0.01, 0.3))
-DECODER_RATES = (0.001, 0.003, 0.01)
-SLOT_RATES = (0.03, 0.1, 0.3)
+DECODER_RATES = (0.0003, 0.001, 0.003, 0.01)
+SLOT_RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
 SIZES = (
     Size(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
     Size(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),

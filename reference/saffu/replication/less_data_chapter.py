@@ -41,9 +41,9 @@ validation text, the warm one the best of two rates; both for the first seed, an
 take the settings found there. All trainings of one size have the same limits (24 epochs with
 frozen and 8 with thawed embeddings up to 100,000 targets, 12 and 4 at 300,000, 5 and 2 at
 1,000,000) and the same early stopping. The standard transformer has four blocks of width 128 and
-contexts of 64 tokens (AdamW, dropout, cosine), one seed, the best of three rates up to 30,000
+contexts of 64 tokens (AdamW, dropout, cosine), one seed, the best of four rates up to 30,000
 targets and the one chosen there beyond, and at most 24, 18, 12, 6 and 3 epochs. The one-hot slots
-are trained with the best of three rates up to 100,000 targets, and with the one chosen there at
+are trained with the best of five rates up to 100,000 targets, and with the one chosen there at
 300,000. Perplexities of the test text, over seeds with Student's 95 % interval:
 
 {all}
