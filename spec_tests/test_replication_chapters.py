@@ -257,3 +257,17 @@ def test_trainings_that_ended_at_their_limit_are_counted() -> None:
     said = less_data_chapter.limits(tests, trials)
     assert "Of 2 tested runs of *cold SAFFU*, 1 were still falling" in said
     assert "(at 100 targets)" in said
+
+
+def test_what_was_chosen_is_starred_at_an_end_of_what_was_tried() -> None:
+    trials = [
+        {**a_trial("cold", 4.0, [], targets=100), "recipe": {"rate": rate, "scale": 0.3}}
+        for rate in (0.01, 0.03, 0.1)
+    ]
+    for rate, cell in ((0.01, "0.01*"), (0.03, "0.03"), (0.1, "0.1*")):
+        test = {**a_test("cold", 4.0, targets=100), "recipe": {"rate": rate, "scale": 0.3}}
+        rates, scales = less_data_chapter.chosen_table([test], trials, [100]).splitlines()[2:]
+        assert [one.strip() for one in rates.split("|")[1:3]] == ["cold SAFFU: rate", cell]
+        assert [one.strip() for one in scales.split("|")[1:3]] == [
+            "cold SAFFU: initial scale", "0.3",
+        ]  # fmt: skip

@@ -26,6 +26,7 @@ from saffu.replication.outsiders import (
     tried_tasks,
 )
 from saffu.replication.phrases import read_phrases, trial_phrases
+from saffu.replication.refined import read_refined, trial_refined
 from saffu.study.rows import Row, best_trial, row_tasks
 from saffu.study.sources import Sources
 from saffu.study.task import Answers, Task
@@ -61,7 +62,7 @@ MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
 FEWER = ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0))
 FEWEST = ((0.003, 1.0), (0.01, 0.3))
 DECODER_RATES = (0.0003, 0.001, 0.003, 0.01)
-SLOT_RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
+SLOT_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 SIZES = (
     Size(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
     Size(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
@@ -108,6 +109,14 @@ PHRASES: Sequence[Line] = (
     {"phrases": 4, "discount": 0.9},
 )
 """One-hot slots and phrases of so many tokens."""
+REFINED: Sequence[tuple[Line, int, bool]] = (
+    ({}, 20, False),
+    ({}, 20, True),
+    ({"contexts": "radial:4", "rounds": 3}, 20, True),
+)
+"""Explicit layers that are refined: which, by how many steps at most, and whether U too."""
+REFINED_UP_TO = 300_000
+"""targets; a step computes the probabilities of all words for each of them"""
 WIDE: Line = {"bits": 512, "label_bits": 512}
 WIDE_COLD = ((0.003, 1.0), (0.01, 0.3))
 WIDE_UP_TO = 30_000
@@ -134,9 +143,28 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
             todo += row_tasks(NAME, rows(size, seed, sources, answers), sources, answers)
             todo += counted_tasks(NAME, size.targets, seed, sources)
             todo += phrase_tasks(size, seed, sources, answers)
+            todo += refined_tasks(size, seed, sources, answers)
     if torch_there():
         todo += outside_tasks(sizes, sources, answers)
     return todo
+
+
+def refined_tasks(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Task]:
+    """Explicit layers, refined; later seeds take the choice of the first one."""
+    if size.targets > REFINED_UP_TO:
+        return []
+    shape = TINY_SHAPE if sources.tiny else {}
+    trials = [
+        {"base": {**shape, **base}, "steps": 1 if sources.tiny else steps, "units": units}
+        for base, steps, units in REFINED
+    ]
+    row = Row("explicit refined", trials, size.targets, SEEDS[0], 2 * size.seconds)
+    if seed != SEEDS[0]:
+        best = best_trial(NAME, row, sources, answers)
+        row = row._replace(seed=seed, trials=[best["recipe"]] if best else [])
+    if not row.trials:
+        return []
+    return tried_tasks(NAME, row, sources, answers, trial_refined, read_refined)
 
 
 def phrase_tasks(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Task]:

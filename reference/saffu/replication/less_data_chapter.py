@@ -28,11 +28,14 @@ NAMES = {
     "explicit": "SAFFU 128 bits, explicit only",
     "warm": "SAFFU 128 bits, explicit, then Adam",
     "explicit layers": "SAFFU, explicit only, the best of {layers}",
+    "explicit refined": "SAFFU 128 bits, explicit, refined",
     "explicit direct": "one-hot slots, explicit only, the best of {direct}",
     "explicit phrases": "one-hot slots and phrases, explicit only",
 }
 """The rows, in the order of the table."""
-EXPLICIT = ("explicit", "explicit layers", "explicit direct", "explicit phrases")
+EXPLICIT = (
+    "explicit", "explicit layers", "explicit refined", "explicit direct", "explicit phrases"
+)  # fmt: skip
 
 TEXT = """\
 {sizes} training targets of one text, V = 2,048. Of the SAFFU models of 128 bits on eight radial
@@ -43,7 +46,7 @@ frozen and 8 with thawed embeddings up to 100,000 targets, 12 and 4 at 300,000, 
 1,000,000) and the same early stopping. The standard transformer has four blocks of width 128 and
 contexts of 64 tokens (AdamW, dropout, cosine), one seed, the best of four rates up to 30,000
 targets and the one chosen there beyond, and at most 24, 18, 12, 6 and 3 epochs. The one-hot slots
-are trained with the best of five rates up to 100,000 targets, and with the one chosen there at
+are trained with the best of six rates up to 100,000 targets, and with the one chosen there at
 300,000. Perplexities of the test text, over seeds with Student's 95 % interval:
 
 {all}
@@ -58,11 +61,19 @@ seed with that of the test documents.
 **The open problem: the best explicit-only model.** Tried at every size, on validation text: with
 a hidden layer {layers} models (code widths 128 to 1,024, 0 to 3 rounds, uniform attention, two
 layers, radial embeddings, radial 4 and 8, a document context), without one {direct} (radial 4, 8
-and 16, a block beside it, attention on top). The best of each family, and CPU seconds to make it:
+and 16, a block beside it, attention on top). Up to 300,000 targets, layers of 128 bits are also
+*refined*, without a learning rate: up to 20 steps of iterative scaling of the output layer, alone
+or together with the hidden one, whose units get the hidden targets that the output layer implies;
+the validation text tells when to stop. The best of each family, and CPU seconds to make it:
 
 {best}
 
 {reading}
+
+**What was chosen for the trainings**, on the validation text of the first seed; a star where it is
+the smallest or the largest of several that were tried there:
+
+{chosen}
 
 **How far from the end the trainings were.** {limits}
 
@@ -93,6 +104,7 @@ def chapter(lines: Sequence[Line]) -> Chapter:
         gaps=gaps_table(tests, sizes),
         best=best_table(tests, trials, sizes),
         reading=reading(tests, sizes),
+        chosen=chosen_table(tests, trials, sizes),
         limits=limits(tests, trials),
         **counted,
     )
@@ -117,6 +129,9 @@ COMPARED = (
     ("explicit", "cold"),
     ("explicit layers", "cold"),
     ("explicit layers", "cold wide"),
+    ("explicit refined", "explicit"),
+    ("explicit refined", "cold"),
+    ("explicit refined", "warm"),
     ("explicit direct", "cold"),
     ("explicit direct", "one-hot cold"),
     ("explicit direct", "transformer"),
@@ -146,7 +161,8 @@ def _short(row: str) -> str:
         "cold": "cold SAFFU",
         "cold wide": "cold SAFFU, 512 bits", "warm": "warm SAFFU", "explicit direct":
         "explicit one-hot slots", "one-hot cold": "trained one-hot slots",
-        "explicit phrases": "explicit phrases", "kneser-ney 5": "Kneser–Ney 5",
+        "explicit phrases": "explicit phrases",
+        "explicit refined": "refined explicit SAFFU", "kneser-ney 5": "Kneser–Ney 5",
     }.get(row, row)  # fmt: skip
 
 
@@ -281,6 +297,34 @@ def reading(tests: Sequence[Line], sizes: Sequence[int]) -> str:
     return "The best explicit model at each size: " + "; ".join(said) + "." if said else ""
 
 
+def chosen_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[int]) -> str:
+    """Learning rates, and initial scales of cold starts."""
+    rows = []
+    for row in ("cold", "cold wide", "warm", "transformer", "one-hot cold"):
+        for field, name in (("rate", "rate"), ("scale", "initial scale")):
+            cells = [_chosen(tests, trials, row, size, field) for size in sizes]
+            if any(cell != "–" for cell in cells):
+                rows.append([f"{_short(row)}: {name}", *cells])
+    return table(["training", *(f"{size:,}" for size in sizes)], rows)
+
+
+def _chosen(tests: Sequence[Line], trials: Sequence[Line], row: str, size: int, field: str) -> str:
+    """A setting of the first seed's chosen run."""
+    found = [
+        line for line in select(tests, row=row, targets=size, seed=1) if field in line["recipe"]
+    ]
+    if not found:
+        return "–"
+    value = found[0]["recipe"][field]
+    tried = {
+        line["recipe"][field]
+        for line in select(trials, row=row, targets=size, seed=1)
+        if field in line["recipe"]
+    }
+    at_an_end = len(tried) > 1 and value in (min(tried), max(tried))
+    return f"{value:g}{'*' if at_an_end else ''}"
+
+
 def limits(tests: Sequence[Line], trials: Sequence[Line]) -> str:
     """How many of the tested trainings ended by their limit of epochs, still falling."""
     said = []
@@ -308,7 +352,7 @@ def colour_of(row: str) -> str:
     kind = {
         "explicit": "explicit", "explicit layers": "explicit", "warm": "trained", "cold": "cold",
         "cold wide": "cold", "one-hot cold": "cold", "explicit direct": "direct",
-        "explicit phrases": "direct",
+        "explicit phrases": "direct", "explicit refined": "explicit",
     }  # fmt: skip
     return COLOURS[kind.get(row, "outside")]
 

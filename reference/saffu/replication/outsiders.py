@@ -28,9 +28,9 @@ from saffu.experiments.kenlm import Kenlm, kneser_ney
 from saffu.experiments.results import Line
 from saffu.experiments.rivals import TorchSlots, fit_slots, torch_nats
 from saffu.experiments.texts import Texts
-from saffu.study.rows import Predictor, Row, best_trial, by_document, nats_of_test, row_key
+from saffu.study.rows import Predictor, Row, best_trial, by_document, kept_at, nats_of_test, row_key
 from saffu.study.sources import Sources
-from saffu.study.task import Answers, Task, Work, digest
+from saffu.study.task import Answers, Task, Work
 from saffu.study.texts import texts
 from saffu.types import Array
 
@@ -100,12 +100,6 @@ def read_kenlm(key: Line, sources: Sources) -> Line:
     }
 
 
-def _kept(key: Line, sources: Sources) -> Path:
-    """Where the weights of a trial lie until its test."""
-    same = {name: key[name] for name in ("row", "recipe", "targets", "seed", "text")}
-    return sources.models / f"{digest(same)}.npz"
-
-
 def _keep(path: Path, arrays: dict[str, Array]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
@@ -132,7 +126,7 @@ def trial_decoder(key: Line, sources: Sources) -> Line:
         note=note,
     )
     spent = time.process_time() - began
-    _keep(_kept(key, sources), model.state())
+    _keep(kept_at(key, sources, ".npz"), model.state())
     nats, targets = model.nats(common.validation)
     return {
         "validation_nats": float(nats.sum() / targets.sum()),
@@ -145,7 +139,7 @@ def trial_decoder(key: Line, sources: Sources) -> Line:
 
 def read_decoder(key: Line, sources: Sources) -> Line:
     """In a worker: the test text, once."""
-    common, path = common_texts(key, sources), _kept(key, sources)
+    common, path = common_texts(key, sources), kept_at(key, sources, ".npz")
     if not path.exists():
         trial_decoder(key, sources)
     model = Decoder(_shape(key["recipe"], common), key["seed"])
@@ -187,7 +181,7 @@ def trial_slots(key: Line, sources: Sources) -> Line:
     )
     spent = time.process_time() - began
     tables, bias = model.state()
-    _keep(_kept(key, sources), {"tables": tables, "bias": bias})
+    _keep(kept_at(key, sources, ".npz"), {"tables": tables, "bias": bias})
     nats, targets = by_document(_predict(model), common.validation)
     return {
         "validation_nats": float(nats.sum() / targets.sum()),
@@ -200,7 +194,7 @@ def trial_slots(key: Line, sources: Sources) -> Line:
 
 def read_slots(key: Line, sources: Sources) -> Line:
     """In a worker: the test text, once."""
-    common, path = common_texts(key, sources), _kept(key, sources)
+    common, path = common_texts(key, sources), kept_at(key, sources, ".npz")
     if not path.exists():
         trial_slots(key, sources)
     model = _slots(common)

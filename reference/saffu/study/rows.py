@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ from saffu.fast.direct import direct_nats
 from saffu.fast.predict import chunk_nats
 from saffu.study.recipes import complete, make, size_of
 from saffu.study.sources import Sources, text_digest
-from saffu.study.task import Answers, Task
+from saffu.study.task import Answers, Task, digest
 from saffu.study.texts import texts
 from saffu.transformer import SaffuTransformer
 from saffu.types import Array, Nats
@@ -78,6 +79,14 @@ def best_trial(study: str, row: Row, sources: Sources, answers: Answers) -> Line
     if len(done) < len(lines) or not good:
         return None
     return min(good, key=lambda line: float(line["validation_nats"]))
+
+
+def kept_at(key: Line, sources: Sources, suffix: str) -> Path:
+    """Where a model that is not made from a recipe alone lies between its trial and its test."""
+    same = {name: key[name] for name in ("row", "recipe", "targets", "seed", "text")}
+    path = sources.models / f"{digest(same)}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def fit_and_judge(key: Line, sources: Sources) -> Line:
