@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,13 @@ def test_a_scheduler_is_found_by_its_address(client: Any) -> None:
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "PATIENCE", 1)
+    before = set(threading.enumerate())
     with pytest.raises(NoScheduler, match=r"tcp://127\.0\.0\.1:9: it does not answer.*dask worker"):
         Cluster("tcp://127.0.0.1:9")
     with pytest.raises(NoScheduler, match="somewhere: it does not answer"):
         Cluster("somewhere")
+    left = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert "IO loop" not in left
 
 
 def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,9 +161,14 @@ def _connected(
         client = distributed.Client(cluster)
         ours.append(client)
         return client
+    client = distributed.Client.__new__(distributed.Client)
     try:
-        client = distributed.Client(scheduler, timeout=PATIENCE)
+        client.__init__(scheduler, timeout=PATIENCE)
     except (OSError, ValueError) as problem:
+        # its loop is stopped here; left to the garbage collector it is stopped when that runs, at
+        # times while another client or cluster starts its own, and both wait for ever
+        client.close()
+        client._loop_runner.stop()
         raise NoScheduler(scheduler, f"it does not answer ({problem})") from problem
     ours.append(client)
     try:
