@@ -9,6 +9,7 @@ Workers need this package, the same version, and to see the files of the corpus 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from types import TracebackType
@@ -112,12 +113,16 @@ class Cluster:
                     break
                 future = next(back)
                 index = under_way.pop(future)
-                fold.put(index, self._answer(future, index))
+                try:
+                    fold.put(index, future.result())
+                except self._dask.scheduler.KilledWorker as lost:
+                    begun = self._begun(topic)
+                    at_work = max((index, *under_way.values()), key=lambda part: begun[part])
+                    raise WorkerLost(at_work, int(lost.allowed_failures) + 1) from lost
                 future.release()
         finally:
             self._client.cancel([held, *under_way], force=True)
-        begun = self._client.get_events(topic)
-        self.recomputed += max(0, len(begun) - handed_out)
+        self.recomputed += max(0, self._begun(topic).total() - handed_out)
         return fold.total()
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -128,12 +133,13 @@ class Cluster:
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
             return self._client.submit(function, *arguments, pure=False)
 
-    def _answer(self, future: Any, index: int) -> Any:
-        """What a task returned; its own refusals are raised here as they are."""
-        try:
-            return future.result()
-        except self._dask.scheduler.KilledWorker as lost:
-            raise WorkerLost(index, int(lost.allowed_failures) + 1) from lost
+    def _begun(self, topic: str) -> Counter[int]:
+        """How often each part was begun.
+
+        Dask suspects every task that a lost worker had, those that waited there as well; the part
+        that ends its workers is the one that was begun most often.
+        """
+        return Counter(index for _, index in self._client.get_events(topic))
 
 
 def _distributed() -> Any:
