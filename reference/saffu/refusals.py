@@ -176,15 +176,12 @@ def pivots(pivot: Array, mask: Array) -> None:
 
 def whole(name: str, value: Any, least: int, source: str) -> int:
     """A whole number of at least `least`, given as any integer type."""
-    expected = f"a whole number >= {least}"
-    if isinstance(value, bool | np.bool):
-        raise BadOption(name, value, expected, source)
     try:
         number = operator.index(value)
     except TypeError:
-        raise BadOption(name, value, expected, source) from None
-    if number < least:
-        raise BadOption(name, value, expected, source)
+        raise BadOption(name, value, f"a whole number >= {least}", source) from None
+    if isinstance(value, bool | np.bool) or number < least:  # older NumPy lets np.True_ be an index
+        raise BadOption(name, value, f"a whole number >= {least}", source)
     return number
 
 
