@@ -20,6 +20,7 @@ from scipy import stats
 from saffu.errors import BadOption, NotConverged, SaffuError
 from saffu.experiments.results import Line, Results
 from saffu.parameters import Parameters, leaves
+from saffu.study import recipes
 from saffu.study import rows as studied
 from saffu.study.evidence import better, change, estimate, gaps, over_all, spread
 from saffu.study.recipes import complete, configuration_of, make, model_path, size_of
@@ -217,11 +218,12 @@ def test_contexts_that_are_none_are_refused(wrong: str) -> None:
     [
         {},
         {"output": "direct", "attention": "uniform"},
+        {"slot_tempers": True},
         {"start": "cold", "scale": 0.5},
         {"rate": 0.01, "frozen": 1, "thawed": 1},
         {"rate": 0.01, "frozen": 1, "thawed": 0, "start_targets": 200},
     ],
-    ids=["explicit", "direct", "cold", "trained", "less"],
+    ids=["explicit", "direct", "by-slot", "cold", "trained", "less"],
 )
 def test_a_model_that_was_lost_is_made_again_to_the_last_bit(more: Line, sources: Sources) -> None:
     recipe = {**SHAPE, **more}
@@ -236,6 +238,33 @@ def test_a_model_that_was_lost_is_made_again_to_the_last_bit(more: Line, sources
         assert by_document(predictor(other.model), sample)[0].tolist() == (
             by_document(predictor(first.model), sample)[0].tolist()
         )
+
+
+def test_two_threads_may_write_the_same_model(sources: Sources) -> None:
+    """Workers of a cluster may be threads of one process, and their tasks may share a start."""
+    made = make(SHAPE, 700, 1, sources)
+    path = model_path(SHAPE, 700, 1, sources)
+    save, others = made.model.save, iter([True])
+
+    def save_while_another_writes(to: str | Path) -> None:
+        save(to)
+        if next(others, False):
+            recipes._write(made, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(made.model, "save", save_while_another_writes)
+        recipes._write(made, path)
+    assert make(SHAPE, 700, 1, sources).cpu_seconds == made.cpu_seconds
+    assert sorted(p.suffix for p in path.parent.iterdir() if p.stem == path.stem) == [
+        ".json", ".saffu"
+    ]  # fmt: skip
+
+
+def test_tempers_of_slots_are_told(sources: Sources) -> None:
+    chosen = make({**SHAPE, "slot_tempers": True}, 700, 1, sources).chosen
+    (by_slot,) = chosen["tempers"]
+    assert len(by_slot) == len(set(by_slot)) > 1
+    assert "tempers" not in make(SHAPE, 700, 1, sources).chosen
 
 
 def test_a_warm_start_may_read_less_than_the_training(sources: Sources) -> None:

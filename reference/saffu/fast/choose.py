@@ -1,7 +1,8 @@
 """A warm start whose smoothing and tempers are chosen on held-out text.   (SPEC 1, 5)
 
     α of each U          by the layer's own loss at its best λ
-    λ of U               that λ, times the factor under which the *final* loss is least
+    λ of U               that λ, or one for each slot, times the factor under which the *final* loss
+                         is least
     α and λ of O         by the final loss
 
 The best local λ of a hidden layer is too low for what is read from it, so the factor is judged by
@@ -23,6 +24,7 @@ from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Backoff, Smoothing, smooth
 from saffu.explicit.temper import tempered_weights
 from saffu.explicit.warm import WarmStart
+from saffu.fast.slot_tempers import check_slots, with_slot_tempers
 from saffu.fast.stream import Everything, Passes
 from saffu.fast.warm import (
     Ingredients,
@@ -48,14 +50,16 @@ class Search:
     scales: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     output: tuple[Smoothing, ...] = tuple(Backoff(a) for a in (1.0, 3.0, 10.0, 30.0, 100.0, 300.0))
     rounds: int = 1
+    slot_tempers: bool = False
+    """whether each slot of a `cat` layer gets a λ of its own, once its W is known"""
     attention_smoothing: Smoothing = Backoff(1.0)
     attention_targets: int = 20_000
     """targets that the pass for W reads"""
     scale_targets: int = 30_000
     """training targets on which the factors are compared"""
     judges: int = 2048
-    """held-out targets on which factors, and smoothings of O, are compared; λ of the best is then
-    fitted on all of them"""
+    """held-out targets on which factors, and smoothings of O, are compared, and λ of slots fitted;
+    λ of the best O is then fitted on all of them"""
 
 
 class Tried(NamedTuple):
@@ -75,6 +79,8 @@ class ChosenStart(NamedTuple):
     tried: tuple[Tried, ...]
     loss: float
     """final loss on the held-out samples, nats"""
+    slot_tempers: tuple[tuple[float, ...], ...] = ()
+    """λ of the slots of each tower's U, the factor included; none: one for all"""
 
 
 def choose_warm_start(
@@ -90,7 +96,10 @@ def choose_warm_start(
 
     Parameters: `passes` over the training text; `judge`, held-out samples (some thousands);
     `search`, what to try.
+    Refuses: `slot_tempers` for what has no slots side by side, or several layers.
     """
+    if search.slot_tempers:
+        check_slots(configuration)
     tried: list[Tried] = []
     found = ingredients(passes, configuration, dtype)
     alpha, known = _hidden_smoothing(passes, configuration, found, judge, search, tried)
@@ -105,6 +114,11 @@ def choose_warm_start(
     towers = build.solve(passes, 1.0, known)
     best: tuple[float, float] = (np.inf, 1.0)
     few = _spread(judge.targets.shape[0], search.judges)
+    if search.slot_tempers:
+        towers = tuple(
+            tuple(with_slot_tempers(layer, found.labels, judge, few) for layer in tower)
+            for tower in towers
+        )
     for scale in search.scales:
         scaled = build.scale(sample, towers, scale)
         state = output_counts(sample, scaled, configuration.vocabulary)
@@ -129,7 +143,13 @@ def choose_warm_start(
         output_smoothing=top.smoothing,
         output_temper=top.temper,
     )
-    return ChosenStart(start, chosen, tuple(tried), top.loss)
+    by_slot = tuple(
+        tuple((layer.temper * layer.slots).tolist())
+        for tower in towers
+        for layer in tower
+        if layer.slots is not None
+    )
+    return ChosenStart(start, chosen, tuple(tried), top.loss, by_slot)
 
 
 class _Towers(NamedTuple):

@@ -48,11 +48,14 @@ class Solved(NamedTuple):
     """F, smoothed"""
     priming: float
     """K"""
+    slots: Array | None = None
+    """λ of each slot [B], where they have their own; `temper` then multiplies all of them"""
 
     def scaled(self, factor: float) -> Solved:
         """The same layer with a factor on λ."""
         lam = self.temper * factor
-        u = tempered_weights(self.counts, lam, self.priming)
+        every = lam if self.slots is None else lam * self.slots
+        u = tempered_weights(self.counts, every, self.priming)
         old = self.parameters
         parameters = LayerParameters(old.attention, u.astype(old.features.dtype))
         return self._replace(parameters=parameters, temper=lam)

@@ -11,8 +11,8 @@ same model to the last bit, so that a model which was lost is simply made again.
 from __future__ import annotations
 
 import json
-import os
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -61,10 +61,11 @@ START: Mapping[str, Any] = {
     "discount": [0.6, 0.75, 0.9],
     "dtype": "float32",
     "start_targets": None,
+    "slot_tempers": False,
 }
 """Where the parameters come from: α of U, factors on its λ and α of O that are tried, discounts of
 direct models; the standard deviation of random weights.  `start_targets`: what an explicit start
-reads before training (None: all that is trained on)."""
+reads before training (None: all that is trained on).  `slot_tempers`: one λ for each slot of U."""
 
 TRAINING: Mapping[str, Any] = {
     "rate": None,
@@ -179,7 +180,7 @@ def _write(made: Made, path: Path) -> None:
     """Keep a model, and beside it how it came about."""
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {"history": made.history, "chosen": made.chosen, "cpu_seconds": made.cpu_seconds}
-    partial = path.with_suffix(f".{os.getpid()}")
+    partial = path.with_suffix(f".{uuid.uuid4().hex}")  # workers may be threads of one process
     partial.write_text(json.dumps(about), encoding="utf-8")
     partial.replace(path.with_suffix(".json"))
     made.model.save(partial)
@@ -213,6 +214,7 @@ def _begin(
         scales=tuple(recipe["factors"]),
         output=tuple(Backoff(a) for a in recipe["smoothing"]),
         rounds=recipe["rounds"],
+        slot_tempers=recipe["slot_tempers"],
     )
     if recipe["output"] == "direct":
         search = DirectSearch(smoothing=tuple(Discount(d) for d in recipe["discount"]))
@@ -226,7 +228,9 @@ def choices(chosen: ChosenStart | DirectChoice) -> Line:
         tempers = [float(t) for tower in chosen.parameters.towers for t in tower.temper]
         return {"smoothing": str(chosen.smoothing), "tempers": [round(t, 4) for t in tempers]}
     settings = chosen.settings
+    by_slot = [[round(lam, 4) for lam in tower] for tower in chosen.slot_tempers]
     return {
+        **({"tempers": by_slot} if by_slot else {}),
         "hidden": settings.hidden_smoothing.strength,
         "factor": settings.hidden_scale,
         "smoothing": settings.output_smoothing.strength,
