@@ -62,14 +62,20 @@ def stoppable(arguments: argparse.Namespace) -> Iterator[None]:
         raise Stopped(f"stopped; what is done is kept; go on with:\n  {again}") from stopped
 
 
+EVERY = 60.0
+"""seconds between two lines where there is no terminal"""
+
+
 class Watching:
-    """A bar of the pieces of work, and about how long the rest takes; where somebody sees it.
+    """A bar of the pieces of work, and about how long the rest takes; a line a minute in a log.
 
     The guesses of the tasks are held against the clock: what was left and is done now took so long.
     """
 
     def __init__(self, shown: bool | None) -> None:
         self.shown = sys.stderr.isatty() if shown is None else shown
+        self.logged = shown is None and not self.shown
+        self._said = time.monotonic()
         self._bar: Any = None
         self._before: State | None = None
         self._began = time.monotonic()
@@ -84,20 +90,32 @@ class Watching:
 
     def __call__(self, state: State, line: Line | None) -> None:
         """Move the bar; hears of every line."""
-        if not self.shown:
+        if not (self.shown or self.logged):
             return
+        if self._before is not None and self._before.known == state.known:
+            self._done += self._before.seconds_left - state.seconds_left
+        self._before = state
+        left = ""
+        if self._done > 0:
+            seconds = (time.monotonic() - self._began) * state.seconds_left / self._done
+            left = f"about {seconds / 60:.1f} min left"
+        if self.shown:
+            self._draw(state, line, left)
+        elif time.monotonic() - self._said >= EVERY:
+            self._said = time.monotonic()
+            words = f"{state.done} of {state.known} pieces" + (f", {left}" if left else "")
+            sys.stderr.write(f"{words}\n")
+            sys.stderr.flush()
+
+    def _draw(self, state: State, line: Line | None, left: str) -> None:
         if self._bar is None:
             self._bar = tqdm(
                 total=state.known, initial=state.done, unit=" pieces", file=sys.stderr,
                 bar_format="{desc} {n}/{total} |{bar}| {elapsed}{postfix}",
             )  # fmt: skip
-        if self._before is not None and self._before.known == state.known:
-            self._done += self._before.seconds_left - state.seconds_left
-        self._before = state
         self._bar.total = state.known
         self._bar.set_description_str(str((line or {}).get("do", "")), refresh=False)
-        if self._done > 0:
-            left = (time.monotonic() - self._began) * state.seconds_left / self._done
-            self._bar.set_postfix_str(f"about {left / 60:.1f} min left", refresh=False)
+        if left:
+            self._bar.set_postfix_str(left, refresh=False)
         self._bar.update(state.done - self._bar.n)
         self._bar.refresh()
