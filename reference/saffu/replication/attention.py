@@ -43,12 +43,16 @@ def name_of(recipe: Line) -> str:
 
     >>> name_of({"attention": "softmax", "aggregation": "cat", "gain": "count", "rounds": 2})
     'softmax cat count, 2 rounds'
+    >>> name_of({"attention": "uniform", "slot_tempers": True})
+    'uniform cat count, λ by slot'
     """
     words = [recipe.get("attention", "softmax"), recipe.get("aggregation", "cat")]
     if words[0] != "surprisal":
         words.append(recipe.get("gain", "count"))
     rounds = recipe.get("rounds", 1)
     more = "" if rounds == 1 or words[0] == "uniform" else f", {rounds} rounds"
+    if recipe.get("slot_tempers"):
+        more += ", λ by slot"
     slots = recipe.get("contexts", "radial:8")
     return " ".join(words) + more + (f", {slots}" if slots == "radial:16" else "")
 
@@ -66,7 +70,11 @@ def shapes() -> list[Line]:
         found.append({"attention": "softmax", "aggregation": "cat", "rounds": rounds})
         found.append({"attention": "softmax", "aggregation": "sum", "rounds": rounds})
         found.append({"attention": "surprisal", "aggregation": "cat", "rounds": rounds})
-    found += [{"attention": kind, "contexts": "radial:16"} for kind in ("uniform", "softmax")]
+    kinds = ("uniform", "softmax", "surprisal")
+    found += [{"attention": kind, "slot_tempers": True} for kind in kinds]
+    for kind in ("uniform", "softmax"):
+        found.append({"attention": kind, "contexts": "radial:16"})
+        found.append({"attention": kind, "contexts": "radial:16", "slot_tempers": True})
     return found
 
 
@@ -94,16 +102,19 @@ def trained_rows(base: Line, *, tiny: bool) -> list[Row]:
     limits = {"frozen": 1, "thawed": 0} if tiny else LIMITS
     rates = RATES[:1] if tiny else RATES
     rows = []
-    for attention, aggregation in (
-        ("uniform", "cat"), ("softmax", "cat"), ("surprisal", "cat"),
-        ("uniform", "sum"), ("softmax", "sum"),
-    )[: 2 if tiny else 5]:  # fmt: skip
+    for attention, aggregation, by_slot in (
+        ("uniform", "cat", False), ("softmax", "cat", False), ("surprisal", "cat", False),
+        ("uniform", "sum", False), ("softmax", "sum", False),
+        ("uniform", "cat", True), ("softmax", "cat", True),
+    )[: 2 if tiny else 7]:  # fmt: skip
         shape = {**base, "attention": attention, "aggregation": aggregation}
         name = f"{attention} {aggregation}"
+        if by_slot:
+            shape, name = {**shape, "slot_tempers": True}, f"{name}, λ by slot"
         rows.append(Row(f"{name}: explicit", [shape], amount, SEEDS[0], 3.0))
         warm = [{**shape, "rate": rate, **limits} for rate in rates]
         rows.append(Row(f"{name}: explicit, trained", warm, amount, SEEDS[0], 40.0))
-        if attention != "surprisal" and aggregation == "cat":
+        if attention != "surprisal" and aggregation == "cat" and not by_slot:
             cold = [{**one, "start": "cold", "scale": 1.0} for one in warm]
             rows.append(Row(f"{name}: cold, trained", cold, amount, SEEDS[0], 40.0))
     return rows

@@ -22,11 +22,22 @@ PAIRS = {
     "cat, 16 slots": ("softmax cat count, radial:16", "uniform cat count, radial:16"),
 }
 """Explicit attention, and the same without it."""
+BY_SLOT = {
+    "8 slots": ("softmax cat count, λ by slot", "uniform cat count, λ by slot"),
+    "16 slots": (
+        "softmax cat count, λ by slot, radial:16",
+        "uniform cat count, λ by slot, radial:16",
+    ),
+}
+"""The same where every slot has a temper of its own."""
 
 TEXT = """\
 One layer on eight radial slots (128 bits), {targets} training targets, {seeds} seeds. `uniform`
 has no W; `softmax` and `surprisal` get theirs from hidden targets, in one round unless it is said
 otherwise. All of these models are explicit; smoothing and tempers are chosen on validation text.
+U has one λ, or, "by slot", one for each slot, fitted together to the layer's own targets once W is
+known: numbers that weigh the slots for all contexts alike, where attention weighs them by what they
+hold.
 
 {explicit}
 
@@ -90,6 +101,18 @@ def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
         verdict,
         f"perplexity of explicit softmax attention against uniform: {said}",
     )
+    verdict, said = compared(
+        {
+            name: (select(alone, row=one), select(alone, row=other))
+            for name, (one, other) in BY_SLOT.items()
+        }
+    )
+    more_than_tempers = Claim(
+        "Explicit attention is better than none also where every slot has a λ of its own",
+        "[D]",
+        verdict,
+        f"perplexity of explicit softmax attention against uniform, both with λ by slot: {said}",
+    )
     warm, cold = "explicit, trained", "cold, trained"
     verdict, said = compared(
         {
@@ -106,7 +129,7 @@ def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
         verdict,
         f"perplexity after training, explicit start against random: {said}",
     )
-    return [explicit, start]
+    return [explicit, more_than_tempers, start]
 
 
 def _amounts(lines: Sequence[Line]) -> str:
@@ -152,6 +175,10 @@ def _reading(alone: Sequence[Line]) -> str:
         f"Of those with eight slots, *{best}* is the best ({mean[best]:.1f}) and *{worst}* the\n"
         f"worst ({mean[worst]:.1f})."
     )
+    for kind in ("uniform", "softmax"):
+        pair = [select(alone, row=f"{kind} cat count{more}") for more in (", λ by slot", "")]
+        if all(pair):
+            said += f" One λ a slot against one for all, {kind} cat: {change(*pair)}."
     for kind in ("cat", "sum"):
         pair = [select(alone, row=f"softmax {kind} {gain}") for gain in ("count", "unit")]
         if all(pair):

@@ -3,7 +3,8 @@
 10,000 to 1,000,000 training targets of one text.  The cold start is tuned over learning rate *and*
 initial scale, the warm one over the rate; both on validation text, for the first seed, and the
 other seeds take the settings found there.  All runs of one size have the same limits of epochs and
-the same early stopping.
+the same early stopping; where those limits ended most of them, one run of each kind gets three
+times as long.
 """
 
 from __future__ import annotations
@@ -56,6 +57,11 @@ class Size(NamedTuple):
     """None: the best one of the size before"""
     slot_rates: Sequence[float] | None
     """of the one-hot slots by Adam; none given: they are not trained"""
+    wide: Sequence[tuple[float, float]] = ((0.01, 0.3),)
+    """learning rate, initial scale of wide models"""
+    wide_seeds: int = 1
+    longer: bool = False
+    """whether one run of each kind gets three times as many epochs"""
 
 
 MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
@@ -64,12 +70,23 @@ FEWEST = ((0.003, 1.0), (0.01, 0.3))
 DECODER_RATES = (0.0003, 0.001, 0.003, 0.01)
 SLOT_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 SIZES = (
-    Size(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
-    Size(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
-    Size(100_000, MANY, 24, 8, 2, 90, {"epochs": 12, "dropout": 0.1}, None, SLOT_RATES),
-    Size(300_000, FEWER, 12, 4, 2, 170, {"epochs": 6, "dropout": 0.1}, None, None),
-    Size(1_000_000, FEWEST, 5, 2, 2, 270, {"epochs": 3, "dropout": 0.0}, None, ()),
+    Size(
+        *(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
+        *(FEWEST, 3, True),
+    ),
+    Size(
+        *(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
+        *(FEWEST, 3),
+    ),
+    Size(
+        *(100_000, MANY, 24, 8, 2, 70, {"epochs": 12, "dropout": 0.1}, None, SLOT_RATES),
+        *(FEWEST, 3),
+    ),
+    Size(300_000, FEWER, 12, 4, 2, 150, {"epochs": 6, "dropout": 0.1}, None, None, longer=True),
+    Size(1_000_000, FEWEST, 5, 2, 2, 210, {"epochs": 3, "dropout": 0.0}, None, (), longer=True),
 )
+LONGER = 3
+"""times as many epochs"""
 WARM = (0.003, 0.01)
 """learning rates after the explicit solution"""
 SEEDS = (1, 2, 3)
@@ -90,8 +107,23 @@ LAYERS: Sequence[Line] = (
     {"bits": 512, "label_bits": 512, "contexts": "radial:8,document"},
     {"bits": 1024, "label_bits": 512},
     {"bits": 1024, "label_bits": 1024, "contexts": "radial:4"},
+    {"bits": 2048, "label_bits": 2048, "contexts": "radial:4"},
+    {"slot_tempers": True, "attention": "uniform"},
+    {"slot_tempers": True, "bits": 512, "label_bits": 512},
+    {"slot_tempers": True, "bits": 512, "label_bits": 512, "contexts": "radial:4", "rounds": 3},
+    {"slot_tempers": True, "bits": 512, "label_bits": 512, "contexts": "radial:8,document"},
+    {
+        "slot_tempers": True,
+        "bits": 512,
+        "label_bits": 512,
+        "contexts": "radial:16",
+        "attention": "uniform",
+    },
+    {"slot_tempers": True, "bits": 1024, "label_bits": 1024, "contexts": "radial:4"},
+    {"slot_tempers": True, "bits": 2048, "label_bits": 1024, "contexts": "radial:4"},
 )
-"""Explicit models with a hidden layer, one of which stands for the family."""
+"""Explicit models with a hidden layer, one of which stands for the family; codes of 2048 bits are
+one-hot vectors."""
 _TABLES: Line = {"output": "direct", "attention": "uniform"}
 DIRECT: Sequence[Line] = (
     {**_TABLES, "contexts": "radial:4"},
@@ -118,18 +150,17 @@ REFINED: Sequence[tuple[Line, int, bool]] = (
 REFINED_UP_TO = 300_000
 """targets; a step computes the probabilities of all words for each of them"""
 WIDE: Line = {"bits": 512, "label_bits": 512}
-WIDE_COLD = ((0.003, 1.0), (0.01, 0.3))
-WIDE_UP_TO = 30_000
-"""targets at which wide models are also trained from random weights"""
+"""The width at which models are also trained from random weights."""
 
 TINY_SHAPE: Line = {"vocabulary": 251, "contexts": "radial:3", "bits": 31, "label_bits": 29}
 TINY_DECODER: Line = {"epochs": 1, "dropout": 0.0, "width": 16, "blocks": 1, "context": 8}
 TINY_COLD = ((0.03, 0.3), (0.03, 1.0))
 TINY_SIZES = (
-    Size(2_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, (0.003,), (0.1,)),
+    Size(2_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, (0.003,), (0.1,), longer=True),
     Size(6_000, TINY_COLD, 1, 1, 1, 1, TINY_DECODER, None, None),
 )
-TINY_LAYERS: Sequence[Line] = ({}, {"bits": 61, "label_bits": 61})
+TINY_WIDE: Line = {"bits": 61, "label_bits": 61}
+TINY_LAYERS: Sequence[Line] = ({}, TINY_WIDE)
 TINY_DIRECT: Sequence[Line] = ({"output": "direct", "attention": "uniform"},)
 
 
@@ -188,18 +219,24 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
     warm = [{**shape, "rate": rate, **limits} for rate in WARM]
     layers = [{**shape, **more} for more in (TINY_LAYERS if sources.tiny else LAYERS)]
     direct = [{**shape, **more} for more in (TINY_DIRECT if sources.tiny else DIRECT)]
+    width = TINY_WIDE if sources.tiny else WIDE
+    wide = [
+        {**shape, **width, "start": "cold", "scale": s, "rate": r, **limits} for r, s in size.wide
+    ]
+    as_wide = [recipe for recipe in layers if recipe.items() >= width.items()]
     named = [
         Row("explicit", [dict(shape)], size.targets, seed, 5.0),
         Row("explicit layers", layers, size.targets, seed, 10.0),
+        Row("explicit wide", as_wide, size.targets, seed, 10.0),
         Row("explicit direct", direct, size.targets, seed, 8.0),
         Row("warm", warm, size.targets, seed, size.seconds),
         Row("cold", cold, size.targets, seed, size.seconds),
+        Row("cold wide", wide, size.targets, seed, 5 * size.seconds),
     ]
     if seed == SEEDS[0]:
-        wide = [{**one, **WIDE} for one in cold if (one["rate"], one["scale"]) in WIDE_COLD]
-        if size.targets <= WIDE_UP_TO and not sources.tiny:
-            named.append(Row("cold wide", wide, size.targets, seed, 4 * size.seconds))
-        return named
+        return named + (longer(named, size, sources, answers) if size.longer else [])
+    if seed not in SEEDS[: size.wide_seeds]:
+        named = [row for row in named if row.name != "cold wide"]
     first = [row._replace(seed=SEEDS[0]) for row in named]
     chosen = [best_trial(NAME, row, sources, answers) for row in first]
     return [
@@ -207,6 +244,18 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
         for row, best in zip(named, chosen, strict=True)
         if best is not None
     ]
+
+
+def longer(named: Sequence[Row], size: Size, sources: Sources, answers: Answers) -> list[Row]:
+    """The trainings that were chosen, each once more with several times as many epochs."""
+    found = []
+    for row in named:
+        best = best_trial(NAME, row, sources, answers) if row.name in ("warm", "cold") else None
+        if best is not None:
+            more = {"frozen": LONGER * size.frozen, "thawed": LONGER * size.thawed}
+            recipe, seconds = {**best["recipe"], **more}, LONGER * size.seconds
+            found.append(Row(f"{row.name} longer", [recipe], size.targets, row.seed, seconds))
+    return found
 
 
 def outside_tasks(sizes: Sequence[Size], sources: Sources, answers: Answers) -> list[Task]:
