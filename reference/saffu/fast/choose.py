@@ -80,7 +80,8 @@ class ChosenStart(NamedTuple):
     loss: float
     """final loss on the held-out samples, nats"""
     slot_tempers: tuple[tuple[float, ...], ...] = ()
-    """λ of the slots of each tower's U, the factor included; none: one for all"""
+    """λ of the slots of each tower that has its own, the factor included; the temper that `start`
+    names is then the factor alone"""
 
 
 def choose_warm_start(

@@ -179,6 +179,12 @@ def _reading(alone: Sequence[Line]) -> str:
         pair = [select(alone, row=f"{kind} cat count{more}") for more in (", λ by slot", "")]
         if all(pair):
             said += f" One λ a slot against one for all, {kind} cat: {change(*pair)}."
+    pair = [select(alone, row=name) for name in ("softmax cat count", BY_SLOT["8 slots"][1])]
+    if all(pair):
+        said += (
+            " Attention with one λ for all slots against one λ a slot without attention, cat: "
+            f"{change(*pair)}."
+        )
     for kind in ("cat", "sum"):
         pair = [select(alone, row=f"softmax {kind} {gain}") for gain in ("count", "unit")]
         if all(pair):
