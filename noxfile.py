@@ -148,6 +148,24 @@ def docs(session: nox.Session) -> None:
     build_the_site(session)
 
 
+@nox.session(default=True)
+def browser(session: nox.Session) -> None:
+    """Pages: one of each kind in headless Chromium; skipped where there is none (1 min)."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    if not any(name and shutil.which(name) for name in names):
+        said = "there is no Chromium, so no page was looked at (Debian: apt-get install chromium)"
+        (session.error if os.environ.get("SAFFU_REQUIRE_BROWSER") else session.skip)(said)
+    install(session, "test", "site")
+    if not BUILT:
+        build_the_site(session)
+    files = ("spec_tests/site_in_browser.py", "spec_tests/report_in_browser.py")
+    pytest(session, "-m", "glance", *files)
+
+
+BUILT: list[Path] = []
+"""The site, once it was built in this run."""
+
+
 def build_the_site(session: nox.Session) -> None:
     """Gather the pages, then let Sphinx build them; a link that leads nowhere is an error."""
     folder = ROOT / "build" / "site"
@@ -158,6 +176,7 @@ def build_the_site(session: nox.Session) -> None:
         *("--conf-dir", "docs", "--doctree-dir", str(folder / "doctrees")),
         *(str(folder / "source"), str(folder / "html")),
     )
+    BUILT.append(folder)
 
 
 @nox.session(default=True)

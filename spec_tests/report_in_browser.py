@@ -1,7 +1,8 @@
 """The page of a report in Chromium without a window: `nox -s site`.
 
 Right, wrong in one thing, wrong in everything, unfinished, challenged: pages are written to disk
-and opened as files, and pictures of them are left in `build/screenshots`.
+and opened as files, and pictures of them are left in `build/screenshots`.  What is marked `glance`
+is looked at by `nox -s browser`, which every change runs.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ PORTS: dict[str, Callable[[], tuple[object, tuple[Case, ...]]]] = {
     "rude": lambda: (SimpleNamespace(perplexity=BAD.perplexity, __version__=NASTY), read_suite()),
 }
 Pages: TypeAlias = dict[str, Path]
-EVERY = pytest.mark.parametrize("name", list(PORTS))
+EVERY = pytest.mark.parametrize(
+    "name",
+    [pytest.param(x, marks=[pytest.mark.glance] if x == "one-mistake" else []) for x in PORTS],
+)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +161,7 @@ def cases_shown(view: Any) -> list[str]:
     )
 
 
+@pytest.mark.glance
 def test_the_search_leaves_what_has_every_word(view: Any, pages: Pages) -> None:
     load(view, pages["one-mistake"])
     every = view.locator("li.case").count()
@@ -189,6 +194,7 @@ def test_the_search_leaves_what_has_every_word(view: Any, pages: Pages) -> None:
     assert view.locator("li.case").count() == every
 
 
+@pytest.mark.glance
 def test_only_what_is_wanting_is_left_by_the_box(view: Any, pages: Pages) -> None:
     load(view, pages["one-mistake"])
     wrong = {
@@ -208,6 +214,7 @@ def test_only_what_is_wanting_is_left_by_the_box(view: Any, pages: Pages) -> Non
     assert view.inner_text("output") == "0 cases in 0 operations"
 
 
+@pytest.mark.glance
 def test_the_keyboard_is_enough(view: Any, pages: Pages) -> None:
     load(view, pages["right"])
     view.get_by_label("Search operations and cases").focus()
