@@ -226,7 +226,10 @@ def pairs_of(one: str, other: str, gaps: Sequence[float]) -> list[Line]:
     ("one", "other", "claim"),
     [
         ("explicit", "cold", "Explicit solutions outperform"),
+        ("explicit wide", "cold wide", "The best explicit SAFFU layer of 512 bits"),
         ("warm", "cold", "Backpropagation after a warm start"),
+        ("warm wide", "cold wide", "At 512 bits, too"),
+        ("warm longer", "cold longer", "A warm start is still ahead"),
         ("explicit direct", "transformer", "Explicit one-hot slots are better"),
     ],
 )

@@ -58,8 +58,10 @@ class Size(NamedTuple):
     slot_rates: Sequence[float] | None
     """of the one-hot slots by Adam; none given: they are not trained"""
     wide: Sequence[tuple[float, float]] = ((0.01, 0.3),)
-    """learning rate, initial scale of wide models"""
+    """learning rate, initial scale of wide cold models"""
     wide_seeds: int = 1
+    wide_warm: Sequence[float] = (0.003,)
+    """learning rates of wide models after their explicit solution, for the first seed"""
     longer: bool = False
     """whether one run of each kind gets three times as many epochs"""
 
@@ -67,28 +69,28 @@ class Size(NamedTuple):
 MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
 FEWER = ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0))
 FEWEST = ((0.003, 1.0), (0.01, 0.3))
+WARM = (0.003, 0.01)
+"""learning rates after the explicit solution"""
 DECODER_RATES = (0.0003, 0.001, 0.003, 0.01)
 SLOT_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 SIZES = (
     Size(
         *(10_000, MANY, 24, 8, 1, 15, {"epochs": 24, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
-        *(FEWEST, 3, True),
+        *(FEWEST, 3, WARM, True),
     ),
     Size(
         *(30_000, MANY, 24, 8, 1, 35, {"epochs": 18, "dropout": 0.2}, DECODER_RATES, SLOT_RATES),
-        *(FEWEST, 3),
+        *(FEWEST, 3, WARM),
     ),
     Size(
         *(100_000, MANY, 24, 8, 2, 70, {"epochs": 12, "dropout": 0.1}, None, SLOT_RATES),
-        *(FEWEST, 3),
+        *(FEWEST, 3, WARM),
     ),
     Size(300_000, FEWER, 12, 4, 2, 150, {"epochs": 6, "dropout": 0.1}, None, None, longer=True),
     Size(1_000_000, FEWEST, 5, 2, 2, 210, {"epochs": 3, "dropout": 0.0}, None, (), longer=True),
 )
 LONGER = 3
 """times as many epochs"""
-WARM = (0.003, 0.01)
-"""learning rates after the explicit solution"""
 SEEDS = (1, 2, 3)
 
 LAYERS: Sequence[Line] = (
@@ -234,6 +236,8 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
         Row("cold wide", wide, size.targets, seed, 5 * size.seconds),
     ]
     if seed == SEEDS[0]:
+        after = [{**shape, **width, "rate": rate, **limits} for rate in size.wide_warm]
+        named.append(Row("warm wide", after, size.targets, seed, 4 * size.seconds))
         return named + (longer(named, size, sources, answers) if size.longer else [])
     if seed not in SEEDS[: size.wide_seeds]:
         named = [row for row in named if row.name != "cold wide"]
