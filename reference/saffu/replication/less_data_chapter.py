@@ -54,9 +54,7 @@ the validation text tells when to stop. The best of each family, and CPU seconds
 {reading}
 
 **What was chosen for the trainings**, on the validation text of the first seed; a star where it is
-the smallest or the largest of several that were tried there. In the published run recipes and
-rates were added after rows had been tested, the rates because the best one was at the end of what
-had been tried; the tests of the earlier choices, eight of them, were discarded:
+the smallest or the largest of several that were tried there.{earlier}
 
 {chosen}
 
@@ -66,6 +64,12 @@ had been tried; the tests of the earlier choices, eight of them, were discarded:
 
     saffu replicate less-data
 """
+
+EARLIER = """ Some settings were tried
+only after rows had been tested: rates, because the best one was at an end of what had been tried,
+and kinds of models. Each row stands by validation text alone, but of some the test text was read
+again: {tests} tests of earlier choices are among the lines and count for nothing (eight of the
+published run were deleted)."""
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
@@ -91,6 +95,7 @@ def chapter(lines: Sequence[Line]) -> Chapter:
         reading=reading(tests, sizes),
         chosen=chosen_table(tests, trials, sizes),
         limits=limits(tests, trials),
+        earlier=earlier(len(select(lines, do="test")) - len(tests)),
         **counted,
     )
     pictures = {
@@ -98,6 +103,15 @@ def chapter(lines: Sequence[Line]) -> Chapter:
         "less-data-curves": partial(draw_curves, tests, trials),
     }
     return Chapter("Less data", text, claims(tests, sizes), pictures)
+
+
+def earlier(tests: int) -> str:
+    """What is to be said of tests that stand for nothing, since more was tried later.
+
+    >>> earlier(0)
+    ''
+    """
+    return EARLIER.format(tests=tests) if tests else ""
 
 
 def all_table(tests: Sequence[Line], sizes: Sequence[int], counted: dict[str, int]) -> str:
