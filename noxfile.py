@@ -299,7 +299,7 @@ def mutants_sample(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def replicate(session: nox.Session) -> None:
-    """Figures: every claim of the papers, into docs/replication.md; goes on where it was (3 h)."""
+    """Figures: every claim of the papers, into docs/replication.md; goes on where it was (4 h)."""
     session.install(TORCH)
     install(session, extras="plot,images,cluster")
     session.run("saffu", "replicate", "--out", str(ROOT / "docs"), *session.posargs)

@@ -19,6 +19,7 @@ from saffu.replication.report import (
     PAGE,
     STUDIES,
     chapters,
+    cpu_hours,
     newest,
     page,
     study_of,
@@ -36,7 +37,7 @@ def lines_into(folder: Path, name: str, *lines: dict[str, Any]) -> None:
 
 
 def test_the_published_page_is_made_of_the_kept_lines() -> None:
-    assert (DOCS / PAGE).read_text(encoding="utf-8") == page(chapters(DOCS))
+    assert (DOCS / PAGE).read_text(encoding="utf-8") == page(chapters(DOCS), cpu_hours(DOCS))
 
 
 def test_every_study_has_lines_a_chapter_and_its_pictures() -> None:
@@ -46,21 +47,35 @@ def test_every_study_has_lines_a_chapter_and_its_pictures() -> None:
         for name in chapter.pictures:
             for kind in ("png", "svg"):
                 assert (DOCS / FOLDER / f"{name}.{kind}").stat().st_size > 1000
-    shown = set(re.findall(r"\(replication/([\w-]+)\.png\)", page(found)))
+    shown = set(re.findall(r"\(replication/([\w-]+)\.png\)", page(found, 1.0)))
     assert shown == {name for chapter in found.values() for name in chapter.pictures}
 
 
-def test_in_the_published_lines_no_test_was_read_twice() -> None:
+def published(name: str) -> list[dict[str, Any]]:
+    path = DOCS / FOLDER / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_in_the_published_lines_a_test_was_read_again_only_where_the_page_says_so() -> None:
+    same = ("row", "seed", "targets", "data", "size", "radius")
+    again = {}
     for name in STUDIES:
-        path = DOCS / FOLDER / f"{name}.jsonl"
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        same = ("row", "seed", "targets", "data", "size", "radius")
-        keys = [
-            tuple(str(line.get(field)) for field in same)
-            for line in lines
-            if line["do"] == "test" and "row" in line
-        ]
-        assert len(set(keys)) == len(keys), name
+        lines = [line for line in published(name) if line["do"] == "test" and "row" in line]
+        rows = [tuple(str(line.get(field)) for field in same) for line in lines]
+        recipes = {(row, str(line.get("recipe"))) for row, line in zip(rows, lines, strict=True)}
+        assert len(recipes) == len(lines), name  # and never for the same model
+        if len(set(rows)) < len(rows):
+            again[name] = len(rows) - len(set(rows))
+    assert list(again) == ["less-data"]
+    said = (DOCS / PAGE).read_text(encoding="utf-8")
+    assert f"again: {again['less-data']} tests of earlier choices" in said
+
+
+def test_the_page_says_what_its_lines_took() -> None:
+    seconds = sum(line.get("cpu_seconds", 0) for name in STUDIES for line in published(name))
+    said = (DOCS / PAGE).read_text(encoding="utf-8")
+    assert f"took {seconds / 3600:.1f} CPU hours" in said
+    assert seconds < 2 * 4 * 3600  # two cores, four hours
 
 
 def test_every_study_says_what_it_is_about() -> None:

@@ -86,7 +86,7 @@ def test_what_the_argument_quotes_stands_in_the_report() -> None:
     argument = (ROOT / "docs" / "argument.md").read_text(encoding="utf-8")
     report = (ROOT / "docs" / "replication.md").read_text(encoding="utf-8")
     figures = re.findall(r"\| (\d+\.\d)(?= \|)", argument)
-    assert len(figures) == 16
+    assert len(figures) == 18
     assert [figure for figure in figures if not re.search(rf"\| +{figure} [(|]", report)] == []
 
 

@@ -78,8 +78,8 @@ class Watching:
         self._said = time.monotonic()
         self._bar: Any = None
         self._before: State | None = None
-        self._began = time.monotonic()
-        self._done = 0.0
+        self._at = time.monotonic()
+        self._took = self._done = 0.0
 
     def __enter__(self) -> Watching:
         return self
@@ -92,12 +92,14 @@ class Watching:
         """Move the bar; hears of every line."""
         if not (self.shown or self.logged):
             return
+        now = time.monotonic()
         if self._before is not None and self._before.known == state.known:
             self._done += self._before.seconds_left - state.seconds_left
-        self._before = state
+            self._took += now - self._at  # where new tasks were named, nothing can be compared
+        self._before, self._at = state, now
         left = ""
         if self._done > 0:
-            seconds = (time.monotonic() - self._began) * state.seconds_left / self._done
+            seconds = self._took * state.seconds_left / self._done
             left = f"about {seconds / 60:.1f} min left"
         if self.shown:
             self._draw(state, line, left)

@@ -203,7 +203,7 @@ def _trained_table(trained: Sequence[Line]) -> str:
 
 def draw_maps(maps: Sequence[Line]) -> Any:
     """W explicit, W trained, and the mean attention of each slot."""
-    shown = [line for line in maps if line["row"].startswith("softmax cat")]
+    shown = [line for line in maps if line["row"].startswith("softmax cat:")]
     explicit = [line for line in shown if line["row"].endswith(": explicit")]
     trained = [line for line in shown if line["row"].endswith("explicit, trained")]
     figure = canvas(11.0, 3.6)

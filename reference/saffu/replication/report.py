@@ -44,8 +44,9 @@ HEAD = """\
 
 Made by `saffu replicate` from the lines in [`replication/`]({folder}), one for each thing that
 was measured, with its settings, seeds, versions and the digest of its data. Every choice was made
-on validation data; test data were read once for each row, after the choice. CPU seconds are those
-of one thread. A verdict is computed by a rule that its chapter states:
+on validation data; test data were read once for each row, after the choice (where again, the
+chapter says so). CPU seconds are those of one thread. A verdict is computed by a rule that its
+chapter states:
 
 - **holds**: at every size or on every data set, for every seed, beyond its 95 % interval;
 - **holds with conditions**: at some of them, which the evidence names;
@@ -62,6 +63,8 @@ TAIL = """\
     saffu replicate less-data contexts    # some of the studies
     saffu replicate --report              # measure nothing, make this page again
     saffu replicate --tiny                # every step once, small; the numbers are of no account
+
+The lines of this page took {hours:.1f} CPU hours, one thread each; two cores share them.
 
 The text is the King James Bible (`apt-get install bible-kjv`) and the English prose of CPython's
 own documentation. Documents, which are chapters and docstrings, are parted at random, and equal
@@ -125,13 +128,20 @@ def chapters(folder: Path) -> dict[str, Chapter]:
     return found
 
 
-def page(found: Mapping[str, Chapter]) -> str:
-    """The report in Markdown."""
+def cpu_hours(folder: Path) -> float:
+    """What the lines in `folder` took."""
+    paths = [folder / FOLDER / f"{name}.jsonl" for name in STUDIES]
+    lines = [line for path in paths if path.exists() for line in newest(Results(path).lines)]
+    return float(sum(line.get("cpu_seconds", 0.0) for line in lines)) / 3600
+
+
+def page(found: Mapping[str, Chapter], hours: float) -> str:
+    """The report in Markdown; `hours`, the CPU time that its lines took."""
     parts = [HEAD.format(folder=FOLDER), "## Verdicts", verdicts(found)]
     for number, (name, chapter) in enumerate(found.items(), 1):
         parts += [f'<a id="{name}"></a>', f"## {number}. {chapter.title}"]
         parts += ["\n".join(evidence(claim) for claim in chapter.claims), chapter.text]
-    return "\n\n".join(part.strip() for part in (*parts, TAIL)) + "\n"
+    return "\n\n".join(part.strip() for part in (*parts, TAIL.format(hours=hours))) + "\n"
 
 
 def verdicts(found: Mapping[str, Chapter]) -> str:
@@ -167,5 +177,5 @@ def write_report(
         for name, figure in chapter.pictures.items() if pictures else ():
             draw(figure(), folder / FOLDER / name)
             said.append(f"{folder / FOLDER / name}.png, .svg")
-    (folder / PAGE).write_text(page(found), encoding="utf-8")
+    (folder / PAGE).write_text(page(found, cpu_hours(folder)), encoding="utf-8")
     return [str(folder / PAGE), *said]
