@@ -60,8 +60,9 @@ class Size(NamedTuple):
     wide: Sequence[tuple[float, float]] = ((0.01, 0.3),)
     """learning rate, initial scale of wide cold models"""
     wide_seeds: int = 1
+    """for how many seeds wide models are trained"""
     wide_warm: Sequence[float] = (0.003,)
-    """learning rates of wide models after their explicit solution, for the first seed"""
+    """learning rates of wide models after their explicit solution"""
     longer: bool = False
     """whether one run of each kind gets three times as many epochs"""
 
@@ -225,6 +226,7 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
     wide = [
         {**shape, **width, "start": "cold", "scale": s, "rate": r, **limits} for r, s in size.wide
     ]
+    after = [{**shape, **width, "rate": rate, **limits} for rate in size.wide_warm]
     as_wide = [recipe for recipe in layers if recipe.items() >= width.items()]
     named = [
         Row("explicit", [dict(shape)], size.targets, seed, 5.0),
@@ -234,13 +236,12 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
         Row("warm", warm, size.targets, seed, size.seconds),
         Row("cold", cold, size.targets, seed, size.seconds),
         Row("cold wide", wide, size.targets, seed, 5 * size.seconds),
+        Row("warm wide", after, size.targets, seed, 4 * size.seconds),
     ]
     if seed == SEEDS[0]:
-        after = [{**shape, **width, "rate": rate, **limits} for rate in size.wide_warm]
-        named.append(Row("warm wide", after, size.targets, seed, 4 * size.seconds))
         return named + (longer(named, size, sources, answers) if size.longer else [])
     if seed not in SEEDS[: size.wide_seeds]:
-        named = [row for row in named if row.name != "cold wide"]
+        named = [row for row in named if row.name not in ("cold wide", "warm wide")]
     first = [row._replace(seed=SEEDS[0]) for row in named]
     chosen = [best_trial(NAME, row, sources, answers) for row in first]
     return [

@@ -23,13 +23,12 @@ take the settings found there. All trainings of one size have the same limits (2
 frozen and 8 with thawed embeddings up to 100,000 targets, 12 and 4 at 300,000, 5 and 2 at
 1,000,000) and the same early stopping; at 10,000, 300,000 and 1,000,000, where most ended by
 their limit, those of the first seed were done once more with three times as many epochs. Cold
-starts of 512 bits are the better of two settings up to 100,000 targets, in three seeds, and one run
-of the better one beyond; warm ones the better of two rates, and one run beyond, of one seed. The
-standard transformer has four blocks of width 128 and contexts of 64 tokens (AdamW, dropout,
-cosine), one seed, the best of four rates up to 30,000 targets and the one chosen there beyond, and
-at most 24, 18, 12, 6 and 3 epochs. The one-hot slots are trained with the best of six rates up to
-100,000 targets, and with the one chosen there at
-300,000. Perplexities of the test text, over seeds with Student's 95 % interval:
+starts of 512 bits are the better of two settings and warm ones the better of two rates up to
+100,000 targets, in three seeds; beyond, they are one run of one setting. The standard transformer
+has four blocks of width 128 and contexts of 64 tokens (AdamW, dropout, cosine), one seed, the best
+of four rates up to 30,000 targets and the one chosen there beyond, and at most 24, 18, 12, 6 and 3
+epochs. The one-hot slots are trained with the best of six rates up to 100,000 targets, and with the
+one chosen there at 300,000. Perplexities of the test text, over seeds with Student's 95 % interval:
 
 {all}
 
