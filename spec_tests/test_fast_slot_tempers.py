@@ -114,7 +114,7 @@ def test_a_document_keeps_its_one_temper() -> None:
 
 def test_a_search_tells_the_tempers_of_all_slots() -> None:
     shape = replace(SHAPE, contexts=(Radial(3), Document()))
-    search = Search(slot_tempers=True, scales=(1.0, 2.0), hidden=(Backoff(2.0),))
+    search = Search(slot_tempers=True, scales=(2.0, 3.0), hidden=(Backoff(2.0),))
     passes = Passes(Everything(TEXT))
     chosen = choose_warm_start(passes, shape, JUDGE, search)
     (radial,) = chosen.slot_tempers  # the document has no slots
@@ -123,7 +123,10 @@ def test_a_search_tells_the_tempers_of_all_slots() -> None:
     assert plain.slot_tempers == ()
     ours, theirs = (start.start.parameters.towers[0][0] for start in (chosen, plain))
     np.testing.assert_array_equal(ours.attention, theirs.attention)
-    assert not np.allclose(ours.features, theirs.features)
+    lam = plain.start.hidden_tempers[0][0]
+    one, by_slot = (np.diff(x.features.reshape(3, 7, 6), axis=1) for x in (theirs, ours))
+    told = np.array(radial)[:, None, None]  # within a slot the prior is the same in all rows
+    np.testing.assert_allclose(by_slot / told, one / lam, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from saffu.experiments.comparison import perplexity
 from saffu.experiments.results import Line, table
 from saffu.replication.chapters import Chapter, Claim, select
-from saffu.study.evidence import change, compared, spread
+from saffu.study.evidence import Verdict, change, compared, spread
 from saffu.study.pictures import COLOURS, canvas
 
 PAIRS = {
@@ -36,8 +36,8 @@ One layer on eight radial slots (128 bits), {targets} training targets, {seeds} 
 has no W; `softmax` and `surprisal` get theirs from hidden targets, in one round unless it is said
 otherwise. All of these models are explicit; smoothing and tempers are chosen on validation text.
 U has one λ, or, "by slot", one for each slot, fitted together to the layer's own targets once W is
-known: numbers that weigh the slots for all contexts alike, where attention weighs them by what they
-hold.
+known (W is not solved anew for them): numbers that weigh the slots for all contexts alike, where
+attention weighs them by what they hold.
 
 {explicit}
 
@@ -87,26 +87,28 @@ def chapter(lines: Sequence[Line]) -> Chapter:
     return Chapter("Self-attention", text, claims(alone, trained), pictures)
 
 
-def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
-    """The verdicts."""
-    verdict, said = compared(
+def rows_in_pairs(
+    lines: Sequence[Line], pairs: Mapping[str, tuple[str, str]]
+) -> tuple[Verdict, str]:
+    """A verdict over several pairs of rows."""
+    return compared(
         {
-            name: (select(alone, row=one), select(alone, row=other))
-            for name, (one, other) in PAIRS.items()
+            name: (select(lines, row=one), select(lines, row=other))
+            for name, (one, other) in pairs.items()
         }
     )
+
+
+def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
+    """The verdicts."""
+    verdict, said = rows_in_pairs(alone, PAIRS)
     explicit = Claim(
         "Attention can be solved explicitly, and the explicit attention is better than none",
         "[P1], [D]",
         verdict,
         f"perplexity of explicit softmax attention against uniform: {said}",
     )
-    verdict, said = compared(
-        {
-            name: (select(alone, row=one), select(alone, row=other))
-            for name, (one, other) in BY_SLOT.items()
-        }
-    )
+    verdict, said = rows_in_pairs(alone, BY_SLOT)
     more_than_tempers = Claim(
         "Explicit attention is better than none also where every slot has a λ of its own",
         "[D]",
@@ -114,15 +116,9 @@ def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
         f"perplexity of explicit softmax attention against uniform, both with λ by slot: {said}",
     )
     warm, cold = "explicit, trained", "cold, trained"
-    verdict, said = compared(
-        {
-            kind: (
-                select(trained, row=f"{kind} cat: {warm}"),
-                select(trained, row=f"{kind} cat: {cold}"),
-            )
-            for kind in ("softmax", "uniform")
-        }
-    )
+    kinds = ("softmax", "uniform")
+    starts = {kind: (f"{kind} cat: {warm}", f"{kind} cat: {cold}") for kind in kinds}
+    verdict, said = rows_in_pairs(trained, starts)
     start = Claim(
         "Attention trained from the explicit solution ends better than from a random start",
         "[P1]",

@@ -115,12 +115,16 @@ def newest(lines: Sequence[Line]) -> list[Line]:
     return [line for line in lines if line.get("text", last) == last]
 
 
+def lines_of(folder: Path) -> dict[str, list[Line]]:
+    """The lines in `folder`, by study."""
+    paths = {name: folder / FOLDER / f"{name}.jsonl" for name in STUDIES}
+    return {name: newest(Results(path).lines) for name, path in paths.items() if path.exists()}
+
+
 def chapters(folder: Path) -> dict[str, Chapter]:
     """The chapters of all studies that have lines in `folder`."""
     found = {}
-    for name in STUDIES:
-        path = folder / FOLDER / f"{name}.jsonl"
-        lines = newest(Results(path).lines) if path.exists() else []
+    for name, lines in lines_of(folder).items():
         if lines:
             whole = study_of(name).chapter([line for line in lines if line["do"] != "end"])
             notice = "" if is_finished(lines) else f"{UNFINISHED}\n\n"
@@ -130,9 +134,8 @@ def chapters(folder: Path) -> dict[str, Chapter]:
 
 def cpu_hours(folder: Path) -> float:
     """What the lines in `folder` took."""
-    paths = [folder / FOLDER / f"{name}.jsonl" for name in STUDIES]
-    lines = [line for path in paths if path.exists() for line in newest(Results(path).lines)]
-    return float(sum(line.get("cpu_seconds", 0.0) for line in lines)) / 3600
+    every = (line for lines in lines_of(folder).values() for line in lines)
+    return float(sum(line.get("cpu_seconds", 0.0) for line in every)) / 3600
 
 
 def page(found: Mapping[str, Chapter], hours: float) -> str:
