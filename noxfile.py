@@ -5,7 +5,7 @@ environment that is already there; what follows `--` goes to pytest: `nox -R -s 
 
 To add a session: write a function below, its docstring one line that says what it proves and how
 long that takes.  With `default=True` every change has to pass it; else it runs by name only.
-To add an experiment: write `reference/saffu/experiments/NAME.py` and add NAME to EXPERIMENTS.
+To add an experiment: write `reference/saffu_lab/bench/NAME.py` and add bench.NAME to PROGRAMS.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
-EXPERIMENTS: tuple[str, ...] = (
-    "speed",
-    "memory",
-    "mnist",
-    "growth",
-    "cluster",
-    "device",
-    "shapes",
-    "startup",
-    "race",
-    "reach",
-    "ratios",
+PROGRAMS: tuple[str, ...] = (
+    "bench.speed",
+    "bench.memory",
+    "digits.mnist",
+    "bench.growth",
+    "bench.cluster",
+    "bench.device",
+    "bench.shapes",
+    "bench.startup",
+    "bench.race",
+    "bench.reach",
+    "bench.ratios",
 )
-"""Modules of `saffu.experiments` that run on their own: `python -m saffu.experiments.NAME`."""
+"""Modules of `saffu_lab` that run on their own: `python -m saffu_lab.NAME`."""
 
 TORCH = "torch==2.13.0"
 """Installed by pip, which also finds a CPU build that lies on the machine; uv looks elsewhere."""
@@ -137,7 +137,7 @@ def doc_examples(session: nox.Session) -> None:
         session,
         *("-p", "spec_tests.documents", "--doctest-modules"),
         "--ignore=docs/ports/torch/saffu_torch",  # needs PyTorch: see `witness`
-        *("reference/saffu", "README.md", "docs"),
+        *("reference/saffu", "reference/saffu_lab", "README.md", "docs"),
     )
 
 
@@ -200,9 +200,11 @@ def package(session: nox.Session) -> None:
 
 USE_THE_PACKAGE = """
 import importlib, pkgutil, pathlib
-import saffu
+import saffu, saffu_lab
 
-modules = sorted(m.name for m in pkgutil.walk_packages(saffu.__path__, "saffu."))
+modules = sorted(
+    m.name for p in (saffu, saffu_lab) for m in pkgutil.walk_packages(p.__path__, p.__name__ + ".")
+)
 for name in modules:
     if not name.endswith(".__main__"):
         importlib.import_module(name)
@@ -215,11 +217,11 @@ assert np.allclose(even, 0.2), even
 home = pathlib.Path(saffu.__file__).parent
 assert "site-packages" in home.parts, f"not the installed package: {home}"
 
-from saffu.conformance.golden import golden_root, read_suite
+from saffu.conformance.contract.golden import golden_root, read_suite
 
 assert golden_root() == home / "golden", golden_root()
 print(f"{len(read_suite())} golden cases came with the package")
-print(f"{len(modules)} modules of saffu import with the core dependencies alone")
+print(f"{len(modules)} modules import with the core dependencies alone")
 """
 
 
@@ -228,13 +230,14 @@ def wheel_holds_the_package(session: nox.Session, wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if not name.endswith("/")}
     source = ROOT / "reference"
-    files = (path for path in (source / "saffu").rglob("*") if path.is_file())
+    packages = (source / "saffu", source / "saffu_lab")
+    files = (path for home in packages for path in home.rglob("*") if path.is_file())
     wanted = {
         path.relative_to(source).as_posix() for path in files if "__pycache__" not in path.parts
     }
     golden = (path for path in (ROOT / "golden").rglob("*") if path.is_file())
     wanted |= {f"saffu/{path.relative_to(ROOT).as_posix()}" for path in golden}
-    package = {name for name in inside if name.startswith("saffu/")}
+    package = {name for name in inside if name.startswith(("saffu/", "saffu_lab/"))}
     about = {name for name in inside if ".dist-info/" in name}
     if "saffu/py.typed" not in package:
         session.error("the wheel holds no saffu/py.typed, so its types would be ignored")
@@ -258,13 +261,11 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=True)
 def experiments(session: nox.Session) -> None:
     """Experiments: each one still runs, made tiny; the numbers are of no account (1 min)."""
-    if not EXPERIMENTS:
-        session.skip("there are no experiments yet")
     install(session, extras="plot,images,cluster")
     with tempfile.TemporaryDirectory() as folder:
         session.chdir(folder)
-        for name in EXPERIMENTS:
-            session.run("python", "-m", f"saffu.experiments.{name}", "--tiny", env=ONE_THREAD)
+        for name in PROGRAMS:
+            session.run("python", "-m", f"saffu_lab.{name}", "--tiny", env=ONE_THREAD)
 
 
 @nox.session(default=True)
@@ -314,7 +315,7 @@ def bench(session: nox.Session) -> None:
         measure(session, name, threads=2)
     measure(session, "race", *session.posargs, threads=2)
     picture = str(ROOT / "build" / "ratios.png")
-    session.run("python", "-m", "saffu.experiments.ratios", str(ROOT / "build"), "--out", picture)
+    session.run("python", "-m", "saffu_lab.bench.ratios", str(ROOT / "build"), "--out", picture)
 
 
 @nox.session(default=False)
@@ -366,7 +367,7 @@ def gpu(session: nox.Session) -> None:
     pytest_on_arrays(session, "cupy")
     out = str(ROOT / "build" / "device.json")
     session.run(
-        *("python", "-m", "saffu.experiments.device", "--on", "numpy", "cupy", "--out", out),
+        *("python", "-m", "saffu_lab.bench.device", "--on", "numpy", "cupy", "--out", out),
     )
 
 
@@ -383,7 +384,7 @@ def measure(session: nox.Session, name: str, *arguments: str, threads: int = 1) 
     """Run an experiment in full; what it finds is kept in `build/`."""
     limits = dict.fromkeys(ONE_THREAD, str(threads))
     out = ("--out", str(ROOT / "build" / f"{name}.json"))
-    session.run("python", "-m", f"saffu.experiments.{name}", *out, *arguments, env=limits)
+    session.run("python", "-m", f"saffu_lab.bench.{name}", *out, *arguments, env=limits)
 
 
 @nox.session(default=False)

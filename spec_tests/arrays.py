@@ -23,10 +23,10 @@ if TYPE_CHECKING:  # at run time only after pytest has put its checks in place
     from spec_tests.support.abroad import Abroad
 
 MODULES: Final = (
-    "namespace", "cipher", "embedding", "contexts",
+    "arrays.namespace", "cipher", "embedding", "contexts",
     "numerics", "loss", "attention", "layer", "counts",
     "explicit.smoothing", "explicit.solution", "explicit.temper", "explicit.choice",
-    "explicit.refinement", "explicit.hidden", "explicit.attention", "explicit.warm",
+    "explicit.refinement", "explicit.hidden", "warm.layer", "warm.start",
     "model", "optim",
 )  # fmt: skip
 """The modules of `saffu` whose functions take arrays of any library."""
@@ -34,25 +34,27 @@ MODULES: Final = (
 TESTS: Final = (
     *(f"test_{module.replace('.', '_')}.py" for module in MODULES),
     "test_refusals.py",
-    "test_kernels.py",
+    "test_arrays_kernels.py",
     "test_foreign.py",
     "test_golden_foreign.py",
 )
 """The files that are run; the others are about text, files and programs."""
 
-LEFT_ALONE: Final = frozenset({"namespace.namespace", "namespace.on_host", "namespace.beside"})
+LEFT_ALONE: Final = frozenset(
+    {"arrays.namespace.namespace", "arrays.namespace.on_host", "arrays.namespace.beside"}
+)
 """Functions that tell libraries apart, and are called with those of their test's choice."""
 
 OF_TEXT: Final = frozenset({
     "attention.gains", "cipher.bit_cipher", "cipher.cipher_embedding", "contexts.earlier_samples",
-    "contexts.steps_back", "embedding.annulus", "embedding.check_radii", "explicit.warm.embed",
-    "explicit.warm.label_embedding", "loss.bits_per_byte",
+    "contexts.parse_contexts", "contexts.steps_back", "embedding.annulus", "embedding.check_radii",
+    "warm.start.embed", "warm.start.label_embedding", "loss.bits_per_byte",
 })  # fmt: skip
 """Functions that no array of fractions goes into."""
 
 WITHIN: Final = frozenset({
     "attention.compare_with_pivot", "embedding.normalise_or_fall_back",
-    "explicit.warm.solve_tower", "optim.check_adam",
+    "warm.start.solve_tower", "optim.check_adam",
 })  # fmt: skip
 """Functions that no test calls: others call them, and then with what those were given."""
 

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from saffu.conformance import reference
-from saffu.conformance.bank import bank
-from saffu.conformance.case import Case
-from saffu.conformance.challenge import challenge
-from saffu.conformance.golden import read_suite
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import read_suite
+from saffu.conformance.diagnosis.bank import bank
+from saffu.conformance.judging.challenge import challenge
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.page.document import html
+from saffu.conformance.report.page.document import html
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support.browser import DESK, PHONE, SCREENSHOTS, browser, tab_of
 from spec_tests.support.planted.mistakes import Wrong

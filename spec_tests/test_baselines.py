@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.baselines import (
+from saffu.data import count_tokens
+from saffu.data.corpus import Corpus
+from saffu.data.tokenisers import Characters
+from saffu.engines.passes import Everything
+from saffu.errors import BadOption, TokenOutOfRange
+from saffu.models.baselines import (
     Baselines,
     Bigram,
     Unigram,
@@ -20,13 +25,8 @@ from saffu.baselines import (
     measure,
     unigram_of,
 )
-from saffu.corpora import count_tokens
-from saffu.corpus import Corpus
-from saffu.errors import BadOption, TokenOutOfRange
-from saffu.fast.stream import Everything
-from saffu.tokenisers import Characters
+from saffu.positions import END, START, UNKNOWN, samples
 from saffu.types import IntArray
-from saffu.vocabulary import END, START, UNKNOWN, samples
 from spec_tests.support.texts import Chunked, random_documents
 
 SIZE = 13
@@ -128,7 +128,7 @@ def test_what_follows_is_a_distribution_and_the_one_that_is_measured(
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     train, validation = random_documents(5, SIZE, [31, 7, 23]), random_documents(6, SIZE, [13, 29])
     whole = fit_baselines(Everything(samples(train)), Everything(samples(validation)), SIZE)
-    monkeypatch.setattr("saffu.baselines.CHUNK", 11)
+    monkeypatch.setattr("saffu.models.baselines.CHUNK", 11)
     parts = fitted(train, validation)
     np.testing.assert_array_equal(parts.unigram.shares, whole.unigram.shares)
     np.testing.assert_array_equal(parts.bigram.after.toarray(), whole.bigram.after.toarray())

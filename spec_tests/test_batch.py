@@ -15,7 +15,7 @@ from saffu.configuration import Configuration
 from saffu.contexts import Block, ContextModel, Document, Radial
 from saffu.errors import BadOption, NoSamples, TokenOutOfRange
 from saffu.model import model_forward
-from saffu.vocabulary import samples
+from saffu.positions import samples
 from spec_tests.support.models import (
     TEXT,
     THREE_CONTEXTS,

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saffu.cli import COMMANDS, main
+from saffu.cli import known_commands, main
 from saffu.commands.options import read_shape, read_tokeniser
 from saffu.configuration import TINY, Configuration
 from saffu.contexts import Block, Document, Radial
-from saffu.corpora import count_tokens, read_documents
-from saffu.corpus import Corpus
+from saffu.data import count_tokens, read_documents
+from saffu.data.corpus import Corpus
+from saffu.data.tokenisers import Bytes, Characters, HuggingFace, Words
+from saffu.files import read_about, read_file, write_file
 from saffu.layer import LayerOptions
-from saffu.storage import read_about, read_file, write_file
-from saffu.tokenisers import Bytes, Characters, HuggingFace, Words
-from saffu.transformer import SCHEMA, SaffuTransformer
+from saffu.models.transformer import SCHEMA, SaffuTransformer
 from spec_tests.support.texts import sentences
 
 Saffu = Callable[..., tuple[int, str, str]]
@@ -106,12 +106,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_help_names_every_command_and_shows_examples(saffu: Saffu) -> None:
     code, out, _ = saffu("--help")
     assert code == 0
-    for name, about in COMMANDS.items():
+    for name, (_, about) in known_commands().items():
         assert re.search(rf"^ +{name}\s+{re.escape(about)}$", out, re.MULTILINE), name
     assert "saffu fit book.txt" in out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", known_commands())
 def test_help_of_every_command_teaches_by_examples(saffu: Saffu, command: str) -> None:
     code, out, _ = saffu(command, "--help")
     assert code == 0

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from saffu.cli import main
+from saffu.models.transformer import SaffuTransformer
 from saffu.parameters import leaves
-from saffu.transformer import SaffuTransformer
 from spec_tests.support.texts import sentences
 
 FIT = ("fit", "text.txt", "--preset", "tiny", "--explicit-only", "--no-progress")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from saffu.conformance.arrays import canonical, decode, encode
+from saffu.conformance.contract.arrays import canonical, decode, encode
 from saffu.errors import BadRecord
 from saffu.types import Array
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from saffu.conformance.__main__ import main
-from saffu.conformance.challenge import afresh, challenge
-from saffu.conformance.golden import golden_root, read_case, write_manifest
-from saffu.conformance.report import read
-from saffu.conformance.smoke import smallest
+from saffu.conformance.contract.golden import golden_root, read_case, write_manifest
+from saffu.conformance.judging.challenge import afresh, challenge
+from saffu.conformance.report.lines import read
+from saffu.conformance.report.smoke import smallest
 from spec_tests.support.planted.cases import CASES, case, write_suite
 from spec_tests.support.planted.mistakes import MISTAKES
 from spec_tests.test_conformance_process import PROGRAM, alive
@@ -82,7 +82,7 @@ def test_a_module_can_be_judged_in_a_process_of_its_own(check: Say) -> None:
 def test_wrong_ports_fail_with_a_diagnosis(
     check: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saffu.conformance.command.bank", lambda: MISTAKES)
+    monkeypatch.setattr("saffu.conformance.command.check.bank", lambda: MISTAKES)
     (tmp_path / "wrong_port.py").write_text(
         "from spec_tests.support.planted.mistakes import MISTAKES, Wrong\n"
         "port = Wrong([m for m in MISTAKES if m.id == 'priming-sum'])\n"

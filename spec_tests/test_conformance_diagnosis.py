@@ -13,18 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.conformance import reference
-from saffu.conformance.bank import bank
-from saffu.conformance.case import Case
-from saffu.conformance.diagnosis import RESTS_ON, Diagnosis, cover, diagnose, outcome
-from saffu.conformance.golden import read_suite
-from saffu.conformance.levels import level_of
-from saffu.conformance.mistake import Mistake
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import read_suite
+from saffu.conformance.diagnosis.bank import bank
+from saffu.conformance.diagnosis.diagnose import (
+    RESTS_ON,
+    Diagnosis,
+    cover,
+    diagnose,
+    outcome,
+)
+from saffu.conformance.diagnosis.mistake import Mistake
+from saffu.conformance.diagnosis.variants import together
+from saffu.conformance.judging.levels import level_of
+from saffu.conformance.judging.runner import Result, Run, Runner
+from saffu.conformance.judging.verdict import Verdict, rule
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.ports import ModulePort
-from saffu.conformance.protocol import Answer, Outputs, Rejected
-from saffu.conformance.runner import Result, Run, Runner
-from saffu.conformance.slips import together
-from saffu.conformance.verdict import Verdict, rule
+from saffu.conformance.ports.module import ModulePort
+from saffu.conformance.ports.protocol import Answer, Outputs, Rejected
 from saffu.errors import BadOption
 from saffu.types import Array
 from spec_tests.support.planted.cases import CASES

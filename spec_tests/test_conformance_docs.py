@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from saffu.conformance import schemas
-from saffu.conformance.levels import LEVELS, level_of
+from saffu.conformance.command.options import STATUS
+from saffu.conformance.judging.levels import LEVELS, level_of
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.options import STATUS
+from saffu.conformance.ports import schemas
 
 DOCS = Path(__file__).parent.parent / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

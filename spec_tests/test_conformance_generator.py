@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.conformance.generator import Draw, seed_of
+from saffu.conformance.judging.generator import Draw, seed_of
 
 seeds = st.integers(0, 2**64 - 1)
 sizes = st.integers(1, 7)

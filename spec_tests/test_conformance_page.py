@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 
 from saffu.conformance import reference
-from saffu.conformance.case import Case
-from saffu.conformance.diagnosis import Diagnosis
-from saffu.conformance.explain import equation
-from saffu.conformance.golden import read_suite
-from saffu.conformance.levels import LEVELS, level_of
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import read_suite
+from saffu.conformance.diagnosis.diagnose import Diagnosis
+from saffu.conformance.judging.levels import LEVELS, level_of
+from saffu.conformance.judging.runner import Result
+from saffu.conformance.judging.verdict import rule
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.page.document import html
-from saffu.conformance.page.ladder import sentence
-from saffu.conformance.protocol import Outputs
-from saffu.conformance.report import Report
-from saffu.conformance.runner import Result
-from saffu.conformance.verdict import rule
+from saffu.conformance.ports.protocol import Outputs
+from saffu.conformance.report.explain import equation
+from saffu.conformance.report.lines import Report
+from saffu.conformance.report.page.document import html
+from saffu.conformance.report.page.ladder import sentence
 from saffu.types import Array
 from spec_tests.support.reports import BAD, LINK, NASTY, Rough, report_on, skipped
 from spec_tests.support.tree import Node, read

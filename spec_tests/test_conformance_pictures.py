@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from saffu.conformance.case import Expected
-from saffu.conformance.page.divergence import Divergence, divergence, worst_first
-from saffu.conformance.page.entries import comparison, figure
-from saffu.conformance.page.pictures import LEFT, MOST, SIDE, TOP, picture
-from saffu.conformance.page.scale import scale_of
-from saffu.conformance.protocol import Outputs
-from saffu.conformance.runner import Result
-from saffu.conformance.tolerance import compare
-from saffu.conformance.verdict import rule
+from saffu.conformance.contract.case import Expected
+from saffu.conformance.judging.runner import Result
+from saffu.conformance.judging.tolerance import compare
+from saffu.conformance.judging.verdict import rule
+from saffu.conformance.ports.protocol import Outputs
+from saffu.conformance.report.page.divergence import Divergence, divergence, worst_first
+from saffu.conformance.report.page.entries import comparison, figure
+from saffu.conformance.report.page.pictures import LEFT, MOST, SIDE, TOP, picture
+from saffu.conformance.report.page.scale import scale_of
 from saffu.types import Array
 from spec_tests.support.planted.cases import case
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 SUITE = """
 from pathlib import Path
-from saffu.conformance import golden
+from saffu.conformance.contract import golden
 golden.golden_root = lambda: Path(__file__).parent / "suite"
 """
 
@@ -86,7 +86,8 @@ def test_a_port_that_is_not_there_is_a_usage_error(project: Path) -> None:
 
 def test_without_the_option_nothing_is_added(project: Path) -> None:
     (project / "test_one.py").write_text(
-        "import sys\ndef test_light(): assert 'saffu.conformance.runner' not in sys.modules\n"
+        "import sys\n"
+        "def test_light(): assert 'saffu.conformance.judging.runner' not in sys.modules\n"
     )
     (project / "conftest.py").unlink()
     code, text = pytest_in(project)

@@ -15,12 +15,19 @@ import numpy as np
 import pytest
 
 from saffu.conformance import reference
-from saffu.conformance.levels import LEVELS, level_of, reached, within
+from saffu.conformance.judging.levels import LEVELS, level_of, reached, within
+from saffu.conformance.judging.runner import Run, Runner
+from saffu.conformance.judging.verdict import Verdict
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.ports import ModulePort, load
-from saffu.conformance.protocol import Broken, Errored, Outputs, Rejected, Request, Skipped
-from saffu.conformance.runner import Run, Runner
-from saffu.conformance.verdict import Verdict
+from saffu.conformance.ports.module import ModulePort, load
+from saffu.conformance.ports.protocol import (
+    Broken,
+    Errored,
+    Outputs,
+    Rejected,
+    Request,
+    Skipped,
+)
 from saffu.errors import BadOption
 from saffu.types import Array
 from spec_tests.support.planted.cases import CASES, case

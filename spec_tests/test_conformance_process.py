@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from saffu.conformance.process import ProcessPort
-from saffu.conformance.runner import Run, Runner
+from saffu.conformance.judging.runner import Run, Runner
+from saffu.conformance.ports.process import ProcessPort
 from spec_tests.support.planted.cases import case
 
 PROGRAM = Path(__file__).parent / "support" / "planted" / "program.py"

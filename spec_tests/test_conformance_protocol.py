@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from saffu.conformance import protocol, schemas
-from saffu.conformance.arrays import encode
-from saffu.conformance.protocol import (
+from saffu.conformance.contract.arrays import encode
+from saffu.conformance.ports import protocol, schemas
+from saffu.conformance.ports.protocol import (
     BadMessage,
     Broken,
     Errored,

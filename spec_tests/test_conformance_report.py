@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.conformance import reference, schemas
-from saffu.conformance.badge import badge
-from saffu.conformance.command import status, write
-from saffu.conformance.junit import junit
-from saffu.conformance.report import lines, read
-from saffu.conformance.table import summary
+from saffu.conformance import reference
+from saffu.conformance.command.check import status, write
+from saffu.conformance.ports import schemas
+from saffu.conformance.report.badge import badge
+from saffu.conformance.report.junit import junit
+from saffu.conformance.report.lines import lines, read
+from saffu.conformance.report.table import summary
 from saffu.errors import BadFile
 from spec_tests.support.planted.cases import CASES
 from spec_tests.support.reports import BAD, report_on

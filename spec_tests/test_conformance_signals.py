@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from saffu.conformance.command import ends_by_signal
-from saffu.conformance.signals import uninterrupted
+from saffu.conformance.command.check import ends_by_signal
+from saffu.conformance.ports.signals import uninterrupted
 from spec_tests.test_conformance_process import alive
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
@@ -65,8 +65,8 @@ def test_a_signal_at_the_moment_of_starting_leaves_no_port() -> None:
     """The handler would run before anybody knows of the process that has just begun."""
     program = """
 import signal, subprocess, sys
-from saffu.conformance.command import ends_by_signal
-from saffu.conformance.pipes import Running
+from saffu.conformance.command.check import ends_by_signal
+from saffu.conformance.ports.pipes import Running
 begin = subprocess.Popen
 
 def begun(*args, **options):

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from saffu.conformance.case import Case, Expected
-from saffu.conformance.tolerance import compare, judge
+from saffu.conformance.contract.case import Case, Expected
+from saffu.conformance.judging.tolerance import compare, judge
 from saffu.errors import BadOption
 from saffu.types import Array
 

@@ -16,17 +16,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu import corpus as corpus_module
-from saffu.corpora import count_tokens
-from saffu.corpora import store as store_module
-from saffu.corpora.cache import cache_folder, fingerprint_of
-from saffu.corpora.order import shuffled, splitmix
-from saffu.corpora.store import InMemory, gather
-from saffu.corpus import Corpus
+from saffu.data import corpus as corpus_module
+from saffu.data import count_tokens
+from saffu.data import store as store_module
+from saffu.data.cache import cache_folder, fingerprint_of
+from saffu.data.corpus import Corpus
+from saffu.data.order import shuffled, splitmix
+from saffu.data.store import InMemory, gather
+from saffu.data.tokenisers import Characters, Words
+from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption, NoSamples, SaffuError, TokenOutOfRange
-from saffu.tokenisers import Characters, Words
+from saffu.positions import MARKERS, UNKNOWN, Samples, samples
 from saffu.types import IntArray
-from saffu.vocabulary import MARKERS, UNKNOWN, Samples, Vocabulary, samples
 
 VOCABULARY = Vocabulary((*MARKERS, "a", "b", "c"), (1, 1, 0, 3, 2, 1))
 """`d` is unknown to it."""

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.corpora.counting import Tally
-from saffu.countfile import SCHEMA, load_counts, save_counts
 from saffu.counts import Cooccurrence, cooccurrence
+from saffu.data.counting import Tally
+from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile
-from saffu.storage import write_file
-from saffu.vocabulary import Vocabulary
+from saffu.files import write_file
+from saffu.files.countfile import SCHEMA, load_counts, save_counts
 
 
 def counted(seed: int, samples: int) -> Cooccurrence:

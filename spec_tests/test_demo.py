@@ -15,20 +15,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from saffu.baselines import fit_baselines, measure
 from saffu.configuration import TINY, Configuration
-from saffu.corpus import Corpus
+from saffu.data.corpus import Corpus
 from saffu.errors import BadFile, BadOption
-from saffu.experiments import contest as contest_module
-from saffu.experiments import demo as demo_module
-from saffu.experiments.contest import Contest, Course, still, train_for
-from saffu.experiments.demo import TINY_PLAN, read_text, record, run_demo, write
-from saffu.experiments.outcome import Outcome, Plan, Point, Text
-from saffu.fast.stream import silent
+from saffu.models.baselines import fit_baselines, measure
+from saffu.models.training import Interrupted, TrainingState, start_training
+from saffu.models.transformer import SaffuTransformer
 from saffu.parameters import Parameters, leaves
-from saffu.training import Interrupted, TrainingState, start_training
-from saffu.transformer import SaffuTransformer
-from saffu.vocabulary import Samples
+from saffu.positions import Samples
+from saffu.progress import silent
+from saffu_lab.demo import contest as contest_module
+from saffu_lab.demo import demo as demo_module
+from saffu_lab.demo.contest import Contest, Course, still, train_for
+from saffu_lab.demo.demo import TINY_PLAN, read_text, record, run_demo, write
+from saffu_lab.demo.outcome import Outcome, Plan, Point, Text
 from spec_tests.support.texts import sentences
 
 NAMES = (

@@ -17,10 +17,19 @@ from saffu.direct import (
     evidence_table,
     log_shares,
 )
+from saffu.engines.passes import Everything, Passes
 from saffu.errors import BadOption
 from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
 from saffu.fast.cache import comparisons
-from saffu.fast.direct import (
+from saffu.fast.plans import step_in_tokens
+from saffu.fast.token_layer import attend_tokens
+from saffu.layer import LayerOptions
+from saffu.loss import token_nats
+from saffu.models.sampling import next_logits
+from saffu.numerics import log_softmax
+from saffu.pairs import pair_counts
+from saffu.positions import samples
+from saffu.search.direct import (
     DirectSearch,
     choose_direct,
     count_slots,
@@ -28,14 +37,6 @@ from saffu.fast.direct import (
     fit_slot_tempers,
     solve_direct_attention,
 )
-from saffu.fast.stream import Everything, Passes, step_in_tokens
-from saffu.fast.tokens import attend_tokens
-from saffu.layer import LayerOptions
-from saffu.loss import token_nats
-from saffu.numerics import log_softmax
-from saffu.pairs import pair_counts
-from saffu.sampling import next_logits
-from saffu.vocabulary import samples
 from spec_tests.support.texts import Chunked, random_documents
 
 V = 13

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saffu.experiments.comparison import Gap, gap, perplexity
-from saffu.experiments.results import Line
+from saffu_lab.records.comparison import Gap, gap, perplexity
+from saffu_lab.records.results import Line
 
 DOCUMENTS = 61
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from saffu.experiments import race, ratios, reach, shapes, speed, startup
-from saffu.experiments.shapes import Curve, Shape
+from saffu_lab.bench import race, ratios, reach, shapes, speed, startup
+from saffu_lab.bench.shapes import Curve, Shape
 
 
 def test_exponents_are_of_the_larger_sizes() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from saffu.errors import Missing
-from saffu.experiments import device
-from saffu.experiments.device import (
+from saffu_lab.bench import device
+from saffu_lab.bench.device import (
     DEVICES,
     TINY,
     Measured,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from saffu.corpus import Corpus
+from saffu.data.corpus import Corpus
+from saffu.data.tokenisers import Words
+from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile
-from saffu.experiments.kenlm import Kenlm, kneser_ney, read_summary, write_words
-from saffu.tokenisers import Words
-from saffu.vocabulary import Vocabulary
+from saffu_lab.rivals.kenlm import Kenlm, kneser_ney, read_summary, write_words
 
 VOCABULARY = Vocabulary.from_counts({"a": 3, "b": 2}, documents=2, size=5)
 CORPUS = Corpus.in_memory(["a b a", "b strange"], Words(), VOCABULARY)

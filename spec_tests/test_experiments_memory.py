@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saffu.experiments.memory import GOAL, STAGES, Peak, generate, main, peak, summary
+from saffu_lab.bench.memory import GOAL, STAGES, Peak, generate, main, peak, summary
 
 
 def test_a_text_has_the_length_asked_for_and_is_the_same_again(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.corpora.images import mnist
+from saffu.data.images import mnist
 from saffu.errors import BadFile
-from saffu.experiments.digits import Bench, Data, DigitsRow, load
-from saffu.experiments.mnist import TINY, main, measured, run_digits
 from saffu.explicit.smoothing import Additive
 from saffu.network import Examples, ExplicitSettings, HiddenLayer, SoftmaxNetwork
 from saffu.types import Array
+from saffu_lab.digits.digits import Bench, Data, DigitsRow, load
+from saffu_lab.digits.mnist import TINY, main, measured, run_digits
 
 SHAPE = (5, 7)
 """Pixels of the images below."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saffu.experiments import race
-from saffu.experiments.digits import load
-from saffu.experiments.race import TINY, Clock, Heat, explicit_layer, loss_of, main, polish_to
-from saffu.experiments.race import summary as said_of
 from saffu.network import Examples
+from saffu_lab.bench import race
+from saffu_lab.bench.race import TINY, Clock, Heat, explicit_layer, loss_of, main, polish_to
+from saffu_lab.bench.race import summary as said_of
+from saffu_lab.digits.digits import load
 
 RANDOM = np.random.default_rng(17)
 EXAMPLES = Examples(RANDOM.random((101, 7)).astype(np.float32), RANDOM.integers(0, 10, 101))

@@ -12,8 +12,9 @@ import pytest
 from saffu.configuration import Configuration
 from saffu.contexts import Radial
 from saffu.errors import Missing
-from saffu.experiments import reach, texts
-from saffu.experiments.reach import Plan, cold, main, summary
+from saffu_lab.bench import reach
+from saffu_lab.bench.reach import Plan, cold, main, summary
+from saffu_lab.records import corpora as texts
 from spec_tests.support.texts import sentences
 
 TEXT = [" ".join(sentences(i, 5)) for i in range(199)]

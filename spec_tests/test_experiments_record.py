@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from saffu.experiments import race, shapes
-from saffu.experiments.memory import STAGES
+from saffu_lab.bench import race, shapes
+from saffu_lab.bench.memory import STAGES
 
 DOCS = Path(__file__).parent.parent / "docs"
 WARM = STAGES.index("warm")

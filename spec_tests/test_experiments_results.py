@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.errors import BadFile
-from saffu.experiments.results import Results, circumstances, table
+from saffu_lab.records.results import Results, circumstances, table
 
 values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 some_lines = st.lists(st.dictionaries(st.text(), values, min_size=1), min_size=1, max_size=5)

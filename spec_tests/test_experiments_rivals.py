@@ -12,7 +12,12 @@ from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Radial
 from saffu.errors import BadOption, Missing
-from saffu.experiments.rivals import (
+from saffu.loss import token_nats
+from saffu.model import model_forward, model_gradient
+from saffu.optim import adam_start, adam_step
+from saffu.parameters import leaves
+from saffu.positions import samples
+from saffu_lab.rivals.rivals import (
     Contexts,
     TorchSaffu,
     TorchSlots,
@@ -20,11 +25,6 @@ from saffu.experiments.rivals import (
     torch_or_refuse,
     train_epoch,
 )
-from saffu.loss import token_nats
-from saffu.model import model_forward, model_gradient
-from saffu.optim import adam_start, adam_step
-from saffu.parameters import leaves
-from saffu.vocabulary import samples
 from spec_tests.support.models import random_parameters
 from spec_tests.support.texts import random_documents
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saffu.experiments import cluster, growth
-from saffu.experiments.generated import LONGEST, SHORTEST, open_text, write_text
-from saffu.experiments.growth import LINEAR, MEGABYTES, Point, Stopwatch, exponent, judged, summary
+from saffu_lab.bench import cluster, growth
+from saffu_lab.bench.generated import LONGEST, SHORTEST, open_text, write_text
+from saffu_lab.bench.growth import LINEAR, MEGABYTES, Point, Stopwatch, exponent, judged, summary
 
 V = 97
 

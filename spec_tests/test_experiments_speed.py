@@ -13,8 +13,9 @@ import pytest
 from saffu.configuration import Configuration
 from saffu.contexts import Radial
 from saffu.errors import Missing
-from saffu.experiments import speed, texts
-from saffu.experiments.speed import Pass, Timed, account, main, ratio, summary, timed
+from saffu_lab.bench import speed
+from saffu_lab.bench.speed import Pass, Timed, account, main, ratio, summary, timed
+from saffu_lab.records import corpora as texts
 from spec_tests.support.texts import sentences
 
 TEXT = [" ".join(sentences(i, 5)) for i in range(199)]

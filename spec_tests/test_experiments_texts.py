@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saffu.experiments import texts
-from saffu.experiments.texts import BIBLE, PROSE, Texts, parted
+from saffu_lab.records import corpora as texts
+from saffu_lab.records.corpora import BIBLE, PROSE, Texts, parted
 from spec_tests.support.texts import sentences
 
 DOCUMENTS = [" ".join(sentences(i, 5)) for i in range(299)]

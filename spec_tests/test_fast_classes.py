@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from saffu.counts import cooccurrence
 from saffu.errors import LabelOutOfRange, NegativeEntry, NonFiniteEntry, SaffuError, WrongShape
 from saffu.explicit.refinement import refine, refined_logits
-from saffu.fast import classes as counting
-from saffu.fast import polish as polishing
-from saffu.fast.classes import count_classes
-from saffu.fast.polish import polish
 from saffu.loss import cross_entropy, cross_entropy_gradient
 from saffu.types import Array
+from saffu_lab.models import class_counts as counting
+from saffu_lab.models import lbfgs as polishing
+from saffu_lab.models.class_counts import count_classes
+from saffu_lab.models.lbfgs import polish
 
 RANDOM = np.random.default_rng(13)
 FEATURES = RANDOM.random((211, 5)) * (RANDOM.random((211, 5)) < 0.6) * [1.0, 8.0, 0.5, 2.0, 1.0]

@@ -17,25 +17,26 @@ from hypothesis import strategies as st
 from saffu.cipher import cipher_embedding
 from saffu.configuration import TINY, Configuration
 from saffu.contexts import Block, Document, Radial
-from saffu.corpus import Corpus
+from saffu.data.corpus import Corpus
+from saffu.data.tokenisers import Words
+from saffu.data.vocabulary import Vocabulary
 from saffu.engines import Engine, Pool, Serial
 from saffu.engines.cluster import Cluster
+from saffu.engines.passes import Passes
 from saffu.errors import TokenOutOfRange
-from saffu.explicit.attention import WarmSettings
-from saffu.fast import layers
-from saffu.fast.choose import Search
-from saffu.fast.direct import DirectSearch, count_slots
-from saffu.fast.layers import TokenLayer
-from saffu.fast.pairing import PairSums
-from saffu.fast.stream import Passes
-from saffu.fast.sums import whole_codes
+from saffu.fast import counting_layers
+from saffu.fast.counting_layers import TokenLayer
+from saffu.fast.label_sums import whole_codes
+from saffu.fast.pair_sums import PairSums
 from saffu.fast.warm import Ingredients, ingredients, stream_warm_start
 from saffu.layer import LayerOptions
+from saffu.models.transformer import SaffuTransformer
 from saffu.parameters import leaves
-from saffu.tokenisers import Words
-from saffu.transformer import SaffuTransformer
+from saffu.positions import samples
+from saffu.search.direct import DirectSearch, count_slots
+from saffu.search.warm import Search
 from saffu.types import Array
-from saffu.vocabulary import Vocabulary, samples
+from saffu.warm.layer import WarmSettings
 from spec_tests.support.texts import Chunked, corpora, random_documents, sentences
 
 V = 31
@@ -281,7 +282,7 @@ def test_tables_that_follow_are_not_sent() -> None:
         kind, sent = record.__reduce__()
         assert type(record) is kind
         assert vars(kind(*sent)).keys() < vars(record).keys()
-    assert layers.by_fields(layer)[1] == (
+    assert counting_layers.by_fields(layer)[1] == (
         layer.context,
         layer.embedding,
         layer.labels,

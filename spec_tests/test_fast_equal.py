@@ -14,22 +14,21 @@ from hypothesis import strategies as st
 from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial, document_context
+from saffu.engines.passes import Everything, Passes
 from saffu.errors import BadOption, NonFiniteEntry
-from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Additive, Backoff
 from saffu.explicit.temper import fit_temper, slot_scores, temper_curve
-from saffu.explicit.warm import warm_start
 from saffu.fast import cache
 from saffu.fast.adam import BLOCK, adam_in_blocks
 from saffu.fast.cache import comparisons
 from saffu.fast.frozen import freeze
-from saffu.fast.nats import nats_and_gradient, nats_of
+from saffu.fast.loss import nats_and_gradient, nats_of
+from saffu.fast.plans import running_means
 from saffu.fast.predict import chunk_hidden, chunk_nats
-from saffu.fast.rows import SAFE, softmax_over
+from saffu.fast.softmax import SAFE, softmax_over
 from saffu.fast.step import step_gradient
-from saffu.fast.stream import Everything, Passes, running_means
 from saffu.fast.tempering import curve, fit_one, of_rows, of_tokens
-from saffu.fast.tokens import attend_tokens, feature_table, read_table
+from saffu.fast.token_layer import attend_tokens, feature_table, read_table
 from saffu.fast.warm import stream_warm_start
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
@@ -37,7 +36,9 @@ from saffu.model import look_up, model_forward, model_gradient, model_loss
 from saffu.numerics import softmax
 from saffu.optim import adam_start, adam_step
 from saffu.parameters import cast, cold_start, leaves, names
-from saffu.vocabulary import samples
+from saffu.positions import samples
+from saffu.warm.layer import WarmSettings
+from saffu.warm.start import warm_start
 from spec_tests.support.texts import Chunked, random_documents
 
 V = 23

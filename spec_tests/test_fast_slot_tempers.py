@@ -10,19 +10,19 @@ import pytest
 from saffu.batch import LayerPlan, plan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.engines.passes import Everything, Passes
 from saffu.errors import BadOption
-from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Backoff
 from saffu.explicit.temper import fit_temper, temper_curve, tempered_weights
 from saffu.explicit.temper import slot_scores as plain_scores
-from saffu.fast.choose import Search, choose_warm_start
-from saffu.fast.slot_tempers import check_slots, fit_slots, with_slot_tempers
-from saffu.fast.stream import Everything, Passes
 from saffu.fast.warm import Ingredients, Solved, ingredients, solve_tower
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.model import look_up
+from saffu.positions import Samples, samples
+from saffu.search.slots import check_slots, fit_slots, with_slot_tempers
+from saffu.search.warm import Search, choose_warm_start
 from saffu.types import Array
-from saffu.vocabulary import Samples, samples
+from saffu.warm.layer import WarmSettings
 from spec_tests.support.texts import random_documents
 
 V = 23

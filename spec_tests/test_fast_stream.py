@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from saffu.fast.stream import Passes
+from saffu.engines.passes import Passes
 from spec_tests.support.texts import Chunked, random_documents
 
 LENGTHS = [7] * 61

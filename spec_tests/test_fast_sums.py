@@ -7,8 +7,8 @@ import pytest
 
 from saffu.batch import LayerPlan
 from saffu.cipher import cipher_embedding
-from saffu.fast.rows import softmax_over
-from saffu.fast.sums import LabelSums, whole_codes
+from saffu.fast.label_sums import LabelSums, whole_codes
+from saffu.fast.softmax import softmax_over
 
 V, BITS, LABEL_BITS, SLOTS, N = 23, 7, 5, 3, 41
 

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from saffu.arrays.namespace import namespace, on_host
 from saffu.batch import DocumentPlan, TowerPlan
 from saffu.batch import place as batch_place
-from saffu.explicit.attention import WarmSettings
-from saffu.explicit.warm import warm_start
 from saffu.model import model_forward, model_gradient, model_loss
-from saffu.namespace import namespace, on_host
 from saffu.optim import adam_start, adam_step
 from saffu.parameters import cast, cold_start, leaves, place, rebuild
 from saffu.types import Array
+from saffu.warm.layer import WarmSettings
+from saffu.warm.start import warm_start
 from spec_tests.support.abroad import Abroad, Crossing
 from spec_tests.support.foreign import LIBRARIES, Library
 from spec_tests.support.models import TEXT, random_parameters, small, whole

@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 
 from saffu import errors
-from saffu.conformance.arrays import canonical
-from saffu.conformance.bank import bank
-from saffu.conformance.case import Case
-from saffu.conformance.golden import (
+from saffu.conformance.contract.arrays import canonical
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import (
     SUITE,
     golden_root,
     manifest_of,
@@ -25,6 +24,7 @@ from saffu.conformance.golden import (
     read_manifest,
     read_suite,
 )
+from saffu.conformance.diagnosis.bank import bank
 from saffu.conformance.operations import OPERATIONS
 from saffu.errors import BadFile, BadRecord
 from spec_tests.support.format_page import rows

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saffu.conformance.case import Case
-from saffu.conformance.golden import read_suite
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import read_suite
+from saffu.conformance.judging.tolerance import judge
 from saffu.conformance.operations import OPERATIONS, run
-from saffu.conformance.tolerance import judge
 from saffu.errors import SaffuError
 
 CASES = read_suite()

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.conformance.arrays import canonical
-from saffu.conformance.bank import bank
-from saffu.conformance.case import Case, Measured
-from saffu.conformance.golden import read_manifest, read_suite
-from saffu.conformance.golden_command import add_golden_parser, run_golden
-from saffu.conformance.mistake import Mistake
+from saffu.conformance.command.golden import add_parser, run_golden
+from saffu.conformance.contract.arrays import canonical
+from saffu.conformance.contract.case import Case, Measured
+from saffu.conformance.contract.golden import read_manifest, read_suite
+from saffu.conformance.diagnosis.bank import bank
+from saffu.conformance.diagnosis.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
 from spec_tests.support import record
 from spec_tests.support.cases import questions
@@ -243,7 +243,7 @@ def test_a_missing_output_is_infinitely_wrong() -> None:
 
 def run_record(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
-    add_golden_parser(parser.add_subparsers())
+    add_parser(parser.add_subparsers(), "golden cases")
     return run_golden(parser.parse_args(["golden", "record", *arguments]))
 
 
@@ -257,6 +257,6 @@ def test_the_command_records_in_a_checkout(capsys: pytest.CaptureFixture[str]) -
 def test_the_command_needs_a_checkout(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Path
 ) -> None:
-    monkeypatch.setattr("saffu.conformance.golden_command.golden_root", lambda: golden)
+    monkeypatch.setattr("saffu.conformance.command.golden.golden_root", lambda: golden)
     assert run_record() == 2
     assert "needs a checkout of the project" in capsys.readouterr().err

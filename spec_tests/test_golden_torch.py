@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.conformance.case import Case
-from saffu.conformance.golden import read_suite
-from saffu.conformance.tolerance import judge
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import read_suite
+from saffu.conformance.judging.tolerance import judge
 from saffu.types import Array
 
 pytestmark = pytest.mark.torch

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saffu.arrays.namespace import add_rows
 from saffu.contexts import Block, Radial, steps_back
 from saffu.errors import (
     BadOption,
@@ -28,7 +29,6 @@ from saffu.layer import (
     saffu_backward,
     saffu_forward,
 )
-from saffu.namespace import add_rows
 from saffu.types import Array
 from spec_tests.support import strategies as draw
 from spec_tests.support.adjoint import assert_adjoint

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from saffu.commands import measuring
-from saffu.commands.measuring import Watching
-from saffu.study.running import State
+from saffu_lab.commands import measuring
+from saffu_lab.commands.measuring import Watching
+from saffu_lab.study.running import State
 
 
 def three_pieces(watch: Watching) -> None:

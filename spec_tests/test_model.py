@@ -20,8 +20,8 @@ from saffu.layer import LayerOptions
 from saffu.loss import perplexity, token_nats
 from saffu.model import ModelState, model_forward, model_gradient, model_loss
 from saffu.parameters import Parameters, cast, cold_start, leaves, names, rebuild
+from saffu.positions import samples
 from saffu.types import Array
-from saffu.vocabulary import samples
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import naive_model
 from spec_tests.support.models import (

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from saffu.conformance.golden import read_suite
+from saffu.conformance.contract.golden import read_suite
 from spec_tests.mutants import argued, banked, page, results
 from spec_tests.mutants.argued import Argument
 from spec_tests.mutants.execute import Outcome

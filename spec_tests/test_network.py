@@ -30,6 +30,7 @@ from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_solution
 from saffu.explicit.temper import fit_temper, tempered_logits
+from saffu.files import read_file, write_file
 from saffu.loss import cross_entropy
 from saffu.network import (
     Examples,
@@ -54,7 +55,6 @@ from saffu.network.layers import (
 from saffu.network.stack import restricted
 from saffu.network.training import TrainingState, start_training, train
 from saffu.numerics import log_softmax, softmax
-from saffu.storage import read_file, write_file
 from saffu.types import Array
 from spec_tests.support import strategies as draw
 from spec_tests.support.adjoint import directional

@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 import pytest
 
 from saffu.configuration import TINY
-from saffu.experiments.outcome import Outcome, Plan, Point, Row, Text, Tried
-from saffu.experiments.page import HEAD, cells, html, line, remarks
-from saffu.experiments.plots import curves
-from saffu.transformer import Total
+from saffu.models.transformer import Total
+from saffu_lab.demo.outcome import Outcome, Plan, Point, Row, Text, Tried
+from saffu_lab.demo.page import HEAD, cells, html, line, remarks
+from saffu_lab.demo.plots import curves
 from spec_tests.support.texts import corpora
 
 EVIL = "<script>alert('&\"')</script>"

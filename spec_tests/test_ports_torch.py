@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.conformance.case import Case
-from saffu.conformance.challenge import challenge
-from saffu.conformance.golden import read_suite
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import read_suite
+from saffu.conformance.judging.challenge import challenge
+from saffu.conformance.judging.runner import Run, Runner
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.ports import load
-from saffu.conformance.runner import Run, Runner
+from saffu.conformance.ports.module import load
 
 pytestmark = pytest.mark.torch
 

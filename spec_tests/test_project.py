@@ -17,11 +17,13 @@ from packaging.requirements import Requirement
 from spec_tests.conftest import shapes_unchecked
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "reference" / "saffu"
+REFERENCE = ROOT / "reference"
+PACKAGE = REFERENCE / "saffu"
+LABORATORY = REFERENCE / "saffu_lab"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LAYERS: list[str] = [
-    layer.strip("()") for layer in PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
-]
+ROWS: list[str] = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
+"""The rows of the reading order, last to first; modules of one row stand beside each other."""
+LAYERS: list[str] = [module for row in ROWS for module in row.split(" | ")]
 TEST_COMMAND = 'python3 -m venv .venv && .venv/bin/pip install -q "nox[uv]" && .venv/bin/nox'
 
 
@@ -50,13 +52,20 @@ def modules_with_contents() -> list[str]:
 def test_every_module_has_one_place_in_the_reading_order(module: str) -> None:
     places = [layer for layer in LAYERS if f"{module}.".startswith(f"{layer}.")]
     assert len(places) == 1, (
-        f"saffu.{module} stands in {len(places)} layers of the contract in pyproject.toml; "
+        f"saffu.{module} stands in {len(places)} rows of the contract in pyproject.toml; "
         "give it its one place in [tool.importlinter]"
     )
 
 
-def test_no_module_has_the_name_of_a_layer_twice() -> None:
+def test_no_module_stands_in_two_rows() -> None:
     assert len(LAYERS) == len(set(LAYERS))
+
+
+def test_the_reference_fits_on_one_page() -> None:
+    """What a reader sees first: a folder of at most 36 entries, on at most 17 floors."""
+    entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert len(entries) <= 36
+    assert len(ROWS) <= 17
 
 
 # --- versions, dependencies, licence ----------------------------------------------------------
@@ -108,19 +117,19 @@ def test_the_list_of_sessions_reads_as_a_manual() -> None:
         )
 
 
-def test_every_program_among_the_experiments_is_run_by_its_session() -> None:
+def test_every_program_of_the_laboratory_is_run_by_its_session() -> None:
     (listed,) = (
         ast.literal_eval(node.value)
         for node in ast.parse(read("noxfile.py")).body
         if isinstance(node, ast.AnnAssign)
         and node.value is not None
-        and ast.unparse(node.target) == "EXPERIMENTS"
+        and ast.unparse(node.target) == "PROGRAMS"
     )
-    programs = [
-        path.stem
-        for path in sorted((PACKAGE / "experiments").glob("*.py"))
-        if "__main__" in path.read_text(encoding="utf-8")
-    ]
+    programs = sorted(
+        ".".join(path.relative_to(LABORATORY).with_suffix("").parts)
+        for path in LABORATORY.rglob("*.py")
+        if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8")
+    )
     assert sorted(listed) == programs
 
 

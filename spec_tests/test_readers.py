@@ -22,10 +22,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.corpora import bible, prose, read_documents
-from saffu.corpora import packing as packing_module
-from saffu.corpora import prose as prose_of_corpora
-from saffu.corpora import readers as readers_module
+from saffu.data import bible, prose, read_documents
+from saffu.data import packing as packing_module
+from saffu.data import prose as prose_of_corpora
+from saffu.data import readers as readers_module
 from saffu.errors import BadFile, BadOption, Missing, NoSamples, NotUtf8
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -395,7 +395,7 @@ raise SystemExit("this source must not be run")
 def test_docstrings_are_found_in_the_order_of_the_source(tmp_path: Path) -> None:
     path = write(tmp_path / "module.py", SOURCE)
     write(tmp_path / "short.py", '"""One docstring is not worth the time that parsing takes."""')
-    from saffu.corpora.prose import docstrings, running_text
+    from saffu.data.prose import docstrings, running_text
 
     found = [running_text(text) for text in docstrings([path, tmp_path / "short.py"])]
     assert found == [
@@ -410,7 +410,7 @@ def test_docstrings_are_found_in_the_order_of_the_source(tmp_path: Path) -> None
 
 
 def test_tests_and_installed_packages_are_no_library() -> None:
-    from saffu.corpora.prose import library
+    from saffu.data.prose import library
 
     paths = library()
     assert paths == sorted(paths)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu import errors, refusals
+from saffu import checks, errors
 from saffu.errors import (
     BadOption,
     EmptyMask,
@@ -74,9 +74,9 @@ def test_the_first_entry_that_is_no_number(
     bad = rng.random(shape) < 0.3
     bad.flat[rng.integers(bad.size)] = True
     x = np.where(bad, value, rng.normal(size=shape))
-    refusals.finite("x", np.where(bad, 0.0, x), "SPEC 8")
+    checks.finite("x", np.where(bad, 0.0, x), "SPEC 8")
     with pytest.raises(NonFiniteEntry, match=r"SPEC 8\)$") as caught:
-        refusals.finite("x", x, "SPEC 8")
+        checks.finite("x", x, "SPEC 8")
     assert (caught.value.name, caught.value.index) == ("x", first(bad))
     assert str(caught.value).startswith(f"x[{', '.join(map(str, first(bad)))}] is {value}: ")
 
@@ -85,42 +85,42 @@ def test_the_first_entry_that_is_no_number(
 def test_the_first_entry_below_zero(shape: tuple[int, ...], rng: Seeded) -> None:
     x = rng.normal(size=shape)
     x.flat[rng.integers(x.size)] = -0.5
-    refusals.non_negative("x", np.maximum(x, 0.0), "SPEC 1")
+    checks.non_negative("x", np.maximum(x, 0.0), "SPEC 1")
     for error in (NegativeEntry, SignedInput):
         with pytest.raises(error) as caught:
-            refusals.non_negative("x", x, "SPEC 1", error)
+            checks.non_negative("x", x, "SPEC 1", error)
         assert (caught.value.index, caught.value.value) == (first(x < 0), x[first(x < 0)])
     positive = np.abs(x) + 0.1
-    refusals.positive_entries("x", positive, "SPEC 1")
+    checks.positive_entries("x", positive, "SPEC 1")
     positive[first(x < 0)] = 0.0
     with pytest.raises(ZeroEntry, match=r"is 0\.0: its logarithm is needed") as zero:
-        refusals.positive_entries("x", positive, "SPEC 1")
+        checks.positive_entries("x", positive, "SPEC 1")
     assert zero.value.index == first(x < 0)
     with pytest.raises(NegativeEntry):
-        refusals.positive_entries("x", x, "SPEC 1")
+        checks.positive_entries("x", x, "SPEC 1")
 
 
 def test_what_is_no_number_comes_before_what_is_negative() -> None:
     with pytest.raises(NonFiniteEntry, match=r"x\[2\] is nan"):
-        refusals.non_negative("x", np.array([1.0, -1.0, np.nan]), "SPEC 1")
+        checks.non_negative("x", np.array([1.0, -1.0, np.nan]), "SPEC 1")
 
 
 def test_minus_zero_is_zero_and_the_complex_step_is_let_through() -> None:
-    refusals.non_negative("x", np.array([-0.0, 5e-324]), "SPEC 1")
-    refusals.non_negative("x", np.array([0.0 - 1e-40j, 1.0]), "SPEC 1")
+    checks.non_negative("x", np.array([-0.0, 5e-324]), "SPEC 1")
+    checks.non_negative("x", np.array([0.0 - 1e-40j, 1.0]), "SPEC 1")
     with pytest.raises(NegativeEntry):
-        refusals.non_negative("x", np.array([-1.0 + 1e-40j]), "SPEC 1")
+        checks.non_negative("x", np.array([-1.0 + 1e-40j]), "SPEC 1")
 
 
 @given(draw.sizes(2), GENERATORS, st.sampled_from([0.0, 0.5, 0.999, 1.001, 2.0]))
 def test_rows_that_are_no_distribution(shape: tuple[int, ...], rng: Seeded, total: float) -> None:
     x = draw.simplex(rng, *shape)
-    refusals.probabilities("x", x, "SPEC 5")
-    refusals.probabilities("x", x * (1 + 1e-5), "SPEC 5")
+    checks.probabilities("x", x, "SPEC 5")
+    checks.probabilities("x", x * (1 + 1e-5), "SPEC 5")
     row = int(rng.integers(shape[0]))
     x[row:] *= total
     with pytest.raises(OffSimplex, match=rf"x\[{row}\] adds up to .*add up to one") as caught:
-        refusals.probabilities("x", x, "SPEC 5")
+        checks.probabilities("x", x, "SPEC 5")
     assert caught.value.row == (row,)
     assert caught.value.total == pytest.approx(total)
 
@@ -132,31 +132,31 @@ def test_rows_that_are_no_distribution(shape: tuple[int, ...], rng: Seeded, tota
 def test_shapes(shape: tuple[int, ...], data: st.DataObject) -> None:
     x = np.zeros(shape)
     known = data.draw(st.tuples(*(st.sampled_from([size, None]) for size in shape)))
-    refusals.shape("x", x, known, "any", "SPEC 8")
+    checks.shape("x", x, known, "any", "SPEC 8")
     axis = data.draw(st.integers(0, len(shape) - 1))
     wrong = [*shape[:axis], shape[axis] + data.draw(st.sampled_from([-1, 1])), *shape[axis + 1 :]]
     for expected in (wrong, [*shape, None], list(shape[1:]), [None, *known]):
         with pytest.raises(WrongShape, match=r"x has shape .*expected; .*\(SPEC 8\)") as caught:
-            refusals.shape("x", x, expected, "A B", "SPEC 8")
+            checks.shape("x", x, expected, "A B", "SPEC 8")
         assert (caught.value.name, caught.value.got) == ("x", shape)
         sizes = ", ".join("any" if size is None else str(size) for size in expected)
         assert f"[A B] = ({sizes})" in str(caught.value)
 
 
 def test_no_samples() -> None:
-    refusals.samples("x", np.zeros((1, 0)), "SPEC 1")
+    checks.samples("x", np.zeros((1, 0)), "SPEC 1")
     with pytest.raises(NoSamples, match=r"x holds no samples; at least one is needed \(SPEC 1\)"):
-        refusals.samples("x", np.zeros((0, 3)), "SPEC 1")
+        checks.samples("x", np.zeros((0, 3)), "SPEC 1")
 
 
 def test_the_first_row_of_zeros() -> None:
     y = np.array([[0.0, 1.0], [0.0, 0.0], [0.5, 0.0], [0.0, 0.0]])
     with pytest.raises(EmptyTarget, match=r"targets\[1\] is a row of zeros") as caught:
-        refusals.targets(y, 4)
+        checks.targets(y, 4)
     assert caught.value.row == 1
-    refusals.targets(y[[0, 2]], 2)
+    checks.targets(y[[0, 2]], 2)
     with pytest.raises(WrongShape, match=r"targets has shape \(4, 2\).*\(3, any\)"):
-        refusals.targets(y, 3)
+        checks.targets(y, 3)
 
 
 # --- tokens, masks, pivots ----------------------------------------------------------------------
@@ -165,22 +165,22 @@ def test_the_first_row_of_zeros() -> None:
 @given(SHAPES, GENERATORS, st.integers(1, 9))
 def test_token_ids(shape: tuple[int, ...], rng: Seeded, size: int) -> None:
     x = rng.integers(0, size, shape)
-    refusals.token_ids(x, size)
+    checks.token_ids(x, size)
     where = tuple(int(rng.integers(n)) for n in shape)
     for value in (size, -1, size + 5):
         x[where] = value
         with pytest.raises(
             TokenOutOfRange, match=rf"tokens\[.*\] is {value}: .*0 … {size - 1}"
         ) as no:
-            refusals.token_ids(x, size)
+            checks.token_ids(x, size)
         assert (no.value.index, no.value.value, no.value.size) == (where, value, size)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.bool_])
 def test_token_ids_are_whole(dtype: type) -> None:
     with pytest.raises(BadOption, match=r"words\.dtype='(float64|bool)', but an integer type"):
-        refusals.token_ids(np.zeros(3, dtype=dtype), 5, "words")
-    refusals.token_ids(np.zeros(3, dtype=np.uint16), 5, "words")
+        checks.token_ids(np.zeros(3, dtype=dtype), 5, "words")
+    checks.token_ids(np.zeros(3, dtype=np.uint16), 5, "words")
 
 
 @given(draw.sizes(2), GENERATORS)
@@ -189,8 +189,8 @@ def test_masks_and_pivots(shape: tuple[int, ...], rng: Seeded) -> None:
     mask = rng.random(shape) < 0.5
     pivot = rng.integers(0, slots, n)
     mask[np.arange(n), pivot] = True
-    refusals.mask_rows(mask)
-    refusals.pivots(pivot, mask)
+    checks.mask_rows(mask)
+    checks.pivots(pivot, mask)
     row = int(rng.integers(n))
     invalid = mask.copy()
     invalid[row, pivot[row]] = False
@@ -200,11 +200,11 @@ def test_masks_and_pivots(shape: tuple[int, ...], rng: Seeded) -> None:
         (np.where(np.arange(n) == row, -1, pivot), mask),
     ):
         with pytest.raises(InvalidPivot, match=rf"pivot\[{row}\] is .* of {slots} slots") as no:
-            refusals.pivots(bad_pivot, bad_mask)
+            checks.pivots(bad_pivot, bad_mask)
         assert (no.value.row, no.value.pivot) == (row, bad_pivot[row])
     mask[row:] = False
     with pytest.raises(EmptyMask, match=rf"mask\[{row}\] has no valid entry") as empty:
-        refusals.mask_rows(mask)
+        checks.mask_rows(mask)
     assert empty.value.row == (row,)
 
 
@@ -212,9 +212,9 @@ def test_masks_of_any_number_of_dimensions() -> None:
     mask = np.ones((2, 3, 5), dtype=np.bool_)
     mask[1, 2] = False
     with pytest.raises(EmptyMask, match=r"mask\[1, 2\]"):
-        refusals.mask_rows(mask)
+        checks.mask_rows(mask)
     with pytest.raises(EmptyMask, match=r"mask\[\]"):
-        refusals.mask_rows(np.zeros(5, dtype=np.bool_))
+        checks.mask_rows(np.zeros(5, dtype=np.bool_))
 
 
 # --- settings ---------------------------------------------------------------------------------
@@ -223,17 +223,17 @@ def test_masks_of_any_number_of_dimensions() -> None:
 @given(st.integers(-9, 9), st.integers(-3, 3), st.sampled_from([int, np.int8, np.int64]))
 def test_whole_numbers(value: int, least: int, kind: Callable[[int], Any]) -> None:
     if value >= least:
-        assert refusals.whole("steps", kind(value), least, "SPEC 1") == value
-        assert type(refusals.whole("steps", kind(value), least, "SPEC 1")) is int
+        assert checks.whole("steps", kind(value), least, "SPEC 1") == value
+        assert type(checks.whole("steps", kind(value), least, "SPEC 1")) is int
     else:
         with pytest.raises(BadOption, match=rf"whole number >= {least} is expected \(SPEC 1\)"):
-            refusals.whole("steps", kind(value), least, "SPEC 1")
+            checks.whole("steps", kind(value), least, "SPEC 1")
 
 
 @pytest.mark.parametrize("value", [2.0, "2", None, True, [2], np.float64(3.0), np.True_])
 def test_what_is_no_whole_number(value: Any) -> None:
     with pytest.raises(BadOption, match=r"steps=.*, but a whole number >= 1") as caught:
-        refusals.whole("steps", value, 1, "SPEC 1")
+        checks.whole("steps", value, 1, "SPEC 1")
     assert caught.value.name == "steps"
     assert caught.value.value is value
 
@@ -242,20 +242,20 @@ def test_what_is_no_whole_number(value: Any) -> None:
 def test_positive_numbers(value: float) -> None:
     for zero in (False, True):
         if math.isfinite(value) and (value > 0 or (zero and value == 0)):
-            assert refusals.positive("rate", value, "SPEC 6", zero=zero) == value
+            assert checks.positive("rate", value, "SPEC 6", zero=zero) == value
         else:
             sign = ">=" if zero else ">"
             with pytest.raises(BadOption, match=rf"rate=.*finite number {sign} 0 is expected"):
-                refusals.positive("rate", value, "SPEC 6", zero=zero)
+                checks.positive("rate", value, "SPEC 6", zero=zero)
 
 
 @pytest.mark.parametrize("value", ["fast", None, [1.0, 2.0]])
 def test_what_is_no_number(value: Any) -> None:
     with shapes_unchecked(), pytest.raises(BadOption, match=r"rate=.*, but a finite number > 0"):
-        refusals.positive("rate", value, "SPEC 6")
+        checks.positive("rate", value, "SPEC 6")
 
 
 def test_one_of_a_few_words() -> None:
-    refusals.choice("gain", "unit", ("unit", "count"), "SPEC 4")
+    checks.choice("gain", "unit", ("unit", "count"), "SPEC 4")
     with pytest.raises(BadOption, match=r"gain='Unit', but 'unit' or 'count' is expected"):
-        refusals.choice("gain", "Unit", ("unit", "count"), "SPEC 4")
+        checks.choice("gain", "Unit", ("unit", "count"), "SPEC 4")

@@ -8,22 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.experiments.results import Line
-from saffu.replication import (
-    attention,
-    attention_chapter,
-    contexts,
-    contexts_chapter,
-    less_data,
-    less_data_chapter,
-    precision,
-    precision_chapter,
-    stages,
-    stages_chapter,
-)
-from saffu.replication.chapters import Chapter, Study
-from saffu.study.task import Answers
-from saffu.vocabulary import samples
+from saffu.positions import samples
+from saffu_lab.records.results import Line
+from saffu_lab.replication.attention import chapter as attention_chapter
+from saffu_lab.replication.attention import tasks as attention
+from saffu_lab.replication.chapters import Chapter, Study
+from saffu_lab.replication.contexts import chapter as contexts_chapter
+from saffu_lab.replication.contexts import tasks as contexts
+from saffu_lab.replication.less_data import chapter as less_data_chapter
+from saffu_lab.replication.less_data import tasks as less_data
+from saffu_lab.replication.precision import chapter as precision_chapter
+from saffu_lab.replication.precision import tasks as precision
+from saffu_lab.replication.stages import chapter as stages_chapter
+from saffu_lab.replication.stages import tasks as stages
+from saffu_lab.study.task import Answers
 from spec_tests.support.lines import a_test, a_trial
 from spec_tests.support.studies import little_text, run_tiny
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.errors import BadOption
-from saffu.experiments.results import Line
 from saffu.loss import cross_entropy
-from saffu.replication import images
-from saffu.replication.images_chapter import NAMES
-from saffu.replication.images_intervals import drawn_means, judge_all, pair_of, wilson
-from saffu.replication.images_runs import complete, make
-from saffu.replication.images_runs import images as read_images
-from saffu.study.sources import Sources
+from saffu_lab.records.results import Line
+from saffu_lab.replication.images import tasks as images
+from saffu_lab.replication.images.chapter import NAMES
+from saffu_lab.replication.images.intervals import drawn_means, judge_all, pair_of, wilson
+from saffu_lab.replication.images.runs import complete, make
+from saffu_lab.replication.images.runs import images as read_images
+from saffu_lab.study.sources import Sources
 from spec_tests.support.studies import whole_in_parts
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.experiments.decoder import NOTHING, Decoder, Shape, fit_decoder, windows
-from saffu.experiments.results import Line, Results
-from saffu.replication import less_data, outsiders
-from saffu.replication.outsiders import (
+from saffu_lab.records.results import Line, Results
+from saffu_lab.replication.less_data import tasks as less_data
+from saffu_lab.rivals import tasks as outsiders
+from saffu_lab.rivals.decoder import NOTHING, Decoder, Shape, fit_decoder, windows
+from saffu_lab.rivals.tasks import (
     counted_tasks,
     read_baseline,
     read_decoder,
@@ -20,10 +21,10 @@ from saffu.replication.outsiders import (
     trial_decoder,
     trial_slots,
 )
-from saffu.study.rows import Row, row_key
-from saffu.study.sources import Sources
-from saffu.study.task import Answers
-from saffu.study.texts import texts
+from saffu_lab.study.rows import Row, row_key
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import Answers
+from saffu_lab.study.texts import texts
 from spec_tests.support.studies import little_text
 
 RECIPES: dict[str, Line] = {

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.explicit.smoothing import shares_of_totals
-from saffu.replication.phrases import (
+from saffu.positions import Samples, samples
+from saffu.types import Array
+from saffu_lab.models.ngrams import (
     CLASSES,
     classes,
     count_model,
@@ -19,8 +21,6 @@ from saffu.replication.phrases import (
     phrase_keys,
     phrase_nats,
 )
-from saffu.types import Array
-from saffu.vocabulary import Samples, samples
 from spec_tests.support.texts import sentences
 
 SIZE, DISCOUNT = 7, 0.75

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from saffu.counts import cooccurrence, priming_number
-from saffu.experiments.results import Line
 from saffu.explicit.smoothing import Backoff, smooth
 from saffu.explicit.solution import explicit_solution
 from saffu.explicit.temper import tempered_weights
 from saffu.loss import cross_entropy
-from saffu.replication import priming
-from saffu.replication.priming_curves import Part, Terms, sentence_bags, terms_of
-from saffu.study.sources import Sources
-from saffu.vocabulary import Samples
+from saffu.positions import Samples
+from saffu_lab.records.results import Line
+from saffu_lab.replication.priming import tasks as priming
+from saffu_lab.replication.priming.curves import Part, Terms, sentence_bags, terms_of
+from saffu_lab.study.sources import Sources
 from spec_tests.support.studies import whole_in_parts
 
 

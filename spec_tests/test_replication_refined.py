@@ -10,19 +10,20 @@ import pytest
 from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.contexts import Radial
-from saffu.corpus import Corpus
+from saffu.data.corpus import Corpus
+from saffu.data.tokenisers import Words
+from saffu.data.vocabulary import Vocabulary
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.smoothing import Backoff
 from saffu.explicit.smoothing import smooth as smoothed
 from saffu.model import model_forward, model_gradient, model_loss
 from saffu.parameters import LayerParameters, Parameters
-from saffu.replication import refined as module
-from saffu.replication.refined import add_up, read_refined, refined, step, trial_refined
-from saffu.study.sources import Sources
-from saffu.study.task import digest
-from saffu.study.texts import texts
-from saffu.tokenisers import Words
-from saffu.vocabulary import Samples, Vocabulary, samples
+from saffu.positions import Samples, samples
+from saffu_lab.models import refined_layer as module
+from saffu_lab.models.refined_layer import add_up, read_refined, refined, step, trial_refined
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import digest
+from saffu_lab.study.texts import texts
 from spec_tests.support.studies import little_text
 
 SHAPE = Configuration(13, (Radial(3),), bits=7, label_bits=5)

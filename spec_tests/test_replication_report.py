@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from saffu.cli import main
-from saffu.commands import replicate
 from saffu.errors import BadOption
-from saffu.replication import report
-from saffu.replication.ending import UNFINISHED
-from saffu.replication.report import (
+from saffu_lab.commands import replicate
+from saffu_lab.replication import report
+from saffu_lab.replication.completion import UNFINISHED
+from saffu_lab.replication.report import (
     FOLDER,
     PAGE,
     STUDIES,
@@ -159,7 +159,7 @@ def test_a_study_whose_package_is_missing_is_left_out_or_refused_before_any_work
     monkeypatch.setattr(replicate, "STUDIES", dict.fromkeys(("contexts", "images"), ""))
     command = ["replicate", "--tiny", "--place", "serial", "--out", str(tmp_path)]
     assert main(command) == 0
-    assert [module.rpartition(".")[2] for module in done] == ["contexts"]
+    assert done == ["saffu_lab.replication.contexts.tasks"]
     assert "images is left out: the study images needs the package" in capsys.readouterr().out
     assert main([*command, "contexts", "images"]) == 2
     assert len(done) == 1

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from saffu.experiments.results import Line, Results
-from saffu.replication import roadmap
-from saffu.replication.chapters import Study
-from saffu.roadmap.findings import findings, identity
-from saffu.roadmap.walk import front_of
-from saffu.study.running import open_crew, run_tasks
-from saffu.study.sources import Sources
-from saffu.study.task import Answers, digest
+from saffu_lab.records.results import Line, Results
+from saffu_lab.replication.chapters import Study
+from saffu_lab.replication.roadmap import tasks as roadmap
+from saffu_lab.roadmap.findings import findings, identity
+from saffu_lab.roadmap.walk import front_of
+from saffu_lab.study.running import open_crew, run_tasks
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import Answers, digest
 
 
 def test_it_is_a_study() -> None:

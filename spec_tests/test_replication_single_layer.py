@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from saffu.direct import log_shares
-from saffu.experiments.results import Line
 from saffu.explicit.smoothing import Backoff, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.loss import cross_entropy
-from saffu.replication import single_layer
-from saffu.replication.single_layer_chapter import NAMES, Way, leaves, way
-from saffu.replication.single_layer_problem import (
+from saffu.types import Array
+from saffu_lab.models.single_layer_problem import (
     OneHot,
     Problem,
     centred,
@@ -28,9 +26,11 @@ from saffu.replication.single_layer_problem import (
     scale_iteratively,
     slot_counts,
 )
-from saffu.replication.single_layer_setting import cosine, rms, tempered
-from saffu.study.sources import Sources
-from saffu.types import Array
+from saffu_lab.records.results import Line
+from saffu_lab.replication.single_layer import tasks as single_layer
+from saffu_lab.replication.single_layer.chapter import NAMES, Way, leaves, way
+from saffu_lab.replication.single_layer.setting import cosine, rms, tempered
+from saffu_lab.study.sources import Sources
 from spec_tests.support.studies import whole_in_parts
 
 SIZE = 7

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from saffu.errors import BadOption
-from saffu.roadmap.analysis import (
+from saffu_lab.roadmap.analysis import (
     bootstrap,
     effects_coding,
     levels_of,

@@ -9,19 +9,14 @@ import numpy as np
 import pytest
 
 from saffu.errors import Missing
-from saffu.experiments.results import Line
-from saffu.replication.roadmap import chapter
-from saffu.roadmap.drawings import drawings
-from saffu.roadmap.findings import (
-    cost,
-    findings,
-    identity,
-    in_words,
-)
-from saffu.roadmap.page import page
-from saffu.roadmap.report import write_report
-from saffu.roadmap.sizes import not_the_largest, where_the_best_are
-from saffu.roadmap.walk import largest_of, to_test
+from saffu_lab.records.results import Line
+from saffu_lab.replication.roadmap.tasks import chapter
+from saffu_lab.roadmap.drawings import drawings
+from saffu_lab.roadmap.findings import cost, findings, identity, in_words
+from saffu_lab.roadmap.page import page
+from saffu_lab.roadmap.report import write_report
+from saffu_lab.roadmap.sizes import not_the_largest, where_the_best_are
+from saffu_lab.roadmap.walk import largest_of, to_test
 
 DOCUMENTS = np.array([11.0, 7.0, 13.0, 5.0, 17.0, 3.0])
 
@@ -241,7 +236,7 @@ def test_a_report_is_a_page_and_pictures(tmp_path: Path, monkeypatch: Any) -> No
     def no_matplotlib(*_: object) -> None:
         raise Missing("the plot", "the package matplotlib", "pip install")
 
-    monkeypatch.setattr("saffu.roadmap.report.save", no_matplotlib)
+    monkeypatch.setattr("saffu_lab.roadmap.report.save", no_matplotlib)
     (*_, last) = write_report(lines, tmp_path / "bare")
     assert "matplotlib" in last
     assert [path.name for path in (tmp_path / "bare").iterdir()] == ["roadmap.md"]

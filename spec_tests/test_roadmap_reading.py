@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from saffu.errors import BadFile
-from saffu.roadmap.fields import FIELDS
-from saffu.roadmap.reading import bundled, parse_roadmap, read_roadmap, tiny
-from saffu.roadmap.space import FACTORS
-from saffu.roadmap.walk import models_to_walk
+from saffu_lab.roadmap.fields import FIELDS
+from saffu_lab.roadmap.reading import bundled, parse_roadmap, read_roadmap, tiny
+from saffu_lab.roadmap.space import FACTORS
+from saffu_lab.roadmap.walk import models_to_walk
 
 SHORT = '[space]\ncontexts = ["radial:2", "radial:3"]\nbits = [11, 13]\n'
 

@@ -12,16 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.errors import BadOption, SaffuError
-from saffu.roadmap.design import balanced, exchanged, grid, models_of
-from saffu.roadmap.space import (
-    FACTORS,
-    Space,
-    check_level,
-    meaningless,
-    parse_embedding,
-)
-from saffu.study.recipes import configuration_of
 from saffu.types import IntArray
+from saffu_lab.roadmap.design import balanced, exchanged, grid, models_of
+from saffu_lab.roadmap.space import FACTORS, Space, check_level, meaningless, parse_embedding
+from saffu_lab.study.recipes import configuration_of
 
 SHARED = {"vocabulary": 251}
 WIDE = Space(

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from saffu.cli import main
-from saffu.experiments.results import Line, Results
-from saffu.roadmap.reading import Roadmap, parse_roadmap
-from saffu.roadmap.walk import Drawn, best_of, front_of, models_to_walk, to_test, walk
-from saffu.study.recipes import model_path
-from saffu.study.running import open_crew, run_tasks
-from saffu.study.sources import Sources
-from saffu.study.task import Answers, Task, digest
+from saffu_lab.records.results import Line, Results
+from saffu_lab.roadmap.reading import Roadmap, parse_roadmap
+from saffu_lab.roadmap.walk import Drawn, best_of, front_of, models_to_walk, to_test, walk
+from saffu_lab.study.recipes import model_path
+from saffu_lab.study.running import open_crew, run_tasks
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import Answers, Task, digest
 from spec_tests.support.texts import sentences
 
 TEXT = "\n\n".join(sentences(seed=11, count=500))

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from saffu.corpora.packing import PACKED
-from saffu.corpora.readers import MOST
+from saffu.data.packing import PACKED
+from saffu.data.readers import MOST
 from saffu.engines import ENGINES, POOL_PAYS
+from saffu.engines.passes import Passes
 from saffu.engines.pool import ATTEMPTS
-from saffu.experiments import cluster, growth
-from saffu.fast.stream import Passes
+from saffu_lab.bench import cluster, growth
 
 DOCS = Path(__file__).parent.parent / "docs"
 TIMES = {3: "three times"}

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from saffu.errors import BadFile, BadOption, SaffuError
-from saffu.storage import read_about, read_file, write_file, write_whole
+from saffu.files import read_about, read_file, write_file, write_whole
 from saffu.types import Array
 
 KINDS = ("?", "i1", "u2", "i4", "u8", "f2", "f4", "f8", "c8", "c16")
@@ -475,7 +475,7 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
 
 KILLED_IN_THE_MIDDLE = """
 import sys
-from saffu.storage import write_whole
+from saffu.files import write_whole
 
 def half(file):
     file.write(b"PK" * 5000)
@@ -489,7 +489,7 @@ write_whole(sys.argv[1], half)
 ALWAYS_WRITING = """
 import sys
 import numpy as np
-from saffu.storage import write_file
+from saffu.files import write_file
 
 for number in range(1_000_000):
     write_file(sys.argv[1], "test", 1, {"number": number}, {"a": np.full(50_000, number)})

@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from saffu.errors import BadOption, NotConverged, SaffuError
-from saffu.experiments.results import Line, Results
 from saffu.parameters import Parameters, leaves
-from saffu.study import recipes
-from saffu.study import rows as studied
-from saffu.study.evidence import better, change, estimate, gaps, over_all, spread
-from saffu.study.recipes import complete, configuration_of, make, model_path, size_of
-from saffu.study.rows import Row, best_trial, by_document, predictor, row_key, row_tasks
-from saffu.study.running import State, open_crew, run_tasks
-from saffu.study.sources import Sources, documents
-from saffu.study.task import Answers, Task, digest
-from saffu.study.texts import texts
-from saffu.vocabulary import Samples
+from saffu.positions import Samples
+from saffu_lab.records.evidence import better, change, estimate, gaps, over_all, spread
+from saffu_lab.records.results import Line, Results
+from saffu_lab.study import recipes
+from saffu_lab.study import rows as studied
+from saffu_lab.study.recipes import complete, configuration_of, make, model_path, size_of
+from saffu_lab.study.rows import Row, best_trial, by_document, predictor, row_key, row_tasks
+from saffu_lab.study.running import State, open_crew, run_tasks
+from saffu_lab.study.sources import Sources, documents
+from saffu_lab.study.task import Answers, Task, digest
+from saffu_lab.study.texts import texts
 from spec_tests.support.lines import a_test
 from spec_tests.support.studies import little_text
 
@@ -135,10 +135,10 @@ def test_several_processes_leave_the_same_lines(place: Any, answers: Answers) ->
 SLOWLY = """
 import sys, time
 from pathlib import Path
-from saffu.experiments.results import Results
-from saffu.study.running import open_crew, run_tasks
-from saffu.study.sources import Sources
-from saffu.study.task import Answers, Task
+from saffu_lab.records.results import Results
+from saffu_lab.study.running import open_crew, run_tasks
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import Answers, Task
 
 def nap(key, sources):
     time.sleep(0.15)

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.errors import BadFile, BadOption, BadRecord, Missing
-from saffu.tokenisers import (
+from saffu.data.tokenisers import (
     Bytes,
     Characters,
     HuggingFace,
@@ -20,6 +19,7 @@ from saffu.tokenisers import (
     Words,
     tokeniser_from_json,
 )
+from saffu.errors import BadFile, BadOption, BadRecord, Missing
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=29)
 print_like = st.text(alphabet="aàBs9.,;:!?'’‘“”\"()[]-/$%_ \n\u0301क्", max_size=29)

@@ -13,10 +13,8 @@ from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
 from saffu.contexts import Document, Radial
 from saffu.errors import BadOption, NotConverged
-from saffu.fast.stream import silent
 from saffu.model import model_loss
-from saffu.parameters import Parameters, cold_start, leaves
-from saffu.training import (
+from saffu.models.training import (
     Interrupted,
     Rates,
     Record,
@@ -28,6 +26,8 @@ from saffu.training import (
     train,
     validation_nats,
 )
+from saffu.parameters import Parameters, cold_start, leaves
+from saffu.progress import silent
 from spec_tests.support.texts import corpora
 
 TRAIN, HELD, VOCABULARY, _ = corpora()
@@ -82,7 +82,7 @@ def test_an_interrupted_training_goes_on_as_if_it_never_stopped(after: int, dept
 
 
 def test_interruption_during_a_validation_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    import saffu.training as module
+    import saffu.models.training as module
 
     whole = _train(_start())
     calls = iter([None, None, KeyboardInterrupt])
@@ -177,7 +177,7 @@ def test_a_time_limit_ends_the_training_with_the_best_so_far(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ticks = iter(range(10**6))
-    monkeypatch.setattr("saffu.training.time.monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr("saffu.models.training.time.monotonic", lambda: float(next(ticks)))
     state = _train(_start(), replace(SCHEDULE, seconds=10.0))
     assert state.stage == "done"
     assert len(state.history) < 11

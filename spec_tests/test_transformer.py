@@ -9,24 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu import storage
+from saffu import files
 from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial
-from saffu.corpus import Corpus
+from saffu.data.corpus import Corpus
+from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption, SaffuError
 from saffu.explicit.smoothing import Backoff
-from saffu.explicit.warm import warm_start
-from saffu.fast.choose import ChosenStart, Search
 from saffu.layer import LayerOptions
 from saffu.model import model_forward
-from saffu.modelfile import to_arrays
+from saffu.models.modelfile import to_arrays
+from saffu.models.sampling import next_logits, pick
+from saffu.models.training import Interrupted, Rates, Schedule
+from saffu.models.transformer import SCHEMA, SaffuTransformer
 from saffu.numerics import softmax
 from saffu.parameters import Parameters, leaves
-from saffu.sampling import next_logits, pick
-from saffu.training import Interrupted, Rates, Schedule
-from saffu.transformer import SCHEMA, SaffuTransformer
-from saffu.vocabulary import Vocabulary, samples
+from saffu.positions import samples
+from saffu.search.warm import ChosenStart, Search
+from saffu.warm.start import warm_start
 from spec_tests.support.texts import WORDS, corpora
 
 TRAIN, HELD, VOCABULARY, TOKENISER = corpora()
@@ -198,17 +199,17 @@ def test_resuming_with_other_settings_or_texts_is_refused(tmp_path: Path) -> Non
 
 
 def test_files_that_hold_no_model_are_refused(tmp_path: Path) -> None:
-    storage.write_file(tmp_path / "other", "something-else", 1, {}, {})
+    files.write_file(tmp_path / "other", "something-else", 1, {}, {})
     with pytest.raises(BadFile):
         SaffuTransformer.load(tmp_path / "other")
-    storage.write_file(tmp_path / "empty", SCHEMA, 1, {}, {})
+    files.write_file(tmp_path / "empty", SCHEMA, 1, {}, {})
     with pytest.raises(BadFile, match="does not describe a model"):
         SaffuTransformer.load(tmp_path / "empty")
     model = _model()
     model.save(tmp_path / "good")
-    header, arrays = storage.read_file(tmp_path / "good", SCHEMA)
+    header, arrays = files.read_file(tmp_path / "good", SCHEMA)
     del arrays["output"]
-    storage.write_file(tmp_path / "less", SCHEMA, 1, header, arrays)
+    files.write_file(tmp_path / "less", SCHEMA, 1, header, arrays)
     with pytest.raises(BadFile, match="output"):
         SaffuTransformer.load(tmp_path / "less")
 

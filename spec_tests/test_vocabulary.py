@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saffu.data.vocabulary import Vocabulary
 from saffu.errors import (
     BadOption,
     BadRecord,
@@ -22,8 +23,8 @@ from saffu.errors import (
     TokenOutOfRange,
     WrongShape,
 )
+from saffu.positions import END, MARKERS, START, UNKNOWN, samples
 from saffu.types import IntArray
-from saffu.vocabulary import END, MARKERS, START, UNKNOWN, Vocabulary, samples
 
 words = st.text(alphabet="abcé<>sod", min_size=1, max_size=5)
 tallies = st.dictionaries(

@@ -53,7 +53,8 @@ def reading_order(root: Path) -> list[str]:
     """The one list of modules, `[tool.importlinter]` in pyproject.toml, first to last."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     layers = text.split("[tool.importlinter]")[1].split("layers = [")[1].split("]")[0]
-    return re.findall(r'"\(([\w.]+)\)"', layers)[::-1]
+    rows = re.findall(r'"([\w. |]+)"', layers)[::-1]
+    return [module for row in rows for module in row.split(" | ")]
 
 
 def file_of(root: Path, module: str) -> Path:

@@ -18,15 +18,14 @@ from scipy import optimize
 import saffu
 from saffu.contexts import Block, Radial, steps_back
 from saffu.direct import evidence_table
-from saffu.experiments.plots import canvas
 from saffu.explicit.choice import leave_one_out_nats
 from saffu.explicit.newton import Curve, minimise_convex
 from saffu.explicit.smoothing import shares_of_totals
 from saffu.explicit.temper import slot_scores, temper_curve
 from saffu.network.labels import Examples, find_parts, part_of
 from saffu.pairs import pair_counts
-from saffu.study.pictures import COLOURS
 from saffu.types import Array
+from saffu_lab.records.pictures import COLOURS, canvas
 
 PICTURES = Path(__file__).parent / "pictures"
 STYLE = {"svg.fonttype": "none", "font.sans-serif": ["DejaVu Sans", "Arial"]}

@@ -37,20 +37,22 @@ if TYPE_CHECKING:
     from saffu.contexts import block_context as block_context
     from saffu.contexts import document_context as document_context
     from saffu.contexts import radial_context as radial_context
-    from saffu.corpora.counting import count_tokens as count_tokens
-    from saffu.corpora.prose import prose as prose
-    from saffu.corpora.readers import read_documents as read_documents
-    from saffu.corpus import Corpus as Corpus
-    from saffu.countfile import load_counts as load_counts
-    from saffu.countfile import save_counts as save_counts
     from saffu.counts import Cooccurrence as Cooccurrence
     from saffu.counts import cooccurrence as cooccurrence
     from saffu.counts import priming_number as priming_number
+    from saffu.data.corpus import Corpus as Corpus
+    from saffu.data.counting import count_tokens as count_tokens
+    from saffu.data.prose import prose as prose
+    from saffu.data.readers import read_documents as read_documents
+    from saffu.data.tokenisers import Bytes as Bytes
+    from saffu.data.tokenisers import Characters as Characters
+    from saffu.data.tokenisers import HuggingFace as HuggingFace
+    from saffu.data.tokenisers import Words as Words
+    from saffu.data.vocabulary import Vocabulary as Vocabulary
     from saffu.direct import DirectParameters as DirectParameters
     from saffu.direct import direct_logits as direct_logits
     from saffu.embedding import radial_embedding as radial_embedding
     from saffu.errors import SaffuError as SaffuError
-    from saffu.explicit.attention import WarmSettings as WarmSettings
     from saffu.explicit.choice import SmoothingChoice as SmoothingChoice
     from saffu.explicit.choice import choose_smoothing as choose_smoothing
     from saffu.explicit.hidden import hidden_targets as hidden_targets
@@ -67,8 +69,8 @@ if TYPE_CHECKING:
     from saffu.explicit.temper import fit_temper as fit_temper
     from saffu.explicit.temper import tempered_logits as tempered_logits
     from saffu.explicit.temper import tempered_weights as tempered_weights
-    from saffu.explicit.warm import WarmStart as WarmStart
-    from saffu.explicit.warm import warm_start as warm_start
+    from saffu.files.countfile import load_counts as load_counts
+    from saffu.files.countfile import save_counts as save_counts
     from saffu.layer import LayerOptions as LayerOptions
     from saffu.layer import SaffuGradient as SaffuGradient
     from saffu.layer import SaffuState as SaffuState
@@ -83,6 +85,11 @@ if TYPE_CHECKING:
     from saffu.model import model_forward as model_forward
     from saffu.model import model_gradient as model_gradient
     from saffu.model import model_loss as model_loss
+    from saffu.models.training import Interrupted as Interrupted
+    from saffu.models.training import Rates as Rates
+    from saffu.models.training import Record as Record
+    from saffu.models.training import Schedule as Schedule
+    from saffu.models.transformer import SaffuTransformer as SaffuTransformer
     from saffu.network import SoftmaxNetwork as SoftmaxNetwork
     from saffu.numerics import log_softmax as log_softmax
     from saffu.numerics import log_softmax_vjp as log_softmax_vjp
@@ -97,18 +104,11 @@ if TYPE_CHECKING:
     from saffu.parameters import cold_start as cold_start
     from saffu.parameters import leaves as leaves
     from saffu.parameters import rebuild as rebuild
-    from saffu.tokenisers import Bytes as Bytes
-    from saffu.tokenisers import Characters as Characters
-    from saffu.tokenisers import HuggingFace as HuggingFace
-    from saffu.tokenisers import Words as Words
-    from saffu.training import Interrupted as Interrupted
-    from saffu.training import Rates as Rates
-    from saffu.training import Record as Record
-    from saffu.training import Schedule as Schedule
-    from saffu.transformer import SaffuTransformer as SaffuTransformer
-    from saffu.vocabulary import Samples as Samples
-    from saffu.vocabulary import Vocabulary as Vocabulary
-    from saffu.vocabulary import samples as samples
+    from saffu.positions import Samples as Samples
+    from saffu.positions import samples as samples
+    from saffu.warm.layer import WarmSettings as WarmSettings
+    from saffu.warm.start import WarmStart as WarmStart
+    from saffu.warm.start import warm_start as warm_start
 
 MODULES: Final[dict[str, str]] = {
     "AdamState": "saffu.optim",
@@ -117,19 +117,19 @@ MODULES: Final[dict[str, str]] = {
     "Backoff": "saffu.explicit.smoothing",
     "Batch": "saffu.batch",
     "Block": "saffu.contexts",
-    "Bytes": "saffu.tokenisers",
-    "Characters": "saffu.tokenisers",
+    "Bytes": "saffu.data.tokenisers",
+    "Characters": "saffu.data.tokenisers",
     "Configuration": "saffu.configuration",
     "Context": "saffu.contexts",
     "Cooccurrence": "saffu.counts",
-    "Corpus": "saffu.corpus",
+    "Corpus": "saffu.data.corpus",
     "DIRECT": "saffu.configuration",
     "DirectParameters": "saffu.direct",
     "Discount": "saffu.explicit.smoothing",
     "Document": "saffu.contexts",
     "ExplicitFit": "saffu.explicit.solution",
-    "HuggingFace": "saffu.tokenisers",
-    "Interrupted": "saffu.training",
+    "HuggingFace": "saffu.data.tokenisers",
+    "Interrupted": "saffu.models.training",
     "LayerOptions": "saffu.layer",
     "LayerParameters": "saffu.parameters",
     "ModelState": "saffu.model",
@@ -137,24 +137,24 @@ MODULES: Final[dict[str, str]] = {
     "PRESETS": "saffu.configuration",
     "Parameters": "saffu.parameters",
     "Radial": "saffu.contexts",
-    "Rates": "saffu.training",
-    "Record": "saffu.training",
+    "Rates": "saffu.models.training",
+    "Record": "saffu.models.training",
     "Refinement": "saffu.explicit.refinement",
     "SMALL": "saffu.configuration",
     "SaffuError": "saffu.errors",
     "SaffuGradient": "saffu.layer",
     "SaffuState": "saffu.layer",
-    "SaffuTransformer": "saffu.transformer",
-    "Samples": "saffu.vocabulary",
-    "Schedule": "saffu.training",
+    "SaffuTransformer": "saffu.models.transformer",
+    "Samples": "saffu.positions",
+    "Schedule": "saffu.models.training",
     "SmoothingChoice": "saffu.explicit.choice",
     "SoftmaxNetwork": "saffu.network",
     "TINY": "saffu.configuration",
     "TemperFit": "saffu.explicit.temper",
-    "Vocabulary": "saffu.vocabulary",
-    "WarmSettings": "saffu.explicit.attention",
-    "WarmStart": "saffu.explicit.warm",
-    "Words": "saffu.tokenisers",
+    "Vocabulary": "saffu.data.vocabulary",
+    "WarmSettings": "saffu.warm.layer",
+    "WarmStart": "saffu.warm.start",
+    "Words": "saffu.data.tokenisers",
     "adam_start": "saffu.optim",
     "adam_step": "saffu.optim",
     "bit_cipher": "saffu.cipher",
@@ -167,7 +167,7 @@ MODULES: Final[dict[str, str]] = {
     "compare": "saffu.attention",
     "compare_vjp": "saffu.attention",
     "cooccurrence": "saffu.counts",
-    "count_tokens": "saffu.corpora.counting",
+    "count_tokens": "saffu.data.counting",
     "cross_entropy": "saffu.loss",
     "cross_entropy_gradient": "saffu.loss",
     "direct_logits": "saffu.direct",
@@ -176,7 +176,7 @@ MODULES: Final[dict[str, str]] = {
     "fit_temper": "saffu.explicit.temper",
     "hidden_targets": "saffu.explicit.hidden",
     "leaves": "saffu.parameters",
-    "load_counts": "saffu.countfile",
+    "load_counts": "saffu.files.countfile",
     "log_softmax": "saffu.numerics",
     "log_softmax_vjp": "saffu.numerics",
     "model_forward": "saffu.model",
@@ -185,18 +185,18 @@ MODULES: Final[dict[str, str]] = {
     "perplexity": "saffu.loss",
     "plan": "saffu.batch",
     "priming_number": "saffu.counts",
-    "prose": "saffu.corpora.prose",
+    "prose": "saffu.data.prose",
     "radial_context": "saffu.contexts",
     "radial_embedding": "saffu.embedding",
     "rank_tokens": "saffu.cipher",
-    "read_documents": "saffu.corpora.readers",
+    "read_documents": "saffu.data.readers",
     "rebuild": "saffu.parameters",
     "refine": "saffu.explicit.refinement",
     "refined_logits": "saffu.explicit.refinement",
     "saffu_backward": "saffu.layer",
     "saffu_forward": "saffu.layer",
-    "samples": "saffu.vocabulary",
-    "save_counts": "saffu.countfile",
+    "samples": "saffu.positions",
+    "save_counts": "saffu.files.countfile",
     "sgd_step": "saffu.optim",
     "smooth": "saffu.explicit.smoothing",
     "softmax": "saffu.numerics",
@@ -204,7 +204,7 @@ MODULES: Final[dict[str, str]] = {
     "tempered_logits": "saffu.explicit.temper",
     "tempered_weights": "saffu.explicit.temper",
     "token_nats": "saffu.loss",
-    "warm_start": "saffu.explicit.warm",
+    "warm_start": "saffu.warm.start",
 }
 """Where each public name is defined."""
 

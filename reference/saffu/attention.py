@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from saffu import refusals
-from saffu.namespace import beside, namespace
+from saffu import checks
+from saffu.arrays.namespace import beside, namespace
 from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
 from saffu.types import Array, AttentionWeights, Inputs, Pivot, SlotMask, SlotRows
 
@@ -43,11 +43,11 @@ def compare(inputs: Inputs, pivot: Pivot) -> SlotRows:
     >>> compare(x, np.array([1])).tolist()
     [[0.5, 0.5]]
     """
-    refusals.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
-    refusals.shape("pivot", pivot, inputs.shape[:1], "n", "SPEC 4")
-    refusals.finite("inputs", inputs, "SPEC 4")
+    checks.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
+    checks.shape("pivot", pivot, inputs.shape[:1], "n", "SPEC 4")
+    checks.finite("inputs", inputs, "SPEC 4")
     xp, pivot = namespace(inputs), beside(pivot, inputs)
-    refusals.pivots(pivot, xp.all(xp.isfinite(inputs), axis=2))
+    checks.pivots(pivot, xp.all(xp.isfinite(inputs), axis=2))
     return compare_with_pivot(inputs, pivot)
 
 

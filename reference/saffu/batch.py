@@ -14,13 +14,13 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import beside
 from saffu.configuration import Configuration
 from saffu.contexts import ContextModel, Document, earlier_samples, steps_back
 from saffu.errors import BadOption
-from saffu.namespace import beside
+from saffu.positions import Samples
 from saffu.types import Array, IntArray, Pivot, SlotMask, Slots, TokenIds
-from saffu.vocabulary import Samples
 
 
 class LayerPlan(NamedTuple):
@@ -59,21 +59,21 @@ def plan(samples: Samples, configuration: Configuration, select: IntArray | None
     Refuses: token ids out of range; no samples; indices that are not of a sample.
 
     >>> from saffu.configuration import TINY
-    >>> from saffu.vocabulary import samples
+    >>> from saffu.positions import samples
     >>> text = samples([np.array([0, 7, 8, 1])])
     >>> plan(text, TINY, np.array([1])).towers[0][0].slots.tolist()
     [[7, 0, 0, 0]]
     """
     count = samples.targets.shape[0]
     chosen = np.arange(count) if select is None else select
-    refusals.samples("samples", chosen, "SPEC 3")
+    checks.samples("samples", chosen, "SPEC 3")
     outside = np.flatnonzero((chosen < 0) | (chosen >= count))
     if outside.size:
         first = int(outside[0])
         expected = f"the index of one of {count} samples, 0 … {count - 1},"
         raise BadOption(f"select[{first}]", int(chosen[first]), expected, "SPEC 3")
-    refusals.token_ids(samples.tokens, configuration.vocabulary)
-    refusals.token_ids(samples.targets, configuration.vocabulary, "targets")
+    checks.token_ids(samples.tokens, configuration.vocabulary)
+    checks.token_ids(samples.targets, configuration.vocabulary, "targets")
     towers = tuple(
         _tower(samples, context, configuration.layers(context), chosen)
         for context in configuration.contexts

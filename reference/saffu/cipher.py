@@ -14,9 +14,9 @@ from itertools import islice
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import beside, namespace, on_host
 from saffu.errors import TooFewBits
-from saffu.namespace import beside, namespace, on_host
 from saffu.types import Array, Codes, Embedding, TokenCounts
 
 
@@ -30,8 +30,8 @@ def bit_cipher(size: int, bits: int) -> Codes:
     >>> [set(np.flatnonzero(code).tolist()) for code in bit_cipher(9, 5)[5:]]
     [{3, 4}, {2, 4}, {1, 4}, {0, 4}]
     """
-    size = refusals.whole("size", size, 1, "SPEC 2")
-    bits = refusals.whole("bits", bits, 1, "SPEC 2")
+    size = checks.whole("size", size, 1, "SPEC 2")
+    bits = checks.whole("bits", bits, 1, "SPEC 2")
     if 2**bits - 1 < size:
         raise TooFewBits(size, bits)
     width = -(-bits // 8)
@@ -65,8 +65,8 @@ def rank_tokens(counts: TokenCounts) -> Array:
     [1, 3, 0, 2]
     """
     counts = on_host(counts)
-    refusals.shape("counts", counts, (None,), "V", "SPEC 2")
-    refusals.non_negative("counts", counts, "SPEC 2")
+    checks.shape("counts", counts, (None,), "V", "SPEC 2")
+    checks.non_negative("counts", counts, "SPEC 2")
     rising: Array = np.argsort(counts[::-1], kind="stable")  # unsigned counts have no negative
     ranks: Array = counts.shape[0] - 1 - rising[::-1]
     return ranks
@@ -105,11 +105,11 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
     >>> cipher_decode(codes / codes.sum(axis=1, keepdims=True), codes).tolist()
     [0, 1, 2, 3, 4, 5]
     """
-    refusals.choice("method", method, ("dot", "likelihood"), "SPEC 2")
-    refusals.shape("codes", codes, (None, None), "V b", "SPEC 2")
-    refusals.samples("codes", codes, "SPEC 2")
-    refusals.shape("vectors", vectors, (None, codes.shape[1]), "M b", "SPEC 2")
-    refusals.non_negative("vectors", vectors, "SPEC 2")
+    checks.choice("method", method, ("dot", "likelihood"), "SPEC 2")
+    checks.shape("codes", codes, (None, None), "V b", "SPEC 2")
+    checks.samples("codes", codes, "SPEC 2")
+    checks.shape("vectors", vectors, (None, codes.shape[1]), "M b", "SPEC 2")
+    checks.non_negative("vectors", vectors, "SPEC 2")
     xp = namespace(vectors)
     ones = xp.astype(beside(codes, vectors), vectors.dtype)
     if method == "dot":

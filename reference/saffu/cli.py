@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from typing import Final
 
 from saffu.errors import SaffuError
@@ -20,18 +20,20 @@ DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit status: all is well; a bug of ours; bad input or options; Ctrl-C."""
 
 COMMANDS: Final = {
-    "demo": "the claims of the papers, tried on this machine in a minute",
-    "fit": "make a language model of text files",
-    "eval": "how well a model predicts text",
-    "generate": "let a model continue a text",
-    "info": "what a model file holds",
-    "replicate": "every claim of the papers measured, with a verdict",
-    "digits": "the same explicit solution on images of digits",
-    "roadmap": "a map of many models: parameters against perplexity",
-    "check": "judge an implementation by the golden cases",
-    "golden": "list, show, explain, verify, export or record the golden cases",
+    "fit": ("saffu.commands.fit", "make a language model of text files"),
+    "eval": ("saffu.commands.eval", "how well a model predicts text"),
+    "generate": ("saffu.commands.generate", "let a model continue a text"),
+    "info": ("saffu.commands.info", "what a model file holds"),
+    "check": ("saffu.conformance.command.check", "judge an implementation by the golden cases"),
+    "golden": (
+        "saffu.conformance.command.golden",
+        "list, show, explain, verify, export or record the golden cases",
+    ),
 }
-CONFORMANCE: Final = ("check", "golden")
+"""Name of a command: its module, and what it does."""
+
+ENTRY_POINTS: Final = "saffu.commands"
+"""The group in which the distribution names further tables like this one."""
 
 ABOUT: Final = """\
 Language models whose parameters are computed from counts, instead of by gradient descent.
@@ -98,15 +100,18 @@ def program(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     asked = next((word for word in words if not word.startswith("-")), None)
-    if asked in CONFORMANCE:
-        import_module("saffu.conformance.command").add_parsers(commands)
-        return parser
-    for name, about in COMMANDS.items():
+    for name, (module, about) in known_commands().items():
         if name != asked:
             commands.add_parser(name, help=about)
         else:
-            import_module(f"saffu.commands.{name}").add_parser(commands, about)
+            import_module(module).add_parser(commands, about)
     return parser
+
+
+def known_commands() -> dict[str, tuple[str, str]]:
+    """The commands above, and those that other packages of the distribution add."""
+    tables = distribution("saffu").entry_points.select(group=ENTRY_POINTS)
+    return COMMANDS | {name: row for table in tables for name, row in table.load().items()}
 
 
 if __name__ == "__main__":

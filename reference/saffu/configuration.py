@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from saffu import refusals
+from saffu import checks
 from saffu.contexts import Block, ContextModel, Document, Radial
 from saffu.embedding import check_radii
 from saffu.errors import BadOption, SaffuError, TooFewBits
@@ -48,10 +48,10 @@ class Configuration:
             ("label_bits", 1, "SPEC 2"),
             ("depth", 1, "SPEC 4"),
         ):
-            number = refusals.whole(name, getattr(self, name), least, source)
+            number = checks.whole(name, getattr(self, name), least, source)
             object.__setattr__(self, name, number)  # NumPy's integers become Python's
-        refusals.choice("combine", self.combine, ("sum", "cat"), "SPEC 2")
-        refusals.choice("output", self.output, ("softmax", "direct"), "SPEC 4")
+        checks.choice("combine", self.combine, ("sum", "cat"), "SPEC 2")
+        checks.choice("output", self.output, ("softmax", "direct"), "SPEC 4")
         if not isinstance(self.layer, LayerOptions):
             raise BadOption("layer", self.layer, "a LayerOptions", "SPEC 4")
         for bits in (self.bits, self.label_bits):

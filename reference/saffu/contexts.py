@@ -16,9 +16,9 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import average_rows, on_host
 from saffu.errors import BadOption, NegativeToken, NoSamples
-from saffu.namespace import average_rows, on_host
 from saffu.types import Array, Embedding, IntArray, Pivot, SlotMask, Slots
 
 
@@ -29,7 +29,7 @@ class Radial:
     radius: int
 
     def __post_init__(self) -> None:
-        refusals.whole("radius", self.radius, 1, "SPEC 3")
+        checks.whole("radius", self.radius, 1, "SPEC 3")
 
     @property
     def slots(self) -> int:
@@ -44,7 +44,7 @@ class Block:
     length: int
 
     def __post_init__(self) -> None:
-        refusals.whole("length", self.length, 1, "SPEC 3")
+        checks.whole("length", self.length, 1, "SPEC 3")
 
     @property
     def slots(self) -> int:
@@ -127,8 +127,8 @@ def document_context(document: IntArray, vectors: Embedding) -> Array:
     """
     document = on_host(document)
     _check_document(document)
-    refusals.token_ids(document, vectors.shape[0], "document")
-    refusals.finite("vectors", vectors, "SPEC 3")
+    checks.token_ids(document, vectors.shape[0], "document")
+    checks.finite("vectors", vectors, "SPEC 3")
     samples = document.shape[0] - 1
     owner, earlier = earlier_samples(np.arange(samples))
     return average_rows(vectors, document[:-1][earlier], owner, samples)
@@ -155,9 +155,32 @@ def _tokens(document: IntArray, model: Radial | Block) -> Context:
 
 
 def _check_document(document: IntArray) -> None:
-    refusals.shape("document", document, (None,), "T", "SPEC 3")
+    checks.shape("document", document, (None,), "T", "SPEC 3")
     if not np.issubdtype(document.dtype, np.integer):
         raise BadOption("document.dtype", str(document.dtype), "an integer type", "SPEC 3")
-    refusals.refuse_where(document < 0, document, "document", "SPEC 3", NegativeToken)
+    checks.refuse_where(document < 0, document, "document", "SPEC 3", NegativeToken)
     if document.shape[0] < 2:
         raise NoSamples("document (every token after <sod> is a target)", "SPEC 3")
+
+
+def parse_contexts(text: str) -> tuple[ContextModel, ...]:
+    """Read `radial:8,block:16,document` as context models.
+
+    Refuses: other words; sizes that are no whole numbers >= 1.
+
+    >>> parse_contexts("radial:8,document")
+    (Radial(radius=8), Document())
+    """
+    return tuple(_context(part.strip()) for part in text.split(","))
+
+
+def _context(part: str) -> ContextModel:
+    name, _, size = part.partition(":")
+    if name == "document" and not size:
+        return Document()
+    if name not in ("radial", "block"):
+        expected = "radial:SLOTS, block:SLOTS or document, with commas between,"
+        raise BadOption("contexts", part, expected, "SPEC 3")
+    if not size.isdecimal() or int(size) < 1:
+        raise BadOption("contexts", part, "a number of slots >= 1 behind the colon", "SPEC 3")
+    return Radial(int(size)) if name == "radial" else Block(int(size))

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import namespace
 from saffu.errors import WrongShape, ZeroNorm
-from saffu.namespace import namespace
 from saffu.types import Array, Counts, Features, Targets
 
 
@@ -40,8 +40,8 @@ class Cooccurrence:
     @staticmethod
     def zero(features: int, targets: int, like: Array | None = None) -> Cooccurrence:
         """The neutral element: nothing seen yet; beside `like` and in its precision, if given."""
-        d = refusals.whole("features", features, 1, "SPEC 1")
-        n = refusals.whole("targets", targets, 1, "SPEC 1")
+        d = checks.whole("features", features, 1, "SPEC 1")
+        n = checks.whole("targets", targets, 1, "SPEC 1")
         like = np.zeros(0) if like is None else like
         nothing = namespace(like).zeros((d, n), dtype=like.dtype, device=like.device)
         return Cooccurrence(nothing, 0.0, 0)
@@ -49,7 +49,7 @@ class Cooccurrence:
     @property
     def priming(self) -> float:
         """K, the mean norm of the inputs.  Refuses: nothing seen, or nothing but zeros."""
-        refusals.whole("samples", self.samples, 1, "SPEC 1")
+        checks.whole("samples", self.samples, 1, "SPEC 1")
         if self.norm == 0:
             raise ZeroNorm("priming")
         return self.norm / self.samples
@@ -87,8 +87,8 @@ def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
     >>> cooccurrence(H, Y).counts.tolist()
     [[1.0, 0.0, 1.0], [0.0, 0.0, 2.0]]
     """
-    refusals.features(features)
-    refusals.targets(targets, features.shape[0])
+    checks.features(features)
+    checks.targets(targets, features.shape[0])
     xp = namespace(features, targets)
     return Cooccurrence(features.T @ targets, float(xp.sum(features)), features.shape[0])
 
@@ -103,7 +103,7 @@ def priming_number(features: Features) -> float:
     >>> priming_number(np.array([[1.0, 0.0], [1.0, 2.0]]))
     2.0
     """
-    refusals.features(features)
+    checks.features(features)
     norm = float(namespace(features).sum(features))
     if norm == 0:
         raise ZeroNorm("features")

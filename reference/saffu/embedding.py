@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import beside, on_host
 from saffu.errors import BadOption, NoSamples
-from saffu.namespace import beside, on_host
 from saffu.types import Array, CodeVectors, Embedding, IntArray
 
 
@@ -41,14 +41,14 @@ def radial_embedding(
     edges = check_radii(radii, combine)
     if not documents:
         raise NoSamples("documents", "SPEC 2")
-    refusals.shape("vectors", vectors, (None, None), "V b", "SPEC 2")
-    refusals.non_negative("vectors", vectors, "SPEC 2")
+    checks.shape("vectors", vectors, (None, None), "V b", "SPEC 2")
+    checks.non_negative("vectors", vectors, "SPEC 2")
     size, bits = vectors.shape
     codes = on_host(vectors)
     near = np.zeros((size, len(edges), bits))
     for number, document in enumerate(map(on_host, documents)):
-        refusals.shape(f"documents[{number}]", document, (None,), "T", "SPEC 2")
-        refusals.token_ids(document, size, f"documents[{number}]")
+        checks.shape(f"documents[{number}]", document, (None,), "T", "SPEC 2")
+        checks.token_ids(document, size, f"documents[{number}]")
         for t, token in enumerate(document):
             for u, other in enumerate(document):
                 if 0 < abs(t - u) <= edges[-1]:
@@ -77,8 +77,8 @@ def normalise_or_fall_back(near: Array, vectors: CodeVectors) -> Embedding:
 
 def check_radii(radii: Sequence[int], combine: str) -> tuple[int, ...]:
     """The radii as rising whole numbers, or a refusal."""
-    refusals.choice("combine", combine, ("sum", "cat"), "SPEC 2")
-    edges = tuple(refusals.whole("radii", r, 1, "SPEC 2") for r in radii)
+    checks.choice("combine", combine, ("sum", "cat"), "SPEC 2")
+    edges = tuple(checks.whole("radii", r, 1, "SPEC 2") for r in radii)
     rising = all(a < b for a, b in pairwise(edges))
     if not edges or not rising or (combine == "sum" and len(edges) != 1):
         count = "one radius" if combine == "sum" else "rising radii"

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import beside, namespace
 from saffu.attention import Attention, attend, attend_vjp, compare_vjp, compare_with_pivot
 from saffu.errors import SignedInput
-from saffu.namespace import beside, namespace
 from saffu.numerics import softmax, softmax_vjp
 from saffu.types import (
     Aggregate,
@@ -39,9 +39,9 @@ class LayerOptions:
     gain: Literal["unit", "count"] = "count"
 
     def __post_init__(self) -> None:
-        refusals.choice("aggregation", self.aggregation, ("sum", "cat"), "SPEC 4")
-        refusals.choice("attention", self.attention, ("softmax", "surprisal", "uniform"), "SPEC 4")
-        refusals.choice("gain", self.gain, ("unit", "count"), "SPEC 4")
+        checks.choice("aggregation", self.aggregation, ("sum", "cat"), "SPEC 4")
+        checks.choice("attention", self.attention, ("softmax", "surprisal", "uniform"), "SPEC 4")
+        checks.choice("gain", self.gain, ("unit", "count"), "SPEC 4")
 
 
 class SaffuState(NamedTuple):
@@ -118,8 +118,8 @@ def saffu_backward(
     Returns gradients of the shapes of W, U and X; zero in invalid slots.
     Refuses: a `d_hidden` of another shape, or not finite.
     """
-    refusals.shape("d_hidden", d_hidden, state.hidden.shape, "n H", "SPEC 6")
-    refusals.finite("d_hidden", d_hidden, "SPEC 6")
+    checks.shape("d_hidden", d_hidden, state.hidden.shape, "n H", "SPEC 6")
+    checks.finite("d_hidden", d_hidden, "SPEC 6")
     xp = namespace(inputs)
     mask, pivot = beside(mask, inputs), beside(pivot, inputs)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
@@ -169,23 +169,23 @@ def _check(
     signed: bool,
 ) -> Inputs:
     """Refuse what the layer is not defined on; return the inputs with invalid slots set to zero."""
-    refusals.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
-    refusals.samples("inputs", inputs, "SPEC 4")
+    checks.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
+    checks.samples("inputs", inputs, "SPEC 4")
     n, slots, d = inputs.shape
-    refusals.shape("mask", mask, (n, slots), "n B", "SPEC 4")
-    refusals.shape("pivot", pivot, (n,), "n", "SPEC 4")
-    refusals.shape("attention_weights", attention_weights, (slots, slots), "B B", "SPEC 4")
+    checks.shape("mask", mask, (n, slots), "n B", "SPEC 4")
+    checks.shape("pivot", pivot, (n,), "n", "SPEC 4")
+    checks.shape("attention_weights", attention_weights, (slots, slots), "B B", "SPEC 4")
     rows = d if options.aggregation == "sum" else slots * d
     letters = "D H" if options.aggregation == "sum" else "B·D H"
-    refusals.shape("feature_weights", feature_weights, (rows, None), letters, "SPEC 4")
-    refusals.finite("attention_weights", attention_weights, "SPEC 4")
-    refusals.finite("feature_weights", feature_weights, "SPEC 4")
-    refusals.mask_rows(mask)
-    refusals.pivots(pivot, mask)
+    checks.shape("feature_weights", feature_weights, (rows, None), letters, "SPEC 4")
+    checks.finite("attention_weights", attention_weights, "SPEC 4")
+    checks.finite("feature_weights", feature_weights, "SPEC 4")
+    checks.mask_rows(mask)
+    checks.pivots(pivot, mask)
     xp = namespace(inputs, attention_weights, feature_weights)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
     if signed:
-        refusals.finite("inputs", x, "SPEC 4")
+        checks.finite("inputs", x, "SPEC 4")
     else:
-        refusals.non_negative("inputs", x, "SPEC 4", SignedInput)
+        checks.non_negative("inputs", x, "SPEC 4", SignedInput)
     return x

@@ -13,8 +13,8 @@ import sys
 
 import numpy as np
 
-from saffu import refusals
-from saffu.namespace import beside, namespace, on_host
+from saffu import checks
+from saffu.arrays.namespace import beside, namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Logits, Nats, Targets, TokenIds
 
@@ -59,9 +59,9 @@ def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
     >>> token_nats(np.zeros((2, 4)), np.array([3, 0])).round(6).tolist()
     [1.386294, 1.386294]
     """
-    refusals.shape("logits", logits, (None, None), "M N", "SPEC 7")
-    refusals.shape("tokens", tokens, (logits.shape[0],), "M", "SPEC 7")
-    refusals.token_ids(tokens, logits.shape[1])
+    checks.shape("logits", logits, (None, None), "M N", "SPEC 7")
+    checks.shape("tokens", tokens, (logits.shape[0],), "M", "SPEC 7")
+    checks.token_ids(tokens, logits.shape[1])
     xp = namespace(logits)
     picks = xp.reshape(xp.astype(beside(tokens, logits), xp.int64), (-1, 1))
     return -xp.take_along_axis(log_softmax(logits), picks, axis=1)[:, 0]
@@ -78,9 +78,9 @@ def perplexity(nats: Nats) -> float:
     >>> perplexity(np.log(np.array([8.0, 2.0])))
     4.0
     """
-    refusals.shape("nats", nats, (None,), "M", "SPEC 7")
-    refusals.samples("nats", nats, "SPEC 7")
-    refusals.finite("nats", nats, "SPEC 7")
+    checks.shape("nats", nats, (None,), "M", "SPEC 7")
+    checks.samples("nats", nats, "SPEC 7")
+    checks.finite("nats", nats, "SPEC 7")
     mean = float(np.mean(on_host(nats), dtype=np.float64))
     return math.exp(mean) if mean < math.log(sys.float_info.max) else math.inf
 
@@ -95,12 +95,12 @@ def bits_per_byte(total_nats: float, text_bytes: int) -> float:
     >>> bits_per_byte(8 * math.log(2), 4)
     2.0
     """
-    size = refusals.whole("text_bytes", text_bytes, 1, "SPEC 7")
+    size = checks.whole("text_bytes", text_bytes, 1, "SPEC 7")
     return total_nats / math.log(2) / size
 
 
 def _check(logits: Logits, targets: Targets) -> None:
-    refusals.shape("logits", logits, (None, None), "M N", "SPEC 0")
-    refusals.samples("logits", logits, "SPEC 0")
-    refusals.shape("targets", targets, logits.shape, "M N", "SPEC 0")
-    refusals.targets(targets, logits.shape[0])
+    checks.shape("logits", logits, (None, None), "M N", "SPEC 0")
+    checks.samples("logits", logits, "SPEC 0")
+    checks.shape("targets", targets, logits.shape, "M N", "SPEC 0")
+    checks.targets(targets, logits.shape[0])

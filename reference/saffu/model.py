@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import add_rows, average_rows, average_rows_vjp, beside, namespace
 from saffu.batch import Batch, DocumentPlan, LayerPlan, TowerPlan, place
 from saffu.errors import SignedInput
 from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
-from saffu.namespace import add_rows, average_rows, average_rows_vjp, beside, namespace
 from saffu.numerics import softmax, softmax_vjp
 from saffu.parameters import LayerParameters, Parameters, leaves, names
 from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, Logits, Targets, TokenIds
@@ -51,7 +51,7 @@ def model_forward(
     Refuses: what `saffu_forward` refuses; any parameter that is not finite, read or not.
     """
     for name, array in zip(names(parameters), leaves(parameters), strict=True):
-        refusals.finite(name, array, "SPEC 4")
+        checks.finite(name, array, "SPEC 4")
     batch = place(batch, parameters.output)
     towers = tuple(
         _tower_forward(layers, parameters.embedding, tower, options, signed, batch.targets.shape[0])
@@ -148,7 +148,7 @@ def _tower_forward(
     if isinstance(tower, DocumentPlan):
         s = average_rows(embedding, tower.token, tower.owner, samples)
         if not signed:
-            refusals.non_negative("document features", s, "SPEC 4", SignedInput)
+            checks.non_negative("document features", s, "SPEC 4", SignedInput)
         return (DocumentState(s, softmax(s @ layers[0].features)),)
     states: list[SaffuState] = []
     table = embedding

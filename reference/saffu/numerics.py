@@ -9,9 +9,9 @@ since any number put there would be an invention.
 
 from __future__ import annotations
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import beside, namespace, real
 from saffu.errors import WrongShape
-from saffu.namespace import beside, namespace, real
 from saffu.types import Array, RowMask, Rows
 
 
@@ -96,13 +96,13 @@ def _shifted(logits: Rows, mask: RowMask | None) -> tuple[Rows, RowMask | None]:
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise WrongShape("logits", "[… N] with N >= 1", tuple(logits.shape), "SPEC 0")
     if mask is None:
-        refusals.finite("logits", logits, "SPEC 0")
+        checks.finite("logits", logits, "SPEC 0")
         return logits - xp.max(real(logits), axis=-1, keepdims=True), None
-    refusals.shape("mask", mask, logits.shape, "same as logits", "SPEC 4")
-    refusals.mask_rows(mask)
+    checks.shape("mask", mask, logits.shape, "same as logits", "SPEC 4")
+    checks.mask_rows(mask)
     mask = beside(mask, logits)
     quiet: Array = xp.where(mask, logits, xp.zeros_like(logits))
-    refusals.finite("logits", quiet, "SPEC 0")
+    checks.finite("logits", quiet, "SPEC 0")
     low = xp.zeros_like(real(logits)) - float("inf")
     top = xp.max(xp.where(mask, real(logits), low), axis=-1, keepdims=True)
     return xp.where(mask, quiet - top, xp.zeros_like(quiet)), mask

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import namespace
 from saffu.errors import BadOption
-from saffu.namespace import namespace
 from saffu.types import Array
 
 
@@ -83,7 +83,7 @@ def adam_step(
     _finite("parameters", parameters)
     _finite("state.mean", state.mean)
     for index, square in enumerate(state.square):
-        refusals.non_negative(f"state.square[{index}]", square, "SPEC 6")
+        checks.non_negative(f"state.square[{index}]", square, "SPEC 6")
     t = state.step + 1
     new, means, squares = [], [], []
     for p, g, m, v, rate in zip(parameters, gradients, state.mean, state.square, each, strict=True):
@@ -110,11 +110,11 @@ def check_adam(
     Those come from the step before, and millions of them are looked at in the plain step only.
     """
     each = _rates(parameters, gradients, rates)
-    refusals.whole("state.step", state.step, 0, "SPEC 6")
+    checks.whole("state.step", state.step, 0, "SPEC 6")
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:
             raise BadOption(name, beta, "0 <= β < 1", "SPEC 6")
-    refusals.positive("epsilon", epsilon, "SPEC 6")
+    checks.positive("epsilon", epsilon, "SPEC 6")
     _same_shapes("state.mean", state.mean, parameters)
     _same_shapes("state.square", state.square, parameters)
     return each
@@ -129,13 +129,13 @@ def _rates(
     each = [rates] * len(parameters) if isinstance(rates, (int, float)) else list(rates)
     if len(each) != len(parameters):
         raise BadOption("rates", each, f"one number, or {len(parameters)}", "SPEC 6")
-    return [refusals.positive("rates", rate, "SPEC 6", zero=True) for rate in each]
+    return [checks.positive("rates", rate, "SPEC 6", zero=True) for rate in each]
 
 
 def _finite(name: str, arrays: Sequence[Array]) -> None:
     """Refuse NaN and infinity in any of the arrays."""
     for index, array in enumerate(arrays):
-        refusals.finite(f"{name}[{index}]", array, "SPEC 6")
+        checks.finite(f"{name}[{index}]", array, "SPEC 6")
 
 
 def _same_shapes(name: str, arrays: Sequence[Array], parameters: Sequence[Array]) -> None:
@@ -143,4 +143,4 @@ def _same_shapes(name: str, arrays: Sequence[Array], parameters: Sequence[Array]
     if len(arrays) != len(parameters):
         raise BadOption(name, f"{len(arrays)} arrays", f"{len(parameters)} arrays", "SPEC 6")
     for index, (array, p) in enumerate(zip(arrays, parameters, strict=True)):
-        refusals.shape(f"{name}[{index}]", array, p.shape, "as the parameter", "SPEC 6")
+        checks.shape(f"{name}[{index}]", array, p.shape, "as the parameter", "SPEC 6")

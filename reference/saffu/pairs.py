@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from saffu.namespace import beside, combine_rows, namespace
+from saffu.arrays.namespace import beside, combine_rows, namespace
 from saffu.types import Array, Embedding, IntArray, Labels, SlotMask, SlotRows, Slots
 
 Pairs: TypeAlias = Any

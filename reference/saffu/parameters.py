@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import beside, namespace
 from saffu.configuration import Configuration
 from saffu.contexts import Document
 from saffu.errors import BadOption
-from saffu.namespace import beside, namespace
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, Weights
 
 
@@ -92,7 +92,7 @@ def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameter
         raise BadOption("arrays", len(arrays), f"{len(expected)} arrays", "SPEC 4")
     inner = iter(zip(arrays[1:-1], expected[1:-1], strict=True))
     for index, (array, shape) in enumerate(zip(arrays, expected, strict=True)):
-        refusals.shape(f"arrays[{index}]", array, shape, "as the configuration says", "SPEC 4")
+        checks.shape(f"arrays[{index}]", array, shape, "as the configuration says", "SPEC 4")
     towers = tuple(
         tuple(
             LayerParameters(next(inner)[0], next(inner)[0])
@@ -112,7 +112,7 @@ def cold_start(
     >>> cold_start(TINY, np.ones((256, 32)), scale=0.0, seed=1).output.any().item()
     False
     """
-    refusals.positive("scale", scale, "SPEC 7", zero=True)
+    checks.positive("scale", scale, "SPEC 7", zero=True)
     random = np.random.default_rng(seed)
     drawn = [
         namespace(embedding).asarray(

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Inexact, Int
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
-"""Any array.  NumPy's by type; CuPy's and others' by behaviour (see `saffu.namespace`)."""
+"""Any array.  NumPy's by type; CuPy's and others' by behaviour (see `saffu.arrays.namespace`)."""
 
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 """Whole numbers of any width: token ids, counts, positions."""

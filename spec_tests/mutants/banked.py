@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from saffu.conformance.bank import bank
-from saffu.conformance.case import Case
-from saffu.conformance.diagnosis import outcome
-from saffu.conformance.mistake import Mistake
-from saffu.conformance.tolerance import compare
+from saffu.conformance.contract.case import Case
+from saffu.conformance.diagnosis.bank import bank
+from saffu.conformance.diagnosis.diagnose import outcome
+from saffu.conformance.diagnosis.mistake import Mistake
+from saffu.conformance.judging.tolerance import compare
 
 
 def kills(case: Case, mistake: Mistake) -> bool:

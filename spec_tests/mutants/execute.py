@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from saffu.conformance.case import Case
+from saffu.conformance.contract.case import Case
 from spec_tests.mutants.mutant import Mutant, put_in
 from spec_tests.mutants.suite import right
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 
-from saffu.conformance.case import Case
+from saffu.conformance.contract.case import Case
 from spec_tests.mutants.execute import Outcome, outcomes
 from spec_tests.mutants.mutant import Mutant, original
 

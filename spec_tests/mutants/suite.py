@@ -15,10 +15,10 @@ from types import FrameType
 
 import numpy as np
 
-from saffu.conformance.case import Case
-from saffu.conformance.golden import golden_root, read_suite
+from saffu.conformance.contract.case import Case
+from saffu.conformance.contract.golden import golden_root, read_suite
+from saffu.conformance.judging.tolerance import judge
 from saffu.conformance.operations import run
-from saffu.conformance.tolerance import judge
 from saffu.errors import SaffuError
 
 Place = tuple[str, str]
@@ -27,7 +27,7 @@ Place = tuple[str, str]
 NOT_OPERATIONS = ("saffu.conformance", "saffu.errors")
 """Modules that cases go through and that compute nothing: they name things, or write messages."""
 
-JUDGES = ("operations", "reference", "tolerance")
+JUDGES = ("operations", "reference", "judging.tolerance")
 """Modules of `saffu.conformance` that decide whether a case is answered rightly."""
 
 

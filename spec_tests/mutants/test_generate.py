@@ -75,12 +75,12 @@ def test_docstrings_annotations_and_what_compiles_to_the_same_are_left_alone(mad
 
 def test_the_texts_of_refusals_are_left_alone(made: Made) -> None:
     text = """
-        from saffu import refusals
+        from saffu import checks
         from saffu.errors import BadOption
 
         def one(a, name="a", source="SPEC 1"):
-            refusals.whole("a", a, 0, "SPEC 1")
-            refusals.whole(value=a, name="a", least=0, source="SPEC 1")
+            checks.whole("a", a, 0, "SPEC 1")
+            checks.whole(value=a, name="a", least=0, source="SPEC 1")
             letters = "M N" + "D"
             try:
                 a.b
@@ -92,19 +92,19 @@ def test_the_texts_of_refusals_are_left_alone(made: Made) -> None:
                 raise BadOption("a", first, f"{1 + 1}", "SPEC 1")
         """
     assert made(text) == [
-        'one: refusals.whole("a", a, 0, "SPEC 1") → refusals.whole("a", None, 0, "SPEC 1")',
-        'one: refusals.whole("a", a, 0, "SPEC 1") → refusals.whole("a", a, None, "SPEC 1")',
-        'one: refusals.whole("a", a, 0, "SPEC 1") → refusals.whole("a", 0, "SPEC 1")',
-        'one: refusals.whole("a", a, 0, "SPEC 1") → refusals.whole("a", a, "SPEC 1")',
-        'one: refusals.whole("a", a, 0, "SPEC 1") → refusals.whole("a", a, 1, "SPEC 1")',
+        'one: checks.whole("a", a, 0, "SPEC 1") → checks.whole("a", None, 0, "SPEC 1")',
+        'one: checks.whole("a", a, 0, "SPEC 1") → checks.whole("a", a, None, "SPEC 1")',
+        'one: checks.whole("a", a, 0, "SPEC 1") → checks.whole("a", 0, "SPEC 1")',
+        'one: checks.whole("a", a, 0, "SPEC 1") → checks.whole("a", a, "SPEC 1")',
+        'one: checks.whole("a", a, 0, "SPEC 1") → checks.whole("a", a, 1, "SPEC 1")',
         *(
-            f'one: refusals.whole(value=a, name="a", least=0, source="SPEC 1") → {becomes}'
+            f'one: checks.whole(value=a, name="a", least=0, source="SPEC 1") → {becomes}'
             for becomes in (
-                'refusals.whole(value=None, name="a", least=0, source="SPEC 1")',
-                'refusals.whole(value=a, name="a", least=None, source="SPEC 1")',
-                'refusals.whole(name="a", least=0, source="SPEC 1")',
-                'refusals.whole(value=a, name="a", source="SPEC 1")',
-                'refusals.whole(value=a, name="a", least=1, source="SPEC 1")',
+                'checks.whole(value=None, name="a", least=0, source="SPEC 1")',
+                'checks.whole(value=a, name="a", least=None, source="SPEC 1")',
+                'checks.whole(name="a", least=0, source="SPEC 1")',
+                'checks.whole(value=a, name="a", source="SPEC 1")',
+                'checks.whole(value=a, name="a", least=1, source="SPEC 1")',
             )
         ),
     ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from saffu.conformance.case import Case
+from saffu.conformance.contract.case import Case
 from spec_tests.mutants import generate, suite
 from spec_tests.mutants.mutant import Mutant
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from saffu.namespace import on_host
+from saffu.arrays.namespace import on_host
 from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support.foreign import Library

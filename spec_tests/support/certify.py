@@ -14,12 +14,12 @@ from typing import Final
 
 import numpy as np
 
-from saffu.conformance.case import Case, Certificate, Expected, Measured
-from saffu.conformance.diagnosis import outcome
-from saffu.conformance.golden import SUITE
-from saffu.conformance.mistake import Mistake
+from saffu.conformance.contract.case import Case, Certificate, Expected, Measured
+from saffu.conformance.contract.golden import SUITE
+from saffu.conformance.diagnosis.diagnose import outcome
+from saffu.conformance.diagnosis.mistake import Mistake
+from saffu.conformance.judging.tolerance import compare
 from saffu.conformance.operations import OPERATIONS, run
-from saffu.conformance.tolerance import compare
 from saffu.types import Array
 from spec_tests.support.cases.question import Question
 from spec_tests.support.oracle import DIGITS, VARIANTS, Exact, Sizes, answer

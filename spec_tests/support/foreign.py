@@ -5,7 +5,7 @@
     torch      PyTorch on the CPU, which has types and habits of its own
     cupy       a GPU
 
-An array goes over by `Library.take`, and comes home by `saffu.namespace.on_host`.
+An array goes over by `Library.take`, and comes home by `saffu.arrays.namespace.on_host`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from saffu.arrays.namespace import on_host
 from saffu.conformance import reference
-from saffu.namespace import on_host
 from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
 

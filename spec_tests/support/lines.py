@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from saffu.experiments.results import Line
+from saffu_lab.records.results import Line
 
 DOCUMENTS = 40
 

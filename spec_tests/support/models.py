@@ -18,7 +18,7 @@ from saffu.configuration import Configuration
 from saffu.contexts import Block, ContextModel, Document, Radial
 from saffu.layer import LayerOptions
 from saffu.parameters import LayerParameters, Parameters
-from saffu.vocabulary import samples
+from saffu.positions import samples
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import naive_model
 from spec_tests.support.naive_model import Choices, ContextWords, Numbers

@@ -1,7 +1,7 @@
 """Every operation on arrays, called with the arrays of any library.   (SPEC 9)
 
 A case takes `of`, which turns a NumPy array into the library's, and returns what the operation
-returned.  `test_namespace.py` compares the results with those of NumPy.
+returned.  `test_arrays_namespace.py` compares the results with those of NumPy.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from saffu.arrays.namespace import add_rows, average_rows, average_rows_vjp, combine_rows
 from saffu.attention import attend, attend_vjp, compare, compare_vjp
 from saffu.batch import LayerPlan
 from saffu.cipher import bit_cipher, cipher_decode
@@ -25,7 +26,6 @@ from saffu.explicit.temper import fit_temper, tempered_logits, tempered_weights
 from saffu.layer import LayerOptions, saffu_backward, saffu_forward
 from saffu.loss import cross_entropy, cross_entropy_gradient, perplexity, token_nats
 from saffu.model import look_up, look_up_vjp, one_hot
-from saffu.namespace import add_rows, average_rows, average_rows_vjp, combine_rows
 from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
 from saffu.pairs import slot_counts
 from saffu.types import Array

@@ -21,11 +21,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from saffu.conformance.arrays import canonical
-from saffu.conformance.bank import bank
-from saffu.conformance.case import Case, Certificate
-from saffu.conformance.golden import read_case, write_manifest
-from saffu.conformance.mistake import Mistake
+from saffu.conformance.contract.arrays import canonical
+from saffu.conformance.contract.case import Case, Certificate
+from saffu.conformance.contract.golden import read_case, write_manifest
+from saffu.conformance.diagnosis.bank import bank
+from saffu.conformance.diagnosis.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
 from saffu.errors import BadFile, BadRecord
 from spec_tests.support.cases import questions

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from saffu.conformance import reference
-from saffu.conformance.case import Case
-from saffu.conformance.diagnosis import diagnose
-from saffu.conformance.mistake import Mistake
+from saffu.conformance.contract.case import Case
+from saffu.conformance.diagnosis.diagnose import diagnose
+from saffu.conformance.diagnosis.mistake import Mistake
+from saffu.conformance.judging.runner import Runner
 from saffu.conformance.operations import OPERATIONS
-from saffu.conformance.ports import ModulePort
-from saffu.conformance.report import Report
-from saffu.conformance.runner import Runner
+from saffu.conformance.ports.module import ModulePort
+from saffu.conformance.report.lines import Report
 from saffu.types import Array
 from spec_tests.support.planted.cases import CASES
 from spec_tests.support.planted.mistakes import MISTAKES, Wrong

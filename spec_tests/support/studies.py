@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from saffu.experiments.results import Line, Results
-from saffu.replication.chapters import Study
-from saffu.study import sources as places
-from saffu.study.running import State, open_crew, run_tasks
-from saffu.study.sources import Sources
-from saffu.study.task import Answers
+from saffu_lab.records.results import Line, Results
+from saffu_lab.replication.chapters import Study
+from saffu_lab.study import sources as places
+from saffu_lab.study.running import State, open_crew, run_tasks
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import Answers
 from spec_tests.support.texts import sentences
 
 

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu.corpus import Corpus
-from saffu.tokenisers import Words
+from saffu.data.corpus import Corpus
+from saffu.data.tokenisers import Words
+from saffu.data.vocabulary import Vocabulary
+from saffu.positions import Samples, samples
 from saffu.types import IntArray
-from saffu.vocabulary import Samples, Vocabulary, samples
 
 
 class Chunked(NamedTuple):

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 
 class Bars:
-    """Progress bars, one stage after the other; a `saffu.fast.stream.Progress`.
+    """Progress bars, one stage after the other; a `saffu.progress.Progress`.
 
     >>> bars = Bars(shown=False)
     >>> bars("counting", 3, 7)

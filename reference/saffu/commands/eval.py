@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from saffu.baselines import measure, unigram_of
 from saffu.commands.console import add_common, bars
 from saffu.commands.options import add_text
-from saffu.corpora.readers import read_documents
-from saffu.corpus import Corpus
-from saffu.transformer import SaffuTransformer
-from saffu.vocabulary import UNKNOWN
+from saffu.data.corpus import Corpus
+from saffu.data.readers import read_documents
+from saffu.models.baselines import measure, unigram_of
+from saffu.models.transformer import SaffuTransformer
+from saffu.positions import UNKNOWN
 
 ABOUT: Final = """\
 Perplexity and bits per byte of a model on text, beside the unigram of the text that the model was

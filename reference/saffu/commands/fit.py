@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from saffu.baselines import fit_baselines, measure
 from saffu.commands.console import Bars, add_common, bars
 from saffu.commands.options import (
     add_engine,
@@ -27,9 +26,10 @@ from saffu.commands.options import (
 )
 from saffu.commands.reading import Text, check_place, check_same, read_text
 from saffu.errors import SaffuError
-from saffu.fast.choose import ChosenStart
-from saffu.training import Interrupted, Rates, Record, Schedule
-from saffu.transformer import SaffuTransformer
+from saffu.models.baselines import fit_baselines, measure
+from saffu.models.training import Interrupted, Rates, Record, Schedule
+from saffu.models.transformer import SaffuTransformer
+from saffu.search.warm import ChosenStart
 
 ABOUT: Final = """\
 Make a language model of text files: first its explicit solution, from counts alone, then

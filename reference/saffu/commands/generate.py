@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from saffu.commands.console import add_common, bars
 from saffu.commands.options import real, whole
-from saffu.transformer import SaffuTransformer
+from saffu.models.transformer import SaffuTransformer
 
 ABOUT: Final = """\
 Let a model continue a text, token by token.  The same seed gives the same text.

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from saffu.commands.console import add_common, bars
 from saffu.configuration import Configuration
+from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile
-from saffu.storage import About, read_about
-from saffu.training import Record
-from saffu.transformer import SCHEMA
-from saffu.vocabulary import Vocabulary
+from saffu.files import About, read_about
+from saffu.models.training import Record
+from saffu.models.transformer import SCHEMA
 
 ABOUT: Final = """\
 What a model file holds: its shape, its vocabulary, and how it was trained.

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from saffu.configuration import PRESETS, Configuration
-from saffu.contexts import ContextModel
-from saffu.corpora.readers import UNITS
+from saffu.contexts import ContextModel, parse_contexts
+from saffu.data.readers import UNITS
+from saffu.data.tokenisers import Bytes, Characters, HuggingFace, Tokeniser, Words
 from saffu.engines import ENGINES, POOL_PAYS
 from saffu.errors import BadOption
-from saffu.study.notation import parse_contexts
-from saffu.tokenisers import Bytes, Characters, HuggingFace, Tokeniser, Words
 
 TOKENISERS: Final[dict[str, Tokeniser]] = {
     "words": Words(),

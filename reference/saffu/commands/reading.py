@@ -8,14 +8,15 @@ from typing import Final, NamedTuple
 
 from saffu.commands.console import Bars
 from saffu.configuration import PRESETS
-from saffu.corpora.counting import count_tokens
-from saffu.corpora.readers import read_documents
-from saffu.corpus import Corpus
+from saffu.data.corpus import Corpus
+from saffu.data.counting import count_tokens
+from saffu.data.readers import read_documents
+from saffu.data.tokenisers import Tokeniser
+from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption
-from saffu.storage import read_about
-from saffu.tokenisers import Tokeniser
-from saffu.transformer import SaffuTransformer
-from saffu.vocabulary import MARKERS, UNKNOWN, Vocabulary
+from saffu.files import read_about
+from saffu.models.transformer import SaffuTransformer
+from saffu.positions import MARKERS, UNKNOWN
 
 FRACTIONS: Final = (0.9, 0.05, 0.05)
 """Training, validation, test."""

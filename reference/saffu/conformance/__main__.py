@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from saffu.conformance.command import add_parsers
+from saffu.conformance.command import check, golden
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -14,7 +14,9 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m saffu.conformance",
         description="Golden cases, and the kit that holds implementations to them.",
     )
-    add_parsers(parser.add_subparsers(required=True, metavar="COMMAND"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check.add_parser(commands, "judge an implementation by the golden cases")
+    golden.add_parser(commands, "list, show, explain, verify, export or record the golden cases")
     args = parser.parse_args(argv)
     status: int = args.run(args)
     return status

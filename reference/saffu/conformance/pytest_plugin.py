@@ -48,10 +48,10 @@ def golden_items(session: Any, config: Any) -> Iterator[Any]:
     """Start the port; a test for each case that it can be asked."""
     import pytest
 
-    from saffu.conformance.golden import read_suite
-    from saffu.conformance.ports import load
-    from saffu.conformance.runner import Result, Runner
-    from saffu.conformance.verdict import Verdict
+    from saffu.conformance.contract.golden import read_suite
+    from saffu.conformance.judging.runner import Result, Runner
+    from saffu.conformance.judging.verdict import Verdict
+    from saffu.conformance.ports.module import load
     from saffu.errors import SaffuError
 
     class GoldenCase(pytest.Item):

@@ -14,20 +14,21 @@ import numpy as np
 from saffu import cipher, contexts, layer, loss, model, numerics, optim
 from saffu import counts as counting
 from saffu import embedding as embeddings
+from saffu.arrays.namespace import beside
 from saffu.attention import compare as comparisons
 from saffu.attention import compare_vjp
 from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.errors import BadOption
-from saffu.explicit import choice, hidden, refinement, solution, warm
+from saffu.explicit import choice, hidden, refinement, solution
 from saffu.explicit import temper as tempering
-from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
 from saffu.layer import LayerOptions
-from saffu.namespace import beside
 from saffu.parameters import Parameters, assemble, leaves, names
+from saffu.positions import samples
 from saffu.types import Array
-from saffu.vocabulary import samples
+from saffu.warm import start as warm
+from saffu.warm.layer import WarmSettings
 
 Arrays = dict[str, Array]
 
@@ -288,7 +289,7 @@ def warm_start(
     like: Array | None = None,
     **documents: Array,
 ) -> Arrays:
-    """See `saffu.explicit.warm.warm_start`; `like` says whose arrays compute."""
+    """See `saffu.warm.start.warm_start`; `like` says whose arrays compute."""
     shape = Configuration.from_json(configuration)
     fields: dict[str, Any] = {
         name: read_smoothing(value) if name.endswith("smoothing") else value

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from saffu import refusals
+from saffu import checks
 from saffu.engines.engine import Engine, Serial
 from saffu.engines.pool import Pool, cores
 from saffu.errors import BadOption
@@ -43,9 +43,9 @@ def open_engine(
     if not isinstance(engine, str):
         yield engine
         return
-    refusals.choice("engine", engine, ENGINES, "SPEC 1")
+    checks.choice("engine", engine, ENGINES, "SPEC 1")
     if workers is not None:
-        refusals.whole("workers", workers, 1, "SPEC 1")
+        checks.whole("workers", workers, 1, "SPEC 1")
     if scheduler is not None:
         if engine not in ("auto", "dask"):
             raise BadOption("scheduler", scheduler, f"none with engine={engine!r}", "SPEC 1")

@@ -15,7 +15,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Final
 
-from saffu import refusals
+from saffu import checks
 from saffu.engines.engine import Fold, Part, Total, nobody
 from saffu.engines.pool import THREADS, cores, launching
 from saffu.errors import Missing, NoScheduler, WorkerLost
@@ -156,7 +156,7 @@ def _connected(
 ) -> Any:
     """A client, of a cluster started here if there is no scheduler; both go into `ours`."""
     if scheduler is None:
-        number = refusals.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
+        number = checks.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
         import dask
 
         with launching(), dask.config.set({"distributed.nanny.pre-spawn-environ": ENVIRONMENT}):

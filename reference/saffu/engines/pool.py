@@ -24,7 +24,7 @@ from threading import Thread
 from types import ModuleType, TracebackType
 from typing import Any, Final
 
-from saffu import refusals
+from saffu import checks
 from saffu.engines.engine import Fold, Part, Total, nobody
 from saffu.errors import WorkerLost
 
@@ -87,11 +87,9 @@ class Pool:
     """
 
     def __init__(self, workers: int | None = None, *, attempts: int = ATTEMPTS) -> None:
-        self.workers = refusals.whole(
-            "workers", cores() if workers is None else workers, 1, "SPEC 1"
-        )
+        self.workers = checks.whole("workers", cores() if workers is None else workers, 1, "SPEC 1")
         self.recomputed = 0
-        self._attempts = refusals.whole("attempts", attempts, 1, "SPEC 1")
+        self._attempts = checks.whole("attempts", attempts, 1, "SPEC 1")
         self._pass = 0
         self._crew = [_Worker() for _ in range(self.workers)]
 

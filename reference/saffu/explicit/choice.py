@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import on_host
 from saffu.counts import Cooccurrence
 from saffu.errors import BadOption, ZeroCount
 from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import fit_temper
 from saffu.loss import cross_entropy
-from saffu.namespace import on_host
 from saffu.types import Counts, Features, Targets
 
 STRENGTHS: tuple[float, ...] = tuple(float(10 ** (e / 2)) for e in range(-4, 9))
@@ -114,17 +114,17 @@ def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], f
             "held-out samples; leave-one-out is for one-hot features and targets without temper",
             "SPEC 1",
         )
-    refusals.whole("samples", state.samples, 2, "SPEC 1")
+    checks.whole("samples", state.samples, 2, "SPEC 1")
     return lambda smoothing: leave_one_out_nats(counts, smoothing)
 
 
 def _held_out(
     state: Cooccurrence, features: Features, targets: Targets, temper: bool
 ) -> Callable[[Smoothing], float]:
-    refusals.features(features, "held_out features")
-    refusals.targets(targets, features.shape[0], "held_out targets")
-    refusals.shape("held_out features", features, (None, state.counts.shape[0]), "M D", "SPEC 1")
-    refusals.shape("held_out targets", targets, (None, state.counts.shape[1]), "M N", "SPEC 1")
+    checks.features(features, "held_out features")
+    checks.targets(targets, features.shape[0], "held_out targets")
+    checks.shape("held_out features", features, (None, state.counts.shape[0]), "M D", "SPEC 1")
+    checks.shape("held_out targets", targets, (None, state.counts.shape[1]), "M N", "SPEC 1")
     k = state.priming
 
     def judge(smoothing: Smoothing) -> float:

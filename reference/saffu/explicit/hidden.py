@@ -11,8 +11,8 @@ applies.  (The lecture calls the idea a differential criterion [T].)
 
 from __future__ import annotations
 
-from saffu import refusals
-from saffu.namespace import namespace
+from saffu import checks
+from saffu.arrays.namespace import namespace
 from saffu.types import Array, Rows
 
 
@@ -32,9 +32,9 @@ def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
     >>> hidden_targets(a, 10 * G, clip=False).tolist(), hidden_targets(a, 10 * G).tolist()
     ([3.0, -2.0], [1.0, 0.0])
     """
-    refusals.shape("ascent", ascent, attention.shape, "same as attention", "SPEC 5")
-    refusals.probabilities("attention", attention, "SPEC 5")
-    refusals.finite("ascent", ascent, "SPEC 5")
+    checks.shape("ascent", ascent, attention.shape, "same as attention", "SPEC 5")
+    checks.probabilities("attention", attention, "SPEC 5")
+    checks.finite("ascent", ascent, "SPEC 5")
     xp = namespace(attention, ascent)
     low = xp.zeros_like(ascent) - float("inf")
     top = xp.max(xp.where(attention > 0, ascent, low), axis=-1, keepdims=True)

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import namespace
 from saffu.errors import ZeroNorm
 from saffu.loss import cross_entropy
-from saffu.namespace import namespace
 from saffu.numerics import softmax
 from saffu.types import Array, Features, Logits, Targets, Weights
 
@@ -56,12 +56,12 @@ def refine(
     >>> np.exp(refine(np.zeros((2, 2)), H, Y, steps=1).losses).round(4).tolist()
     [2.0, 1.7838]
     """
-    refusals.features(features)
-    refusals.targets(targets, features.shape[0])
+    checks.features(features)
+    checks.targets(targets, features.shape[0])
     shape = (features.shape[1], targets.shape[1])
-    refusals.shape("weights", weights, shape, "D N", "SPEC 1")
-    refusals.finite("weights", weights, "SPEC 1")
-    steps = refusals.whole("steps", steps, 0, "SPEC 1")
+    checks.shape("weights", weights, shape, "D N", "SPEC 1")
+    checks.finite("weights", weights, "SPEC 1")
+    steps = checks.whole("steps", steps, 0, "SPEC 1")
     xp = namespace(weights, features, targets)
     h, capacity = with_slack(features)
     u: Array = xp.concat([weights, xp.zeros_like(weights[:1, :])], axis=0)
@@ -85,8 +85,8 @@ def refined_logits(features: Features, fit: Refinement) -> Logits:
 
     A norm above K makes the slack negative, which is as it should be for a linear function.
     """
-    refusals.features(features)
-    refusals.shape("features", features, (None, fit.weights.shape[0]), "M D", "SPEC 1")
+    checks.features(features)
+    checks.shape("features", features, (None, fit.weights.shape[0]), "M D", "SPEC 1")
     xp = namespace(features)
     slack: Array = fit.capacity - xp.sum(features, axis=-1, keepdims=True)
     logits: Logits = features @ fit.weights + slack * fit.slack

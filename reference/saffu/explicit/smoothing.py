@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import floating, namespace
 from saffu.errors import BadOption, FractionalCount, ZeroCount
-from saffu.namespace import floating, namespace
 from saffu.types import Array, Counts
 
 
@@ -27,7 +27,7 @@ class Additive:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        refusals.positive("strength", self.strength, "SPEC 1", zero=True)
+        checks.positive("strength", self.strength, "SPEC 1", zero=True)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Backoff:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        refusals.positive("strength", self.strength, "SPEC 1", zero=True)
+        checks.positive("strength", self.strength, "SPEC 1", zero=True)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Discount:
     strength: float = 0.75
 
     def __post_init__(self) -> None:
-        if not 0 < refusals.positive("strength", self.strength, "SPEC 1") < 1:
+        if not 0 < checks.positive("strength", self.strength, "SPEC 1") < 1:
             raise BadOption("strength", self.strength, "0 < δ < 1", "SPEC 1")
 
 
@@ -82,8 +82,8 @@ def smooth(counts: Counts, smoothing: Smoothing) -> Counts:
     >>> smooth(np.array([[3.0, 0.0]]), Backoff(1.0)).tolist()
     [[3.8, 0.2]]
     """
-    refusals.shape("counts", counts, (None, None), "D N", "SPEC 1")
-    refusals.non_negative("counts", counts, "SPEC 1")
+    checks.shape("counts", counts, (None, None), "D N", "SPEC 1")
+    checks.non_negative("counts", counts, "SPEC 1")
     counts, xp = floating(counts), namespace(counts)
     strength = smoothing.strength
     if isinstance(smoothing, Additive):
@@ -100,7 +100,7 @@ def smooth(counts: Counts, smoothing: Smoothing) -> Counts:
 
 
 def _refuse_fractions(counts: Counts) -> None:
-    refusals.refuse_where(counts % 1 != 0, counts, "counts", "SPEC 1, zeros", FractionalCount)
+    checks.refuse_where(counts % 1 != 0, counts, "counts", "SPEC 1, zeros", FractionalCount)
 
 
 def _refuse_zeros(full: Counts, smoothing: Smoothing) -> None:

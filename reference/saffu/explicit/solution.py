@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import namespace
 from saffu.counts import Cooccurrence
 from saffu.explicit.smoothing import Backoff, Smoothing, smooth
-from saffu.namespace import namespace
 from saffu.types import Counts, Weights
 
 
@@ -54,7 +54,7 @@ def explicit_solution(
     >>> np.exp(U).round(6).tolist()         # K = 1: rows of U are log-counts
     [[2.25, 1.25], [0.25, 1.25]]
     """
-    k = state.priming if priming is None else refusals.positive("priming", priming, "SPEC 1")
+    k = state.priming if priming is None else checks.positive("priming", priming, "SPEC 1")
     weights = explicit_weights(smooth(state.counts, smoothing), k)
     return ExplicitFit(weights, k, state.samples, smoothing)
 

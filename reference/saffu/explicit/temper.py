@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import beside, floating, namespace, on_host
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
-from saffu.namespace import beside, floating, namespace, on_host
 from saffu.numerics import log_softmax, softmax
 from saffu.types import Array, Counts, Features, Logits, Targets, Weights
 
@@ -47,8 +47,8 @@ def tempered_logits(features: Features, counts: Counts, temper: float | Array = 
     [[1.0, 3.0]]
     """
     lamb = _as_row(temper)
-    refusals.shape("temper", lamb, (None,), "S", "SPEC 1")
-    refusals.finite("temper", lamb, "SPEC 1")
+    checks.shape("temper", lamb, (None,), "S", "SPEC 1")
+    checks.finite("temper", lamb, "SPEC 1")
     prior, scores = slot_scores(features, counts, lamb.shape[0])
     xp = namespace(scores)
     lam = xp.asarray(lamb, dtype=scores.dtype, device=scores.device)
@@ -58,10 +58,10 @@ def tempered_logits(features: Features, counts: Counts, temper: float | Array = 
 
 def slot_scores(features: Features, counts: Counts, slots: int = 1) -> tuple[Array, Array]:
     """The prior log n [N], and what each slot says, Σ_{d in k} h_d log(F[d,i]/n_i) [M, S, N]."""
-    refusals.features(features)
+    checks.features(features)
     evidence, prior = _evidence(counts)
     d, n = counts.shape
-    refusals.shape("features", features, (None, d), "M D", "SPEC 1")
+    checks.shape("features", features, (None, d), "M D", "SPEC 1")
     if slots < 1 or d % slots:
         raise BadOption("slots", slots, f"a divisor of the {d} features", "SPEC 1")
     xp = namespace(features, counts)
@@ -83,7 +83,7 @@ def tempered_weights(counts: Counts, temper: float | Array, priming: float) -> W
     >>> bool(np.allclose(tempered_weights(F, 1.0, 2.0), explicit_weights(F, 2.0)))
     True
     """
-    k = refusals.positive("priming", priming, "SPEC 1")
+    k = checks.positive("priming", priming, "SPEC 1")
     evidence, prior = _evidence(counts)
     lam = _as_row(temper)
     if counts.shape[0] % lam.shape[0]:
@@ -123,15 +123,15 @@ def fit_temper(
     >>> fit_temper(H, np.eye(2)[[0] + [1] * 9], F).temper.round(9).tolist()
     [2.0]
     """
-    slots = refusals.whole("slots", slots, 1, "SPEC 1")
+    slots = checks.whole("slots", slots, 1, "SPEC 1")
     prior, scores = slot_scores(features, counts, slots)
-    refusals.targets(targets, features.shape[0])
-    refusals.shape("targets", targets, (None, counts.shape[1]), "M N", "SPEC 1")
+    checks.targets(targets, features.shape[0])
+    checks.shape("targets", targets, (None, counts.shape[1]), "M N", "SPEC 1")
     first = np.asarray(on_host(start), dtype=np.float64)
     if first.ndim == 0:
         first = np.full(slots, first)
-    refusals.shape("start", first, (slots,), "S", "SPEC 1")
-    refusals.finite("start", first, "SPEC 1")
+    checks.shape("start", first, (slots,), "S", "SPEC 1")
+    checks.finite("start", first, "SPEC 1")
 
     said = _spread(scores, np.eye(slots))
     loud = said > _noise(features, counts, slots)
@@ -216,8 +216,8 @@ def _refuse_saturation(bend: Array, scores: Array, mass: float) -> None:
 
 def _evidence(counts: Counts) -> tuple[Counts, Array]:
     """log(F[d,i]/n_i) [D, N], and log n [N]."""
-    refusals.shape("counts", counts, (None, None), "D N", "SPEC 1")
-    refusals.positive_entries("counts", counts, "SPEC 1")
+    checks.shape("counts", counts, (None, None), "D N", "SPEC 1")
+    checks.positive_entries("counts", counts, "SPEC 1")
     counts, xp = floating(counts), namespace(counts)
     prior = xp.log(xp.sum(counts, axis=0))
     evidence: Counts = xp.log(counts) - prior

@@ -10,21 +10,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
 from saffu.contexts import Block, Document, Radial
 from saffu.fast.cache import Comparisons, comparisons
-from saffu.fast.nats import nats_of
-from saffu.fast.rows import softmax_over
-from saffu.fast.stream import running_means, slices, step_in_samples, step_in_tokens
-from saffu.fast.tokens import ROWS, feature_table, read_table, weigh_tokens
+from saffu.fast.loss import nats_of
+from saffu.fast.plans import running_means, slices, step_in_samples, step_in_tokens
+from saffu.fast.softmax import softmax_over
+from saffu.fast.token_layer import ROWS, feature_table, read_table, weigh_tokens
 from saffu.layer import LayerOptions, SaffuState, saffu_forward
 from saffu.model import look_up
 from saffu.numerics import softmax
 from saffu.parameters import LayerParameters, Parameters
+from saffu.positions import Samples
 from saffu.types import Array, AttentionWeights, Hidden, Inputs, Nats, SlotMask
-from saffu.vocabulary import Samples
 
 
 def token_scores(
@@ -86,7 +86,7 @@ def chunk_nats(
     cache: Comparisons | None = None,
 ) -> Nats:
     """Nats of every sample of a chunk [n]."""
-    refusals.token_ids(chunk.targets, configuration.vocabulary, "targets")
+    checks.token_ids(chunk.targets, configuration.vocabulary, "targets")
     table = comparisons(parameters.embedding) if cache is None else cache
     hidden = chunk_hidden(parameters, configuration, chunk, table)
     return np.concatenate(

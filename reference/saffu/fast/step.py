@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from saffu.arrays.namespace import average_rows, average_rows_vjp
 from saffu.batch import Batch, DocumentPlan, TowerPlan
 from saffu.fast.frozen import FrozenEmbedding, backward_frozen, forward_frozen
-from saffu.fast.nats import nats_and_gradient
+from saffu.fast.loss import nats_and_gradient
 from saffu.fast.thawed import backward_thawed, forward_thawed
 from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
 from saffu.model import look_up, look_up_vjp
-from saffu.namespace import average_rows, average_rows_vjp
 from saffu.numerics import softmax, softmax_vjp
 from saffu.parameters import LayerParameters, Parameters
 from saffu.types import Array, Hidden

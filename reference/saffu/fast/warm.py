@@ -1,4 +1,4 @@
-"""The warm start in a stream: `saffu.explicit.warm`, over chunks of any text.   (SPEC 5)
+"""The warm start in a stream: `saffu.warm.start`, over chunks of any text.   (SPEC 5)
 
 The same steps and the same numbers as the plain version, to rounding; memory grows with the
 vocabulary and the chunk, not with the text.  Attention has few parameters, so a sample of the text
@@ -14,27 +14,28 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
+from saffu.arrays.namespace import add_rows
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
 from saffu.contexts import Document, Radial
 from saffu.counts import Cooccurrence
 from saffu.embedding import annulus, check_radii, normalise_or_fall_back
+from saffu.engines.passes import Passes
 from saffu.errors import NoSamples
-from saffu.explicit.attention import WarmSettings
 from saffu.explicit.smoothing import Smoothing, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import tempered_weights
-from saffu.explicit.warm import WarmStart
-from saffu.fast.layers import BagLayer, CountingLayer, HigherLayer, Scorer, TokenLayer
-from saffu.fast.pairing import PairSums, PairTotal
-from saffu.fast.rows import softmax_over
-from saffu.fast.stream import Passes, step_in_tokens
+from saffu.fast.counting_layers import BagLayer, CountingLayer, HigherLayer, Scorer, TokenLayer
+from saffu.fast.pair_sums import PairSums, PairTotal
+from saffu.fast.plans import step_in_tokens
+from saffu.fast.softmax import softmax_over
 from saffu.fast.tempering import fit_one, of_rows, of_tokens
-from saffu.namespace import add_rows
 from saffu.parameters import LayerParameters, Parameters, cast
+from saffu.positions import Samples
 from saffu.types import Array, Counts, Embedding, Features, Hidden, Labels, TokenCounts, Weights
-from saffu.vocabulary import Samples
+from saffu.warm.layer import WarmSettings
+from saffu.warm.start import WarmStart
 
 
 class Solved(NamedTuple):
@@ -127,7 +128,7 @@ def _token_counts(size: int, chunks: Iterable[Samples]) -> Array:
     tokens = np.zeros(size, dtype=np.int64)
     targets = np.zeros(size, dtype=np.int64)
     for chunk in chunks:
-        refusals.token_ids(chunk.targets, size, "targets")
+        checks.token_ids(chunk.targets, size, "targets")
         targets += np.bincount(chunk.targets, minlength=size)
         tokens += np.bincount(chunk.tokens[chunk.offsets == 0], minlength=size)
     return np.stack([tokens + targets, targets])

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.smoothing import Backoff, Smoothing, smooth
@@ -45,13 +45,13 @@ class ExplicitSettings:
     """where hidden targets come from: see `saffu.network.stack`"""
 
     def __post_init__(self) -> None:
-        refusals.whole("refits", self.refits, 0, "SPEC 5")
-        refusals.choice("refit", self.refit, ("parts", "above"), "SPEC 5")
+        checks.whole("refits", self.refits, 0, "SPEC 5")
+        checks.choice("refit", self.refit, ("parts", "above"), "SPEC 5")
         if self.smoothing is None and not self.candidates:
             raise BadOption("candidates", self.candidates, "at least one smoothing", "SPEC 1")
-        refusals.positive("hidden_scale", self.hidden_scale, "SPEC 1")
+        checks.positive("hidden_scale", self.hidden_scale, "SPEC 1")
         if self.temper is not None:
-            refusals.positive("temper", self.temper, "SPEC 1", zero=True)
+            checks.positive("temper", self.temper, "SPEC 1", zero=True)
 
 
 class Goal(NamedTuple):

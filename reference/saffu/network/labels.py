@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Int
 from scipy import linalg
 
-from saffu import refusals
+from saffu import checks
 from saffu.cipher import cipher_embedding
 from saffu.errors import BadOption
 from saffu.types import Array, Embedding, Features, Targets, TokenIds
@@ -43,9 +43,9 @@ class HiddenLayer:
     """units; None: one for each part.  Fewer: the parts share units, by their cipher."""
 
     def __post_init__(self) -> None:
-        refusals.whole("axes", self.axes, 0, "SPEC 5")
+        checks.whole("axes", self.axes, 0, "SPEC 5")
         if self.width is not None:
-            refusals.whole("width", self.width, 1, "SPEC 2")
+            checks.whole("width", self.width, 1, "SPEC 2")
 
     def units(self, classes: int) -> int:
         """The width in a network with so many classes."""
@@ -141,6 +141,6 @@ def owners(codes: Embedding, classes: int) -> Targets:
 
 def check_examples(name: str, examples: Examples, features: int, classes: int) -> None:
     """Refuse features and labels that do not belong to each other, or not to the network."""
-    refusals.shape(f"{name}.features", examples.features, (None, features), "M D", "SPEC 1")
-    refusals.features(examples.features, f"{name}.features")
-    refusals.labels(examples.labels, examples.features.shape[0], classes, f"{name}.labels")
+    checks.shape(f"{name}.features", examples.features, (None, features), "M D", "SPEC 1")
+    checks.features(examples.features, f"{name}.features")
+    checks.labels(examples.labels, examples.features.shape[0], classes, f"{name}.labels")

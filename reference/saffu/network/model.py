@@ -17,9 +17,9 @@ from typing import Literal
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
 from saffu.errors import BadFile, BadOption
-from saffu.fast.stream import Progress, silent
+from saffu.files import read_file, write_file
 from saffu.network.explicit import ExplicitSettings
 from saffu.network.labels import Examples, HiddenLayer, check_examples
 from saffu.network.layers import Layers, cold_layers, leaves, network_forward, rebuild
@@ -35,7 +35,7 @@ from saffu.network.training import (
     train,
 )
 from saffu.numerics import log_softmax
-from saffu.storage import read_file, write_file
+from saffu.progress import Progress, silent
 from saffu.types import Features, Logits
 
 
@@ -67,9 +67,9 @@ class SoftmaxNetwork:
         Parameters: `features` D; `classes` N >= 2; `hidden`, from the features up; `dtype` of
         weights and arithmetic.
         """
-        self.features = refusals.whole("features", features, 1, "SPEC 1")
-        self.classes = refusals.whole("classes", classes, 2, "SPEC 1")
-        refusals.choice("dtype", dtype, ("float32", "float64"), "SPEC 0")
+        self.features = checks.whole("features", features, 1, "SPEC 1")
+        self.classes = checks.whole("classes", classes, 2, "SPEC 1")
+        checks.choice("dtype", dtype, ("float32", "float64"), "SPEC 0")
         self.hidden = tuple(hidden)
         self.dtype = dtype
         self.history: tuple[Epoch, ...] = ()
@@ -99,10 +99,10 @@ class SoftmaxNetwork:
         if len(layers) != len(shapes):
             raise BadOption("layers", f"{len(layers)} layers", f"{len(shapes)}", "SPEC 1")
         for index, (layer, (d, n)) in enumerate(zip(layers, shapes, strict=True)):
-            refusals.shape(f"layers[{index}].weights", layer.weights, (d, n), "D N", "SPEC 1")
-            refusals.shape(f"layers[{index}].bias", layer.bias, (n,), "N", "SPEC 1")
-            refusals.finite(f"layers[{index}].weights", layer.weights, "SPEC 1")
-            refusals.finite(f"layers[{index}].bias", layer.bias, "SPEC 1")
+            checks.shape(f"layers[{index}].weights", layer.weights, (d, n), "D N", "SPEC 1")
+            checks.shape(f"layers[{index}].bias", layer.bias, (n,), "N", "SPEC 1")
+            checks.finite(f"layers[{index}].weights", layer.weights, "SPEC 1")
+            checks.finite(f"layers[{index}].bias", layer.bias, "SPEC 1")
         self._layers = rebuild([array.astype(self.dtype) for array in leaves(layers)])
 
     def cold_start(self, scale: float | Sequence[float] = 0.1, seed: int = 0) -> None:
@@ -115,8 +115,8 @@ class SoftmaxNetwork:
         if len(scales) != count:
             raise BadOption("scale", scale, f"one number, or {count}", "SPEC 6")
         for each in scales:
-            refusals.positive("scale", each, "SPEC 6", zero=True)
-        refusals.whole("seed", seed, 0, "SPEC 6")
+            checks.positive("scale", each, "SPEC 6", zero=True)
+        checks.whole("seed", seed, 0, "SPEC 6")
         self.layers = cold_layers(self.sizes, scales, seed, self.dtype)
         self.history = ()
 
@@ -193,8 +193,8 @@ class SoftmaxNetwork:
 
         Refuses: negative or non-finite features; another width; no samples.
         """
-        refusals.shape("features", features, (None, self.features), "M D", "SPEC 1")
-        refusals.features(features)
+        checks.shape("features", features, (None, self.features), "M D", "SPEC 1")
+        checks.features(features)
         x = np.asarray(features, dtype=self.dtype)
         return np.concatenate(
             [
@@ -228,7 +228,7 @@ class SoftmaxNetwork:
     def load(path: str | Path) -> SoftmaxNetwork:
         """The network that `save` wrote.
 
-        Refuses (`BadFile`): what `saffu.storage.read_file` refuses; weights of other shapes.
+        Refuses (`BadFile`): what `saffu.files.read_file` refuses; weights of other shapes.
         """
         header, arrays = read_file(path, SCHEMA, newest=VERSION)
         try:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from saffu.errors import BadFile
+from saffu.files import read_file, write_file
 from saffu.network.layers import leaves, rebuild
 from saffu.network.training import Epoch, TrainingSettings, TrainingState
 from saffu.optim import AdamState
-from saffu.storage import read_file, write_file
 from saffu.types import Array
 
 SCHEMA, VERSION = "saffu-network", 1
@@ -55,7 +55,7 @@ def write_state(path: str | Path, state: TrainingState, settings: TrainingSettin
 def read_state(path: str | Path, settings: TrainingSettings) -> TrainingState:
     """The state that `write_state` wrote.
 
-    Refuses (`BadFile`): what `saffu.storage.read_file` refuses; other settings, except `epochs` and
+    Refuses (`BadFile`): what `saffu.files.read_file` refuses; other settings, except `epochs` and
     `patience`, which only say when to stop.
     """
     header, arrays = read_file(path, TRAINING, newest=VERSION)

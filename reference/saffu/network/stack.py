@@ -19,12 +19,12 @@ import numpy as np
 
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.smoothing import Smoothing
-from saffu.fast.stream import Progress, silent
 from saffu.loss import token_nats
 from saffu.network.explicit import ExplicitSettings, Goal, LayerFit, solve_layer
 from saffu.network.labels import Examples, HiddenLayer, find_parts, owners, part_codes, part_of
 from saffu.network.layers import Layers, SoftmaxLayer, network_errors, network_forward
 from saffu.numerics import softmax
+from saffu.progress import Progress, silent
 from saffu.types import Array, Hidden, Targets, TokenIds
 
 

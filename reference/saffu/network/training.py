@@ -14,13 +14,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from saffu import refusals
+from saffu import checks
 from saffu.errors import NonFiniteEntry, NotConverged
-from saffu.fast.stream import Progress, silent
 from saffu.loss import token_nats
 from saffu.network.labels import Examples
 from saffu.network.layers import Layers, leaves, network_forward, network_gradient, rebuild
 from saffu.optim import AdamState, adam_start, adam_step, sgd_step
+from saffu.progress import Progress, silent
 
 ROWS = 8192
 """Samples that are predicted at a time."""
@@ -43,10 +43,10 @@ class TrainingSettings:
     """of the order of the samples"""
 
     def __post_init__(self) -> None:
-        refusals.positive("rate", self.rate, "SPEC 6")
-        refusals.choice("optimiser", self.optimiser, ("adam", "sgd"), "SPEC 6")
+        checks.positive("rate", self.rate, "SPEC 6")
+        checks.choice("optimiser", self.optimiser, ("adam", "sgd"), "SPEC 6")
         for name, least in (("batch", 1), ("epochs", 0), ("patience", 1), ("seed", 0)):
-            refusals.whole(name, getattr(self, name), least, "SPEC 6")
+            checks.whole(name, getattr(self, name), least, "SPEC 6")
 
 
 class Epoch(NamedTuple):

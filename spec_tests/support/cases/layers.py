@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from saffu.conformance.generator import Draw
+from saffu.conformance.judging.generator import Draw
 from spec_tests.support.cases.question import Arrays, signed, stream
 
 

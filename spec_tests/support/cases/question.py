@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from saffu.conformance.generator import Draw, seed_of
+from saffu.conformance.judging.generator import Draw, seed_of
 from saffu.types import Array
 
 NAN: Final = float("nan")

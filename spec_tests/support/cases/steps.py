@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from saffu.conformance.generator import Draw
+from saffu.conformance.judging.generator import Draw
 from saffu.types import Array
 from spec_tests.support.cases.question import NAN, Question, ask, signed, stream
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from saffu.conformance.generator import Draw
+from saffu.conformance.judging.generator import Draw
 from saffu.types import Array
 from spec_tests.support.cases.drawing import sparse
 from spec_tests.support.cases.question import NAN, Question, ask, signed, stream

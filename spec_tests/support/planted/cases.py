@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from saffu.conformance.arrays import canonical
-from saffu.conformance.case import Case, Certificate, Expected, Measured
-from saffu.conformance.golden import write_manifest
+from saffu.conformance.contract.arrays import canonical
+from saffu.conformance.contract.case import Case, Certificate, Expected, Measured
+from saffu.conformance.contract.golden import write_manifest
 from saffu.types import Array
 
 TIGHT = {"float64": 1e-13, "float32": 1e-5, "loose": 1e-2}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from saffu.conformance import reference
-from saffu.conformance.mistake import Mistake
+from saffu.conformance.diagnosis.mistake import Mistake
 from saffu.types import Array
 
 Given = Mapping[str, Any]

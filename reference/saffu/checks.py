@@ -1,0 +1,202 @@
+"""Looking at input before it is used: each check names the first offender.   (SPEC 8)
+
+The checks look only; they never repair.  They are called at the door of every public operation and
+nowhere inside, so that the equations stay readable and the quick versions stay quick.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from saffu.arrays.namespace import namespace, real
+from saffu.errors import (
+    BadEntry,
+    BadOption,
+    EmptyMask,
+    EmptyTarget,
+    InvalidPivot,
+    LabelOutOfRange,
+    NegativeEntry,
+    NonFiniteEntry,
+    NoSamples,
+    OffSimplex,
+    TokenOutOfRange,
+    WrongShape,
+    ZeroEntry,
+)
+from saffu.types import Array
+
+
+def _first(bad: Array) -> tuple[int, ...]:
+    """Index of the first True, row-major."""
+    xp = namespace(bad)
+    flat = int(xp.argmax(xp.reshape(xp.astype(bad, xp.int64), (-1,))))
+    return tuple(int(i) for i in np.unravel_index(flat, tuple(bad.shape)))
+
+
+def _number(entry: Any) -> object:
+    """An entry of an array of any library as Python's own number."""
+    if hasattr(entry, "item"):
+        return entry.item()
+    return int(entry) if namespace(entry).isdtype(entry.dtype, "integral") else float(entry)
+
+
+def _type(x: Array) -> str:
+    """The type of the entries by its own name, whatever library says it."""
+    return str(x.dtype).rpartition(".")[2]
+
+
+def refuse_where(bad: Array, x: Array, name: str, source: str, error: type[BadEntry]) -> None:
+    """Refuse the first entry of `x` at which `bad` is True."""
+    xp = namespace(x)
+    if bool(xp.any(bad)):
+        index = _first(bad)
+        raise error(name, index, _number(x[index]), source)
+
+
+def finite(name: str, x: Array, source: str) -> None:
+    """Refuse NaN and infinity."""
+    xp = namespace(x)
+    refuse_where(~xp.isfinite(x), x, name, source, NonFiniteEntry)
+
+
+def non_negative(name: str, x: Array, source: str, error: type[BadEntry] = NegativeEntry) -> None:
+    """Refuse NaN, infinity and entries below zero."""
+    finite(name, x, source)
+    refuse_where(real(x) < 0, x, name, source, error)
+
+
+def positive_entries(name: str, x: Array, source: str) -> None:
+    """Refuse what is not a positive, finite number, such as a count without smoothing."""
+    non_negative(name, x, source)
+    refuse_where(x == 0, x, name, source, ZeroEntry)
+
+
+def probabilities(name: str, x: Array, source: str) -> None:
+    """Refuse rows that are no distributions: negative entries, or a sum that is not one."""
+    non_negative(name, x, source)
+    xp = namespace(x)
+    total = xp.asarray(xp.sum(real(x), axis=-1))
+    off = xp.asarray(abs(total - 1) > 1e-4)
+    if bool(xp.any(off)):
+        row = _first(off)
+        raise OffSimplex(name, row, float(total[row]), source)
+
+
+def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, source: str) -> None:
+    """Refuse another number of dimensions, or another size where one is given.
+
+    >>> shape("targets", np.zeros((3, 2)), (4, None), "M N", "SPEC 1")
+    Traceback (most recent call last):
+    saffu.errors.WrongShape: targets has shape (3, 2), but [M N] = (4, any) was expected; ...
+    """
+    fits = x.ndim == len(expected) and all(
+        size is None or size == got for size, got in zip(expected, x.shape, strict=True)
+    )
+    if not fits:
+        sizes = ", ".join("any" if size is None else str(size) for size in expected)
+        raise WrongShape(name, f"[{letters}] = ({sizes})", tuple(x.shape), source)
+
+
+def samples(name: str, x: Array, source: str) -> None:
+    """Refuse an array without rows."""
+    if x.shape[0] == 0:
+        raise NoSamples(name, source)
+
+
+def features(x: Array, name: str = "features", source: str = "SPEC 1") -> None:
+    """Refuse what cannot be features [M, D]: finite, non-negative, at least one sample."""
+    shape(name, x, (None, None), "M D", source)
+    samples(name, x, source)
+    non_negative(name, x, source)
+
+
+def targets(x: Array, rows: int, name: str = "targets", source: str = "SPEC 1") -> None:
+    """Refuse what cannot be targets [M, N]: finite, non-negative, no row of zeros."""
+    shape(name, x, (rows, None), "M N", source)
+    non_negative(name, x, source)
+    xp = namespace(x)
+    empty = xp.all(x == 0, axis=-1)
+    if bool(xp.any(empty)):
+        raise EmptyTarget(name, _first(empty)[0])
+
+
+def token_ids(x: Array, size: int, name: str = "tokens") -> None:
+    """Refuse ids outside of 0 … size-1, and ids that are no whole numbers."""
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "integral"):
+        raise BadOption(f"{name}.dtype", _type(x), "an integer type", "SPEC 8")
+    bad = (x < 0) | (x >= size)
+    if bool(xp.any(bad)):
+        index = _first(bad)
+        raise TokenOutOfRange(name, index, _number(x[index]), size)
+
+
+def labels(x: Array, rows: int, classes: int, name: str = "labels") -> None:
+    """Refuse class labels that are not [M] whole numbers in 0 … classes−1."""
+    shape(name, x, (rows,), "M", "SPEC 1")
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "integral"):
+        raise BadOption(f"{name}.dtype", str(x.dtype), "an integer type", "SPEC 1")
+    bad = (x < 0) | (x >= classes)
+    if bool(xp.any(bad)):
+        index = _first(bad)
+        raise LabelOutOfRange(name, index, _number(x[index]), classes)
+
+
+def mask_rows(mask: Array) -> None:
+    """Refuse a mask that is not of booleans, and a row without a valid entry."""
+    xp = namespace(mask)
+    if not xp.isdtype(mask.dtype, "bool"):
+        raise BadOption("mask.dtype", _type(mask), "booleans, True where valid", "SPEC 4")
+    empty = xp.asarray(~xp.any(mask, axis=-1))
+    if bool(xp.any(empty)):
+        raise EmptyMask(_first(empty))
+
+
+def pivots(pivot: Array, mask: Array) -> None:
+    """Refuse a pivot outside of its context, or on an invalid slot."""
+    xp = namespace(mask)
+    if not xp.isdtype(pivot.dtype, "integral"):
+        raise BadOption("pivot.dtype", _type(pivot), "an integer type", "SPEC 3")
+    slots = mask.shape[1]
+    outside = (pivot < 0) | (pivot >= slots)
+    inside = xp.where(outside, xp.zeros_like(pivot), pivot)
+    inside = xp.reshape(xp.astype(inside, xp.int64), (-1, 1))
+    there = xp.take_along_axis(mask, inside, axis=1)[:, 0]
+    bad = outside | ~there
+    if bool(xp.any(bad)):
+        row = _first(bad)[0]
+        raise InvalidPivot(row, int(pivot[row]), slots)
+
+
+def whole(name: str, value: Any, least: int, source: str) -> int:
+    """A whole number of at least `least`, given as any integer type."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise BadOption(name, value, f"a whole number >= {least}", source) from None
+    if isinstance(value, bool | np.bool) or number < least:  # older NumPy lets np.True_ be an index
+        raise BadOption(name, value, f"a whole number >= {least}", source)
+    return number
+
+
+def positive(name: str, value: float, source: str, *, zero: bool = False) -> float:
+    """A finite number above zero (or, with `zero`, at least zero)."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise BadOption(name, value, f"a finite number {'>=' if zero else '>'} 0", source)
+    return number
+
+
+def choice(name: str, value: str, allowed: Sequence[str], source: str) -> None:
+    """One of a few words."""
+    if value not in allowed:
+        raise BadOption(name, value, " or ".join(repr(a) for a in allowed), source)

@@ -1,0 +1,1 @@
+"""The commands `saffu check` and `saffu golden`: options in, exit status out."""

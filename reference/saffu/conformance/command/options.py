@@ -1,0 +1,134 @@
+"""What `saffu check` can be asked for.   (SPEC 9)"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from pathlib import Path
+from typing import Final
+
+from saffu.conformance.contract.case import PRECISIONS
+from saffu.conformance.judging.levels import LEVELS
+from saffu.errors import BadOption
+
+USAGE: Final = "saffu check [options] PORT\n       saffu check [options] -- COMMAND [argument ...]"
+
+ABOUT: Final = """\
+Judge an implementation of the operations of SAFFU by the golden cases.
+
+PORT is a Python module, or an object in one (package.module:object), with functions named as the
+operations, which take arrays and attributes by keyword.  COMMAND is a program in any language that
+is spoken to in JSON lines.  How to write either: docs/porting.md.
+
+  saffu check mypackage.port                         a module
+  saffu check --level core -- ./my-port --flag       a program, and only the first level
+  saffu check --smoke -- node port.js                does the harness work at all?
+  saffu check --only softmax --only refine my.port   some operations
+  saffu check --challenge --report out my.port       fresh inputs; report in the folder out
+"""
+
+STATUS: Final = """\
+Exit status: 0 all cases that were asked for ran and passed; 1 some did not, or none ran; 2 the
+command line, or a port that cannot be imported; 3 the port never started, or (--smoke) the harness
+is broken; 4 the golden files are missing or not those of the manifest; 130 interrupted.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """All options of `saffu check`."""
+    which = parser.add_argument_group("which cases")
+    which.add_argument(
+        "--level", choices=LEVELS, default="full",
+        help="ask for this level and those before it (default: full); gradients from train on",
+    )  # fmt: skip
+    which.add_argument(
+        "--only", metavar="OP", action="append", default=[],
+        help="only this operation; may be given again.  No level is named then",
+    )  # fmt: skip
+    which.add_argument(
+        "--smoke", action="store_true",
+        help="one small case an operation, to tell a broken harness from a wrong port",
+    )  # fmt: skip
+    which.add_argument(
+        "--challenge", metavar="NONCE", nargs="?", const="",
+        help="draw fresh inputs, judged against the reference; give the nonce to repeat a run",
+    )  # fmt: skip
+    which.add_argument(
+        "--golden", metavar="FOLDER", type=Path, help="golden files other than those installed"
+    )
+    which.add_argument(
+        "--list", action="store_true", help="list the cases that would be asked, and end"
+    )
+    how = parser.add_argument_group("how they are judged")
+    how.add_argument(
+        "--precision", choices=PRECISIONS,
+        help="the class of arithmetic to judge by (default: what the port declares)",
+    )  # fmt: skip
+    how.add_argument(
+        "--timeout", metavar="S", type=seconds, default=10.0, help="for one answer (default: 10)"
+    )
+    how.add_argument(
+        "--start-timeout", metavar="S", type=seconds, default=60.0,
+        help="for the first answer of a program (default: 60)",
+    )  # fmt: skip
+    how.add_argument(
+        "--restarts", metavar="N", type=int, default=25,
+        help="how often a program may be started anew (default: 25)",
+    )  # fmt: skip
+    how.add_argument(
+        "--isolate", action="store_true",
+        help="run PORT in a process of its own, where a crash or endless loop is one failed case",
+    )  # fmt: skip
+    parser.add_argument(
+        "--report", metavar="FOLDER", type=Path,
+        help="write results.jsonl, junit.xml, index.html and badge.json there",
+    )  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """A positive, finite number of seconds, as argparse reads it."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds > 0")
+    return number
+
+
+def check_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Make `parser` that of `saffu check`."""
+    parser.usage = USAGE
+    parser.description = ABOUT
+    parser.epilog = STATUS
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("target", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    add_options(parser)
+    return parser
+
+
+def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
+    """The port, or the command; options that come after the port are read into `args`.
+
+    Refuses: neither, both, and a nonce that is the port.
+    """
+    rest: list[str] = list(args.target)
+    if rest and rest[0] == "--":
+        if not rest[1:]:
+            raise BadOption("COMMAND", "", "a program after --", "SPEC 9")
+        return None, rest[1:]
+    if rest:
+        more = argparse.ArgumentParser(prog="saffu check", usage=USAGE, add_help=False)
+        add_options(more)
+        before, after = (rest[1:], []) if "--" not in rest else (
+            rest[1 : rest.index("--")], rest[rest.index("--") :]
+        )  # fmt: skip
+        if after:
+            raise BadOption("PORT", rest[0], "either PORT or -- COMMAND, not both", "SPEC 9")
+        given = more.parse_args(before)
+        for name, value in vars(given).items():
+            if value != more.get_default(name):
+                merged = [*args.only, *value] if name == "only" else value
+                setattr(args, name, merged)
+        return rest[0], []
+    hint = "a module, or a program after --"
+    if args.challenge:
+        hint += f" (is {textwrap.shorten(args.challenge, 40)} the port? write --challenge last)"
+    raise BadOption("PORT", "", hint, "SPEC 9")

@@ -1,0 +1,1 @@
+"""Which mistake a port probably makes: its outputs beside those of known mistakes."""

@@ -1,0 +1,1 @@
+"""Whether a port is right: cases run, errors measured, bounds applied, levels given."""

@@ -1,0 +1,249 @@
+"""A port in this process: a module or an object with functions named as the operations.   (SPEC 9)
+
+    def priming_number(features): ...              returns an array
+    def cooccurrence(features, targets): ...       returns {"counts": …, "norm": …, "samples": …}
+    def softmax(logits, mask=None, cotangents=None): ...
+                    returns {"probabilities": …}, and "gradient.logits" if cotangents are given
+
+Inputs and attributes come as keyword arguments under their names in the case files, arrays as
+NumPy's.  What has one output may be returned as it is; several come as a mapping, a NamedTuple or
+a dataclass.  A refusal is a ValueError, with the code as its attribute `reason` if there is one.
+What the port does not do raises NotImplementedError("why", "https://… where that is tracked").
+Gradients are asked for only of a function that has the parameter `cotangents`, a mapping of outputs
+to arrays.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, runtime_checkable
+
+import numpy as np
+
+from saffu.conformance.operations import OPERATIONS
+from saffu.conformance.ports.protocol import (
+    Answer,
+    Broken,
+    Errored,
+    Outputs,
+    Rejected,
+    Request,
+    Skipped,
+    Started,
+)
+from saffu.errors import BadOption
+from saffu.types import Array
+
+
+@runtime_checkable
+class Port(Protocol):
+    """What the runner asks of a port, wherever it runs.  Nothing of it raises for a bad port."""
+
+    def start(self) -> Started | Broken:
+        """Get ready; ask again after something broke to get a fresh port."""
+        ...
+
+    def run(self, request: Request) -> Answer:
+        """Answer one case."""
+        ...
+
+    def twice(self) -> tuple[tuple[int, str], ...]:
+        """Numbers of the cases that were answered more than once, and what is to be said of it."""
+        ...
+
+    def stop(self) -> str:
+        """End; what is to be said about how it ended, or nothing."""
+        ...
+
+
+class OutOfTime(BaseException):
+    """Not an Exception, so that a port which catches everything does not catch it."""
+
+
+class ModulePort:
+    """A Python module or object as a port.
+
+    >>> class Mine:
+    ...     def priming_number(self, features): return features.sum() / len(features)
+    >>> port = ModulePort(Mine(), name="mine")
+    >>> port.start().operations
+    ('priming_number',)
+    >>> asked = Request(1, "priming_number", {}, {"features": np.ones((2, 3))})
+    >>> float(port.run(asked).arrays["priming"])
+    3.0
+    """
+
+    def __init__(self, target: object, *, name: str = "", timeout: float | None = 10.0) -> None:
+        self.target: Final = target
+        self.name: Final = name or getattr(target, "__name__", type(target).__name__)
+        self.timeout: Final = timeout
+
+    def start(self) -> Started:
+        """What the module says about itself, and the operations that it has."""
+        have = tuple(op for op in OPERATIONS if callable(getattr(self.target, op, None)))
+        precision = str(getattr(self.target, "PRECISION", "float64"))
+        if precision not in ("float64", "float32", "loose"):
+            raise BadOption(
+                f"{self.name}.PRECISION", precision, "float64, float32 or loose", "SPEC 9"
+            )
+        return Started(
+            self.name,
+            str(getattr(self.target, "__version__", "unknown")),
+            f"Python {sys.version.split()[0]}",
+            precision,
+            have,
+            tuple(op for op in have if self._has_gradients(op)),
+            str(getattr(self.target, "DEVICE", "cpu")),
+        )
+
+    def run(self, request: Request) -> Answer:
+        """Call the function; every way in which that can end is an answer."""
+        try:
+            with time_limit(self.timeout):
+                return Outputs(self._call(request))
+        except OutOfTime:
+            return Broken("time-out", f"no answer within {self.timeout:g} s")
+        except NotImplementedError as lacking:
+            why, url = (*map(str, lacking.args), "", "")[:2]
+            if not why:
+                return Errored("NotImplementedError without a reason")
+            return Skipped(why, url if url.startswith(("https://", "http://")) else None)
+        except BadAnswer as wrong:
+            return Broken("form", wrong.what)
+        except ValueError as refusal:
+            reason = getattr(refusal, "reason", None)
+            return Rejected(reason if isinstance(reason, str) else None, str(refusal))
+        except (Exception, SystemExit) as failure:  # noqa: BLE001  (a port may raise anything)
+            return Errored(f"{type(failure).__name__}: {failure}")
+
+    def twice(self) -> tuple[tuple[int, str], ...]:
+        """A function returns once."""
+        return ()
+
+    def stop(self) -> str:
+        """Nothing to end."""
+        return ""
+
+    def _call(self, request: Request) -> dict[str, Array]:
+        given: dict[str, Any] = {name: x.copy() for name, x in request.inputs.items()}
+        given |= copy.deepcopy(dict(request.attributes))
+        if request.cotangents:
+            given["cotangents"] = {name: x.copy() for name, x in request.cotangents.items()}
+        result = getattr(self.target, request.op)(**given)
+        return arrays_of(result, tuple(OPERATIONS[request.op].outputs))
+
+    def _has_gradients(self, op: str) -> bool:
+        if not OPERATIONS[op].differentiable:
+            return False
+        try:
+            return "cotangents" in inspect.signature(getattr(self.target, op)).parameters
+        except (TypeError, ValueError):
+            return False
+
+
+class BadAnswer(Exception):
+    """A function returned what is no answer."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what: Final = what
+
+
+def arrays_of(result: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
+    """The arrays that a function returned, by name.
+
+    Parameters: `result`, an array where there is one output, else a mapping, a NamedTuple or a
+    dataclass; `outputs`, the names that are wanted.  Fields that are not arrays are passed over,
+    unless they are wanted.
+
+    >>> arrays_of({"ranks": [2, 0, 1]}, ("ranks",))
+    {'ranks': array([2, 0, 1])}
+    """
+    if isinstance(result, tuple) and hasattr(result, "_asdict"):
+        found: Mapping[str, Any] = result._asdict()
+    elif is_dataclass(result):
+        found = {each.name: getattr(result, each.name) for each in fields(result)}
+    elif isinstance(result, Mapping):
+        found = result
+    elif len(outputs) == 1 and result is not None:
+        found = {outputs[0]: result}
+    else:
+        raise BadAnswer(
+            f"{type(result).__name__} was returned; with the outputs {', '.join(outputs)}, a "
+            "mapping, a NamedTuple or a dataclass is expected"
+        )
+    converted: dict[str, Array] = {}
+    for name, value in found.items():
+        try:
+            converted[str(name)] = as_array(str(name), value)
+        except BadAnswer:
+            if name in outputs:
+                raise
+    return converted
+
+
+def as_array(name: str, value: Any) -> Array:
+    """NumPy's array of a value, or BadAnswer."""
+    try:
+        array = np.asarray(value)
+    except Exception as wrong:  # noqa: BLE001  (anybody's array may raise anything)
+        raise BadAnswer(f"{name} cannot become a NumPy array: {wrong}") from None
+    if array.dtype.kind not in "fiub":
+        raise BadAnswer(f"{name} is {type(value).__name__} of {array.dtype}, not numbers")
+    return array
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise OutOfTime in the block after so long.  Only on Unix, and only in the main thread."""
+    main = threading.current_thread() is threading.main_thread()
+    if seconds is None or not main or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def load(name: str, *, timeout: float | None = 10.0) -> ModulePort:
+    """The port of a dotted name, `package.module` or `package.module:object`.
+
+    The folder that the program is called in can be imported from.
+    Refuses: what cannot be imported, and what has none of the operations.
+    """
+    module, _, attribute = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        target: object = importlib.import_module(module)
+        for part in filter(None, attribute.split(".")):
+            target = getattr(target, part)
+    except Exception as wrong:  # an import runs code that may raise anything
+        raise BadOption(
+            "port", name,
+            f"an importable package.module or package.module:object "
+            f"({type(wrong).__name__}: {wrong})", "SPEC 9",
+        ) from wrong  # fmt: skip
+    port = ModulePort(target, name=name, timeout=timeout)
+    if not port.start().operations:
+        some = ", ".join(list(OPERATIONS)[:3])
+        raise BadOption("port", name, f"a module with functions such as {some}", "SPEC 9")
+    return port

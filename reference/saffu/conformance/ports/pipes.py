@@ -1,0 +1,212 @@
+"""A program of which nothing may stop the run, fill the memory, or outlive it.   (SPEC 9)
+
+Two threads read its outputs and one writes to it, so that nobody waits for a full pipe.  What is
+not yet asked for is held back by a queue of a few lines, a line has a largest length, and of
+standard error only the end is kept.  The program leads a process group of its own, and the whole
+group is killed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import IO, Final
+
+from saffu.conformance.ports.protocol import MAX_LINE
+from saffu.conformance.ports.schemas import plain
+from saffu.conformance.ports.signals import uninterrupted
+
+_CHUNK: Final = 2**16
+_KEPT: Final = 2**14
+"""Bytes of standard error that are kept."""
+_PATIENCE: Final = 2.0
+"""Seconds to wait for a thread whose pipe should have ended."""
+
+
+class End(Exception):
+    """No more lines: what was left without its end, and whether that was too long for a line."""
+
+    def __init__(self, rest: bytes, flood: bool) -> None:
+        super().__init__()
+        self.rest: Final = rest
+        self.flood: Final = flood
+
+
+class Lines:
+    """The lines of a pipe, read ahead by at most four."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._queue: queue.Queue[bytes | End] = queue.Queue(maxsize=4)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def next(self, seconds: float) -> bytes:
+        """The next line.  Raises End, or queue.Empty when the time is over."""
+        item = self._queue.get(timeout=max(seconds, 0.0))
+        if isinstance(item, End):
+            raise item
+        return item
+
+    def close(self) -> None:
+        """Read no further."""
+        self._over.set()
+        self._thread.join(_PATIENCE)
+        if not self._thread.is_alive():
+            self._pipe.close()
+
+    def _read(self) -> None:
+        rest = bytearray()
+        while not self._over.is_set():
+            chunk = os.read(self._pipe.fileno(), _CHUNK)
+            if not chunk:
+                self._put(End(bytes(rest), flood=False))
+                return
+            whole, newline, chunk = chunk.rpartition(b"\n")
+            if newline:
+                first, *others = whole.split(b"\n")
+                for each in (bytes(rest) + first, *others):
+                    self._put(each)
+                rest.clear()
+            rest += chunk
+            if len(rest) > MAX_LINE:
+                self._put(End(bytes(rest[:_CHUNK]), flood=True))
+                return
+
+    def _put(self, item: bytes | End) -> None:
+        while not self._over.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(item, timeout=0.1)
+                return
+
+
+class Tail:
+    """The end of what a pipe brings, however much it is."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._kept = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def close(self) -> str:
+        """The last line that says anything."""
+        self._thread.join(_PATIENCE)
+        if not self._thread.is_alive():
+            self._pipe.close()
+        lines = [text for text in self._kept.splitlines() if text.strip()]
+        return plain(lines[-1].decode("utf-8", "replace").strip()) if lines else ""
+
+    def _read(self) -> None:
+        while chunk := os.read(self._pipe.fileno(), _CHUNK):
+            self._kept = (self._kept + chunk)[-_KEPT:]
+
+
+class Sender:
+    """Writes lines to a pipe, without making anybody wait for it."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._queue: queue.Queue[bytes | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def send(self, line: bytes) -> None:
+        """Have a line written."""
+        self._queue.put(line)
+
+    def close(self) -> None:
+        """Write what is left, and close the pipe."""
+        self._queue.put(None)
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while (line := self._queue.get()) is not None:
+                left = memoryview(line)
+                while left:
+                    left = left[self._pipe.write(left) :]
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+
+
+class Running:
+    """One process that runs the program."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        with uninterrupted():
+            self.process: Final = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+            atexit.register(self.kill)
+        assert self.process.stdin is not None  # PIPE was asked for
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.sender: Final = Sender(self.process.stdin)
+        self.lines: Final = Lines(self.process.stdout)
+        self.errors: Final = Tail(self.process.stderr)
+
+    def end(self, seconds: float) -> int | None:
+        """Wait so long for the process, then kill what is left of its group.
+
+        Returns its own exit status, None if it had to be killed.
+        """
+        self.sender.close()
+        status = _wait(self.process, seconds)
+        self.kill()
+        return status
+
+    def close(self) -> str:
+        """Close the pipes of a process that has ended; the last words of its standard error."""
+        self.lines.close()
+        return self.errors.close()
+
+    def kill(self) -> None:
+        """Kill the group.  The leader is not yet waited for, so its number is still its own."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                _kill_group(self.process)
+            self.process.wait()
+        atexit.unregister(self.kill)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        subprocess.run(
+            ["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
+        )
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """The exit status, without taking the process out of the table; None if it still runs."""
+    until = time.monotonic() + seconds
+    while True:
+        status = _ended(process)
+        if status is not None or time.monotonic() >= until:
+            return status
+        time.sleep(0.005)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    if not hasattr(os, "waitid"):
+        return process.poll()
+    found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status

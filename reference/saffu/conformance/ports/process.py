@@ -1,0 +1,165 @@
+"""A port in any language: a program that is spoken to in JSON lines.   (SPEC 9)
+
+Whatever the program does is an answer: a time-out, a crash, a line that is no message, too many
+lines and a number that was not asked for are each `Broken`; after them the program is run anew.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from saffu.conformance.ports import protocol
+from saffu.conformance.ports.pipes import End, Running
+from saffu.conformance.ports.protocol import Answer, BadMessage, Broken, Request, Started
+from saffu.conformance.ports.schemas import short
+
+_STRAYS: Final = 16
+"""Answers to earlier cases that are passed over while waiting for one."""
+_PARTING: Final = 2.0
+"""Seconds that a program has for ending by itself."""
+
+
+class ProcessPort:
+    """A program as a port.
+
+    Parameters: `command`, the program and its arguments; `timeout`, seconds for one answer;
+    `start_timeout`, seconds for the answer to start.
+    """
+
+    def __init__(
+        self, command: Sequence[str], *, timeout: float = 10.0, start_timeout: float = 60.0
+    ) -> None:
+        self.command: Final = tuple(command)
+        self.timeout: Final = timeout
+        self.start_timeout: Final = start_timeout
+        self._running: Running | None = None
+        self._answered: set[int] = set()
+        self._twice: list[tuple[int, str]] = []
+
+    def start(self) -> Started | Broken:
+        """Run the program and have it introduce itself."""
+        self._drop()
+        self._answered.clear()
+        try:
+            self._running = Running(self.command)
+        except (OSError, ValueError) as wrong:
+            return Broken("not-started", f"{short(self.command[0])} cannot be run: {wrong}")
+        self._running.sender.send(protocol.line(protocol.start()))
+        got = self._receive(time.monotonic() + self.start_timeout, self.start_timeout)
+        try:
+            said = got if isinstance(got, Broken) else protocol.read_started(got)
+        except BadMessage as wrong:
+            said = Broken("garbage", wrong.what)
+        if isinstance(said, Broken):
+            said = self._after(said)
+            return Broken("not-started", f"after start: {said.message}")
+        return said
+
+    def run(self, request: Request) -> Answer:
+        """Ask for one case, and wait for its answer.  Start anew after most kinds of Broken."""
+        if self._running is None:
+            return Broken("not-started", "the port does not run")
+        self._running.sender.send(protocol.line(protocol.run(request)))
+        answer = self._await(request.seq)
+        if isinstance(answer, Broken) and answer.kind != "form":
+            return self._after(answer)
+        self._answered.add(request.seq)
+        return answer
+
+    def twice(self) -> tuple[tuple[int, str], ...]:
+        """Cases that got a second answer since this was last asked."""
+        found, self._twice = tuple(self._twice), []
+        return found
+
+    def stop(self) -> str:
+        """Ask the program to end; kill it if it does not."""
+        running = self._running
+        if running is None:
+            return ""
+        running.sender.send(protocol.line(protocol.stop()))
+        status = running.end(_PARTING)
+        for _ in range(_STRAYS):
+            got = self._receive(time.monotonic() + 0.1, 0.1)
+            if isinstance(got, Broken) and got.kind not in ("garbage", "flood"):
+                break
+            self._stray(got)
+        self._running = None
+        running.close()
+        if status is None:
+            return f"the port did not end within {_PARTING:g} s after stop, and was killed"
+        return f"the port ended with status {status} after stop" if status else ""
+
+    def _await(self, seq: int) -> Answer:
+        until = time.monotonic() + self.timeout
+        for _ in range(_STRAYS):
+            got = self._receive(until, self.timeout)
+            if isinstance(got, Broken):
+                return got
+            try:
+                number, answer = protocol.read_answer(got)
+            except BadMessage as wrong:
+                return Broken("garbage", wrong.what)
+            if number == seq:
+                return answer
+            if number not in self._answered:
+                return Broken("order", f"the answer bears number {number}, asked was {seq}")
+            self._stray(got)
+        return Broken("flood", f"{_STRAYS} answers to earlier cases, none to this one")
+
+    def _stray(self, message: Mapping[str, Any] | Broken) -> None:
+        """Note what was not asked for: against the case it belongs to, or the last one."""
+        number = None if isinstance(message, Broken) else message.get("seq")
+        if isinstance(number, int) and number in self._answered:
+            self._twice.append((number, "the case was answered a second time"))
+        elif self._answered:
+            self._twice.append((max(self._answered), "more was written after the last answer"))
+
+    def _receive(self, until: float, limit: float) -> dict[str, Any] | Broken:
+        assert self._running is not None  # start has been called
+        try:
+            return protocol.parse(self._running.lines.next(until - time.monotonic()))
+        except BadMessage as wrong:
+            return Broken("garbage", wrong.what)
+        except queue.Empty:
+            return Broken("time-out", f"no answer within {limit:g} s")
+        except End as end:
+            if end.flood:
+                return Broken(
+                    "flood", f"a line of more than {protocol.MAX_LINE} bytes: {short(end.rest)}"
+                )
+            left = f" after the unfinished line {short(end.rest)}" if end.rest.strip() else ""
+            return Broken("crash", f"the output ended{left}")
+
+    def _after(self, broken: Broken) -> Broken:
+        """Kill the program, and add to the message what it left behind."""
+        assert self._running is not None  # start has been called
+        running, self._running = self._running, None
+        status = running.end(1.0 if broken.kind == "crash" else 0.0)
+        said = running.close()
+        message = broken.message
+        if broken.kind == "crash":
+            message += f", {_status(status)}"
+        if said:
+            message += f"; the last words on standard error were: {said}"
+        return Broken(broken.kind, message)
+
+    def _drop(self) -> None:
+        if self._running is not None:
+            self._running.end(0.0)
+            self._running.close()
+            self._running = None
+
+
+def _status(status: int | None) -> str:
+    if status is None:
+        return "but the port went on running"
+    if status >= 0:
+        return f"and the port had ended with status {status}"
+    try:
+        return f"and the port was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"and the port was ended by signal {-status}"

@@ -1,0 +1,84 @@
+"""The other side of the protocol: a Python module as a program that speaks JSON lines.   (SPEC 9)
+
+    saffu check -- python -m saffu.conformance.ports.serve mypackage.port
+
+judges the module in a process of its own, where a crash or an endless loop hurts nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+
+from saffu.conformance.contract import arrays
+from saffu.conformance.ports import protocol
+from saffu.conformance.ports.module import ModulePort, load
+from saffu.conformance.ports.protocol import Answer, Outputs, Rejected, Request, Skipped
+from saffu.types import Array
+
+
+def started(port: ModulePort) -> dict[str, Any]:
+    """How the port introduces itself, as a message."""
+    said = port.start()
+    return {
+        "protocol": protocol.VERSION, "name": said.name, "version": said.version,
+        "language": said.language, "precision": said.precision,
+        "operations": list(said.operations), "gradients": list(said.gradients),
+        "device": said.device,
+    }  # fmt: skip
+
+
+def answer(port: ModulePort, message: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a message of `run`."""
+    request = Request(
+        message["seq"], message["op"], message["attributes"],
+        {name: arrays.decode(x) for name, x in message["inputs"].items()},
+        {name: arrays.decode(x) for name, x in message.get("cotangents", {}).items()},
+    )  # fmt: skip
+    return {"seq": request.seq, **_body(port.run(request))}
+
+
+def _body(said: Answer) -> dict[str, Any]:
+    if isinstance(said, Outputs):
+        return {"outputs": {name: arrays.encode(_plain(x)) for name, x in said.arrays.items()}}
+    if isinstance(said, Rejected):
+        reason = {"reason": said.reason} if said.reason else {}
+        return {"rejected": {**reason, "message": said.message}}
+    if isinstance(said, Skipped):
+        return {"skipped": {"reason": said.reason, **({"url": said.url} if said.url else {})}}
+    return {"errored": {"message": said.message}}
+
+
+def _plain(x: Array) -> Array:
+    """An array of a type that crosses the wire."""
+    return x.astype(np.float64) if x.dtype.kind == "f" and x.dtype != np.float32 else x
+
+
+def serve(port: ModulePort, asked: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer line by line until `stop`, or until there are no more lines."""
+    for line in asked:
+        message = protocol.parse(line)
+        if message["cmd"] == "stop":
+            return
+        reply = started(port) if message["cmd"] == "start" else answer(port, message)
+        answers.write(protocol.line(reply))
+        answers.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m saffu.conformance.ports.serve mypackage.port`; its own prints go to stderr."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m saffu.conformance.ports.serve package.module[:object]\n")
+        return 2
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(load(arguments[0], timeout=None), sys.stdin.buffer, answers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

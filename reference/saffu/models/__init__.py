@@ -1,0 +1,1 @@
+"""Objects with fit and predict: configuration, vocabulary and parameters kept together."""

@@ -1,0 +1,255 @@
+"""Fitting a direct model: pair counts, one temper a slot, explicit attention.   (SPEC 1, 4, 5)
+
+The only parameters that are not counts are the tempers, one a slot, and their cross-entropy on
+held-out samples is convex.  Attention, if there is any, is solved as in every SAFFU layer: the
+hidden targets of its softmax follow from G_k = g λ_k (R_k[x_k, y] − Σ_i p_i R_k[x_k, i]).   [D]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu import checks
+from saffu.attention import Attention, gains
+from saffu.batch import LayerPlan
+from saffu.configuration import Configuration
+from saffu.contexts import Block, Document, Radial
+from saffu.counts import Cooccurrence, cooccurrence
+from saffu.direct import DirectParameters, DirectTower, evidence_table, log_shares, slot_evidence
+from saffu.engines.passes import Passes
+from saffu.errors import BadOption
+from saffu.explicit.hidden import hidden_targets
+from saffu.explicit.newton import Curve, minimise_convex
+from saffu.explicit.smoothing import Backoff, Discount, Smoothing
+from saffu.fast.cache import Comparisons, comparisons
+from saffu.fast.pair_sums import PairSums, PairTotal
+from saffu.fast.plans import slices, step_in_tokens
+from saffu.fast.token_layer import attend_tokens
+from saffu.fast.warm import attention_weights, ingredients
+from saffu.numerics import softmax
+from saffu.pairs import Pairs
+from saffu.positions import Samples
+from saffu.types import Array, IntArray, Nats
+
+ROWS = 64
+"""Samples whose evidence is held densely at once."""
+
+
+MOST_CELLS = 1 << 27
+"""Cells of evidence that the fit of the tempers keeps (half a gigabyte)."""
+
+
+@dataclass(frozen=True)
+class DirectSearch:
+    """What is tried."""
+
+    smoothing: tuple[Smoothing, ...] = (Discount(0.6), Discount(0.75), Discount(0.9))
+    attention_smoothing: Smoothing = Backoff(1.0)
+    temper_targets: int = 4_000
+    """held-out targets on which the tempers are fitted"""
+    attention_targets: int = 4_000
+    """training targets that the pass for W reads"""
+
+
+class DirectChoice(NamedTuple):
+    """A direct model, and how its smoothing was found."""
+
+    parameters: DirectParameters
+    smoothing: Smoothing
+    tried: tuple[tuple[Smoothing, float], ...]
+    loss: float
+    """nats on the held-out samples on which the tempers were fitted"""
+
+
+def choose_direct(
+    passes: Passes,
+    configuration: Configuration,
+    judge: Samples,
+    search: DirectSearch = DirectSearch(),
+    *,
+    dtype: type = np.float64,
+) -> DirectChoice:
+    """The direct model with the least held-out loss among the smoothings tried.   (SPEC 4)
+
+    Parameters: `passes` over the training text; `judge`, held-out samples; `search`, what to try.
+    """
+    found = ingredients(passes, configuration, dtype)
+    counts, pairs = count_slots(passes, configuration)
+    prior = log_shares(counts)
+    room = MOST_CELLS // (configuration.vocabulary * sum(len(tower) for tower in pairs))
+    few = _spread(judge, min(search.temper_targets, max(room, ROWS)))
+
+    def build(smoothing: Smoothing) -> DirectParameters:
+        towers = []
+        for tower in pairs:
+            tables = tuple(evidence_table(c, np.exp(prior), smoothing) for c in tower)
+            slots = len(tables)
+            blank = np.zeros((slots, slots))
+            towers.append(DirectTower(blank, np.full(slots, 1.0 / slots), tables))
+        return DirectParameters(found.embedding, prior, tuple(towers))
+
+    best: tuple[float, Smoothing, DirectParameters] | None = None
+    tried: list[tuple[Smoothing, float]] = []
+    for smoothing in search.smoothing:
+        model, loss = fit_slot_tempers(build(smoothing), configuration, judge, few)
+        tried.append((smoothing, loss))
+        if best is None or loss < best[0]:
+            best = (loss, smoothing, model)
+    if best is None:
+        raise BadOption("search.smoothing", (), "at least one smoothing", "SPEC 1")
+    loss, smoothing, model = best
+    if configuration.layer.attention != "uniform":
+        model = solve_direct_attention(passes, model, configuration, search)
+        model, loss = fit_slot_tempers(model, configuration, judge, few)
+    return DirectChoice(model, smoothing, tuple(tried), loss)
+
+
+def count_slots(passes: Passes, configuration: Configuration) -> tuple[Array, list[list[Pairs]]]:
+    """Target counts [V], and pair counts C_k of every slot of every context model."""
+    contexts = tuple(c for c in configuration.contexts if not isinstance(c, Document))
+    count = partial(_slot_pairs, contexts, configuration.vocabulary)
+    total = passes.add_up("pairs of tokens", count, exact=True)
+    borders = [0, *accumulate(context.slots for context in contexts)]
+    return total.targets, [total.pairs[first:last] for first, last in pairwise(borders)]
+
+
+def _slot_pairs(
+    contexts: Sequence[Radial | Block], size: int, chunks: Iterable[Samples]
+) -> PairTotal:
+    """The pairs of some chunks, all slots of all contexts one after the other."""
+    sums = PairSums(size, range(sum(context.slots for context in contexts)))
+    for chunk in chunks:
+        steps = [step_in_tokens(chunk, context) for context in contexts]
+        slots = np.concatenate([step.slots for step in steps], axis=1)
+        mask = np.concatenate([step.mask for step in steps], axis=1)
+        sums.add(slots, mask, chunk.targets)
+    return sums.total()
+
+
+def fit_slot_tempers(
+    model: DirectParameters, configuration: Configuration, judge: Samples, select: IntArray
+) -> tuple[DirectParameters, float]:
+    """The same model with the tempers that are best on some samples, and the loss there."""
+    cache = comparisons(model.embedding)
+    blocks = [
+        (np.concatenate(evidence, axis=1).astype(np.float32), targets)
+        for evidence, _, _, targets in _evidence(model, configuration, judge, cache, select)
+    ]
+    prior = model.prior.astype(np.float32)
+
+    def curve(temper: Array) -> Curve:
+        value, m = 0.0, select.shape[0]
+        slope, bend = np.zeros(temper.shape[0]), np.zeros((temper.shape[0],) * 2)
+        for evidence, targets in blocks:
+            rows = np.arange(targets.shape[0])
+            z = np.matmul(temper.astype(np.float32), evidence) + prior
+            z -= z.max(axis=1, keepdims=True)
+            right = z[rows, targets].astype(np.float64)
+            np.exp(z, out=z)
+            total = z.sum(axis=1, keepdims=True)
+            p = z / total
+            value += float(np.sum(np.log(total[:, 0]) - right))
+            mean = np.matmul(evidence, p[:, :, None])[:, :, 0].astype(np.float64)
+            slope += np.sum(mean - evidence[rows, :, targets], axis=0)
+            spread = evidence * np.sqrt(p)[:, None, :]
+            square = np.matmul(spread, spread.transpose(0, 2, 1)).astype(np.float64)
+            bend += square.sum(axis=0) - mean.T @ mean
+        return Curve(value / m, slope / m, bend / m)
+
+    start = np.concatenate([tower.temper for tower in model.towers])
+    found = minimise_convex(curve, start, tolerance=1e-4)
+    towers, first = [], 0
+    for tower in model.towers:
+        last = first + tower.temper.shape[0]
+        towers.append(tower._replace(temper=found.place[first:last]))
+        first = last
+    return model._replace(towers=tuple(towers)), found.value
+
+
+def solve_direct_attention(
+    passes: Passes, model: DirectParameters, configuration: Configuration, search: DirectSearch
+) -> DirectParameters:
+    """The same model with W of every tower solved from hidden targets.   (SPEC 5)"""
+    cache = comparisons(model.embedding)
+    sums = [Cooccurrence.zero(len(t.tables), len(t.tables)) for t in model.towers]
+    options = configuration.layer
+    small = passes._replace(chunk=min(passes.chunk, search.attention_targets))
+    for chunk in small.read("attention", most=search.attention_targets, seed=0):
+        for evidence, steps, seen, targets in _evidence(model, configuration, chunk, cache):
+            rows = np.arange(targets.shape[0])
+            tempered = [e * t.temper[:, None] for e, t in zip(evidence, model.towers, strict=True)]
+            p = softmax(model.prior + sum(e.sum(axis=1) for e in tempered))
+            for c, (e, step, state) in enumerate(zip(tempered, steps, seen, strict=True)):
+                gained = e[rows, :, targets] - np.matmul(e, p[:, :, None])[:, :, 0]
+                ascent = _ascent(gained, state, step, options.attention, options.gain)
+                t = hidden_targets(state.attention, ascent)
+                sums[c] += cooccurrence(state.comparisons, t)
+    towers = tuple(
+        tower._replace(attention=attention_weights(state, search.attention_smoothing))
+        for tower, state in zip(model.towers, sums, strict=True)
+    )
+    return model._replace(towers=towers)
+
+
+def direct_nats(model: DirectParameters, configuration: Configuration, chunk: Samples) -> Nats:
+    """Nats of every sample of a chunk [n]."""
+    checks.token_ids(chunk.targets, configuration.vocabulary, "targets")
+    cache = comparisons(model.embedding)
+    parts = []
+    for evidence, _, _, targets in _evidence(model, configuration, chunk, cache):
+        z = np.tile(model.prior, (targets.shape[0], 1))
+        for e, tower in zip(evidence, model.towers, strict=True):
+            z += np.matmul(tower.temper, e)
+        z -= z.max(axis=1, keepdims=True)
+        right = z[np.arange(targets.shape[0]), targets]
+        parts.append(np.log(np.exp(z).sum(axis=1)) - right)
+    return np.concatenate(parts)
+
+
+def _ascent(gained: Array, state: Attention, step: LayerPlan, kind: str, gain: str) -> Array:
+    """G_k = −∂ℓ/∂a_k from w_k ⟨y − p, λ_k R_k⟩, which is linear in w_k."""
+    safe = np.where(state.weights != 0, state.weights, 1.0)
+    by_weight = np.where(state.weights != 0, gained / safe, 0.0)
+    if kind == "surprisal":
+        return np.where(step.mask, -by_weight / np.where(step.mask, state.attention, 1.0), 0.0)
+    return np.where(step.mask, gains(step.mask, gain, gained.dtype) * by_weight, 0.0)
+
+
+def _evidence(
+    model: DirectParameters,
+    configuration: Configuration,
+    chunk: Samples,
+    cache: Comparisons,
+    select: IntArray | None = None,
+) -> Iterator[tuple[list[Array], list[LayerPlan], list[Attention], Array]]:
+    """By blocks of samples: for each tower w_k R_k[x_k] [n, B, V], its step and its attention."""
+    chosen = np.arange(chunk.targets.shape[0]) if select is None else select
+    every = [
+        step_in_tokens(chunk, context)
+        for context in configuration.contexts
+        if not isinstance(context, Document)
+    ]
+    for block in slices(chosen.shape[0], ROWS):
+        part = chosen[block]
+        steps = [LayerPlan(*(field[part] for field in step)) for step in every]
+        seen = [
+            attend_tokens(step, cache, tower.attention, configuration.layer)
+            for step, tower in zip(steps, model.towers, strict=True)
+        ]
+        evidence = [
+            slot_evidence(tower, step, state.weights)
+            for tower, step, state in zip(model.towers, steps, seen, strict=True)
+        ]
+        yield evidence, steps, seen, chunk.targets[part]
+
+
+def _spread(samples: Samples, most: int) -> Array:
+    """Indices of at most so many samples from all over a text."""
+    m = samples.targets.shape[0]
+    return np.arange(m) if m <= most else np.linspace(0, m - 1, most).astype(np.int64)

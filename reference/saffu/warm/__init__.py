@@ -1,0 +1,1 @@
+"""Warm start: a whole transformer from counts, all in memory; the plain version.   (SPEC 5)"""

@@ -1,0 +1,184 @@
+"""Warm start: a whole SAFFU transformer computed from counts, bottom-up.   (SPEC 5)
+
+    1  count tokens, rank them, cipher them; embeddings
+    2  U from uniform attention and label embeddings
+    3  hidden targets of that U  →  W
+    4  U again, from the attended features          (3 and 4: one round)
+    5  O from hidden states and the true targets
+    6  λ for each U and for O, if it is to be fitted
+
+Each step is one pass of adding up co-occurrences.  This is the plain version, with all data and all
+features in memory; `saffu.fast` computes the same from sparse pair counts, in a stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu.arrays.namespace import average_rows, beside, namespace, on_host
+from saffu.batch import DocumentPlan, LayerPlan, place, plan
+from saffu.cipher import cipher_embedding
+from saffu.configuration import Configuration
+from saffu.embedding import radial_embedding
+from saffu.errors import BadOption
+from saffu.explicit.hidden import hidden_targets
+from saffu.layer import saffu_backward
+from saffu.model import look_up, look_up_vjp, one_hot
+from saffu.numerics import softmax
+from saffu.parameters import LayerParameters, Parameters
+from saffu.positions import samples
+from saffu.types import Array, Embedding, Hidden, IntArray, Labels, Targets
+from saffu.warm.layer import LayerSolution, WarmSettings, solve_layer, solve_softmax
+
+
+class WarmStart(NamedTuple):
+    """A solved model and the tempers that are in its weights."""
+
+    parameters: Parameters
+    hidden_tempers: tuple[tuple[float, ...], ...]
+    """λ of each U, by tower and layer"""
+    output_temper: float
+    """λ of O"""
+
+
+def warm_start(
+    documents: Sequence[IntArray],
+    configuration: Configuration,
+    settings: WarmSettings = WarmSettings(),
+    *,
+    like: Array | None = None,
+) -> WarmStart:
+    """Compute all parameters of a transformer from its training text, without backpropagation.
+
+    (SPEC 5)
+
+    Parameters: `documents`, each [T] token ids from `<sod>` to `<eod>`; `configuration` with
+    `output="softmax"`; `settings`, smoothing, tempers and rounds; `like`, any array of the library
+    and on the device that is to do it, NumPy's unless given.
+    Returns parameters in float64 with the tempers used.
+    Refuses: ids out of range; no targets; what the layers and their solutions refuse.
+
+    >>> from saffu.configuration import TINY
+    >>> text = [np.array([0, 5, 6, 7, 5, 6, 1]), np.array([0, 6, 7, 5, 1])]
+    >>> model = warm_start(text, TINY).parameters
+    >>> model.towers[0][0].features.shape, model.output.shape
+    ((128, 32), (32, 256))
+    """
+    if configuration.output != "softmax":
+        raise BadOption("output", configuration.output, "'softmax'; see saffu.direct", "SPEC 4")
+    text = samples(documents)
+    batch = plan(text, configuration)
+    embedding = embed(documents, configuration)
+    labels = label_embedding(batch.targets, configuration)
+    if like is not None:
+        batch, embedding, labels = place(batch, like), beside(embedding, like), beside(labels, like)
+    xp = namespace(embedding)
+    targets = xp.take(labels, batch.targets, axis=0)
+    towers: list[tuple[LayerParameters, ...]] = []
+    tempers: list[tuple[float, ...]] = []
+    hidden: list[Hidden] = []
+    for tower in batch.towers:
+        if isinstance(tower, DocumentPlan):
+            s = average_rows(embedding, tower.token, tower.owner, targets.shape[0])
+            u, lam = solve_softmax(
+                s,
+                targets,
+                settings.hidden_smoothing,
+                settings.hidden_temper,
+                settings.hidden_scale,
+            )
+            no_slots = xp.zeros((0, 0), dtype=u.dtype, device=u.device)
+            towers.append((LayerParameters(no_slots, u),))
+            tempers.append((lam,))
+            hidden.append(softmax(s @ u))
+        else:
+            solved = solve_tower(embedding, tower, targets, configuration, settings)
+            towers.append(tuple(layer.parameters for layer in solved))
+            tempers.append(tuple(layer.temper for layer in solved))
+            hidden.append(solved[-1].state.hidden)
+    output = solve_softmax(
+        xp.concat(hidden, axis=1),
+        one_hot(batch.targets, configuration.vocabulary, embedding),
+        settings.output_smoothing,
+        settings.output_temper,
+    )
+    parameters = Parameters(embedding, tuple(towers), output.weights)
+    return WarmStart(parameters, tuple(tempers), output.temper)
+
+
+def embed(documents: Sequence[IntArray], configuration: Configuration) -> Embedding:
+    """E [V, D]: the cipher of the tokens, or their radial embedding.   (SPEC 2)"""
+    ids = np.concatenate([on_host(document) for document in documents])
+    counts = np.bincount(ids, minlength=configuration.vocabulary)
+    vectors = cipher_embedding(counts, configuration.bits)
+    if not configuration.radii:
+        return vectors
+    return radial_embedding(documents, vectors, configuration.radii, combine=configuration.combine)
+
+
+def label_embedding(targets: IntArray, configuration: Configuration) -> Labels:
+    """L [V, N_h]: the cipher of the targets, at its own width.   (SPEC 2)"""
+    counts = np.bincount(on_host(targets), minlength=configuration.vocabulary)
+    return cipher_embedding(counts, configuration.label_bits)
+
+
+def solve_tower(
+    embedding: Embedding,
+    tower: Sequence[LayerPlan],
+    targets: Targets,
+    configuration: Configuration,
+    settings: WarmSettings,
+) -> list[LayerSolution]:
+    """Solve the layers of one tower for label targets, then anew for hidden ones.   (SPEC 5)"""
+    solved = _upwards(embedding, tower, configuration, settings, [targets] * len(tower))
+    for _ in range(settings.refits if len(tower) > 1 else 0):
+        wanted = _implied_targets(tower, solved, targets, configuration)
+        solved = _upwards(embedding, tower, configuration, settings, wanted)
+    return solved
+
+
+def _upwards(
+    embedding: Embedding,
+    tower: Sequence[LayerPlan],
+    configuration: Configuration,
+    settings: WarmSettings,
+    wanted: Sequence[Targets],
+) -> list[LayerSolution]:
+    """Each layer for its own targets, reading the one below."""
+    solved: list[LayerSolution] = []
+    table = embedding
+    for step, goal in zip(tower, wanted, strict=True):
+        x = look_up(table, step)
+        solved.append(solve_layer(x, step.mask, step.pivot, goal, configuration.layer, settings))
+        table = solved[-1].state.hidden
+    return solved
+
+
+def _implied_targets(
+    tower: Sequence[LayerPlan],
+    solved: Sequence[LayerSolution],
+    targets: Targets,
+    configuration: Configuration,
+) -> list[Targets]:
+    """Labels at the top; below, t = h ⊙ (1 + G − ⟨h, G⟩), G from the layer above.   (SPEC 5)"""
+    wanted = [targets]
+    top: Hidden = solved[-1].state.hidden
+    xp = namespace(top)
+    d_hidden = -targets / xp.where(top > 0, top, xp.ones_like(top))
+    for level in reversed(range(1, len(tower))):
+        layer, step, below = solved[level], tower[level], solved[level - 1].state.hidden
+        got = saffu_backward(
+            d_hidden,
+            layer.state,
+            look_up(below, step),
+            step.mask,
+            step.pivot,
+            *layer.parameters,
+            configuration.layer,
+        )
+        d_hidden = look_up_vjp(got.inputs, step, below.shape[0])
+        wanted.append(hidden_targets(below, -d_hidden))
+    return wanted[::-1]

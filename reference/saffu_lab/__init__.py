@@ -1,0 +1,4 @@
+"""The laboratory: what the papers claim and what it costs, measured with `saffu`.
+
+Nothing in `saffu` imports from here.
+"""

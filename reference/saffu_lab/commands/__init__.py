@@ -1,0 +1,20 @@
+"""Commands that the laboratory adds to the program `saffu`; see `saffu.cli`."""
+
+from typing import Final
+
+COMMANDS: Final = {
+    "demo": (
+        "saffu_lab.commands.demo",
+        "the claims of the papers, tried on this machine in a minute",
+    ),
+    "replicate": (
+        "saffu_lab.commands.replicate",
+        "every claim of the papers measured, with a verdict",
+    ),
+    "digits": ("saffu_lab.commands.digits", "the same explicit solution on images of digits"),
+    "roadmap": (
+        "saffu_lab.commands.roadmap",
+        "a map of many models: parameters against perplexity",
+    ),
+}
+"""Name of a command: its module, and what it does."""

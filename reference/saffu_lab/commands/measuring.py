@@ -1,0 +1,123 @@
+"""What commands that measure for long have in common: who works, how far it is, how it stops."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from saffu.commands.options import whole
+from saffu.errors import BadOption, SaffuError
+from saffu.models.training import Interrupted
+from saffu_lab.records.results import Line
+from saffu_lab.study.running import Crew, State, open_crew
+
+
+class Stopped(SaffuError):
+    """Ctrl-C, and how to go on."""
+
+    reason = "interrupted"
+
+
+def add_crew(parser: argparse.ArgumentParser) -> None:
+    """Who works: `--place`, `--workers`, `--scheduler`."""
+    group = parser.add_argument_group("who works")
+    group.add_argument(
+        "--place", choices=("serial", "pool", "dask"), default="pool",
+        help="this process, several of this machine, or a cluster (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--workers", type=whole(1), metavar="N", help="processes (default: one a core)"
+    )
+    group.add_argument(
+        "--scheduler", metavar="ADDRESS",
+        help="of a Dask scheduler, whose workers see the data under the same path (default: a "
+        "cluster on this machine)",
+    )  # fmt: skip
+
+
+def crew_of(arguments: argparse.Namespace) -> AbstractContextManager[Crew]:
+    """The crew that the options name.
+
+    Refuses: a scheduler without `--place dask`; what `open_crew` refuses.
+    """
+    if arguments.scheduler is not None and arguments.place != "dask":
+        raise BadOption("--scheduler", arguments.scheduler, "--place dask beside it", "SPEC 8")
+    return open_crew(arguments.place, workers=arguments.workers, scheduler=arguments.scheduler)
+
+
+@contextmanager
+def stoppable(arguments: argparse.Namespace) -> Iterator[None]:
+    """Ctrl-C ends what happens here, and says how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as stopped:
+        again = shlex.join(["saffu", *arguments.words])
+        raise Stopped(f"stopped; what is done is kept; go on with:\n  {again}") from stopped
+
+
+EVERY = 60.0
+"""seconds between two lines where there is no terminal"""
+
+
+class Watching:
+    """A bar of the pieces of work, and about how long the rest takes; a line a minute in a log.
+
+    The guesses of the tasks are held against the clock: what was left and is done now took so long.
+    """
+
+    def __init__(self, shown: bool | None) -> None:
+        self.shown = sys.stderr.isatty() if shown is None else shown
+        self.logged = shown is None and not self.shown
+        self._said = time.monotonic()
+        self._bar: Any = None
+        self._before: State | None = None
+        self._at = time.monotonic()
+        self._took = self._done = 0.0
+
+    def __enter__(self) -> Watching:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __call__(self, state: State, line: Line | None) -> None:
+        """Move the bar; hears of every line."""
+        if not (self.shown or self.logged):
+            return
+        now = time.monotonic()
+        if self._before is not None and self._before.known == state.known:
+            self._done += self._before.seconds_left - state.seconds_left
+            self._took += now - self._at  # where new tasks were named, nothing can be compared
+        self._before, self._at = state, now
+        left = ""
+        if self._done > 0:
+            seconds = self._took * state.seconds_left / self._done
+            left = f"about {seconds / 60:.1f} min left"
+        if self.shown:
+            self._draw(state, line, left)
+        elif time.monotonic() - self._said >= EVERY:
+            self._said = time.monotonic()
+            words = f"{state.done} of {state.known} pieces" + (f", {left}" if left else "")
+            sys.stderr.write(f"{words}\n")
+            sys.stderr.flush()
+
+    def _draw(self, state: State, line: Line | None, left: str) -> None:
+        if self._bar is None:
+            self._bar = tqdm(
+                total=state.known, initial=state.done, unit=" pieces", file=sys.stderr,
+                bar_format="{desc} {n}/{total} |{bar}| {elapsed}{postfix}",
+            )  # fmt: skip
+        self._bar.total = state.known
+        self._bar.set_description_str(str((line or {}).get("do", "")), refresh=False)
+        if left:
+            self._bar.set_postfix_str(left, refresh=False)
+        self._bar.update(state.done - self._bar.n)
+        self._bar.refresh()

@@ -1,0 +1,143 @@
+"""`saffu replicate`: what the papers claim, measured."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from saffu.commands.console import add_common
+from saffu.data.readers import UNITS
+from saffu.errors import BadFile
+from saffu_lab.commands.measuring import Watching, add_crew, crew_of, stoppable
+from saffu_lab.records.results import Results
+from saffu_lab.replication.chapters import Study
+from saffu_lab.replication.completion import finished
+from saffu_lab.replication.report import FOLDER, STUDIES, missing_for, study_of, write_report
+from saffu_lab.study.running import run_tasks
+from saffu_lab.study.sources import NAMED, Sources
+from saffu_lab.study.task import Answers
+
+ABOUT: Final = """\
+Every claim of the papers, measured on this machine: language models with one softmax layer and with
+self-attention, images of digits, less data, 250 models of a roadmap.  Writes a report with tables,
+pictures and a verdict for each claim.
+
+  saffu replicate                             everything: some hours on two cores.  Ctrl-C at any
+                                              time; the same command goes on where it stopped
+  saffu replicate --list                      the studies
+  saffu replicate less-data contexts          some of them
+  saffu replicate --report                    measure nothing, write the report of what is there
+  saffu replicate --tiny                      every step once, small; the numbers are of no account
+  saffu replicate --corpus book.txt notes/    on your own text
+
+The report is FOLDER/replication.md; each finished piece of work is a line of JSON in
+FOLDER/replication/STUDY.jsonl.  Models between pieces of work are kept in the cache.
+Install saffu[plot,images] for pictures and images of digits, PyTorch for two models from outside.
+"""
+
+
+def add_parser(commands: Any, about: str) -> None:
+    """Add `replicate` to the commands of the program."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "replicate",
+        help=about,
+        description=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "studies", metavar="STUDY", nargs="*", help=f"which (default: all): {', '.join(STUDIES)}"
+    )
+    parser.add_argument("--list", action="store_true", help="say what the studies are")
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, default=Path("saffu-replication"),
+        help="where lines, report and pictures go (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--tiny", action="store_true", help="small models of little text")
+    parser.add_argument(
+        "--report", action="store_true", help="measure nothing, make the report again"
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--corpus", metavar="PATH", nargs="+", default=None,
+        help="text files or folders, or the names bible and prose (default: both)",
+    )  # fmt: skip
+    data.add_argument(
+        "--unit", choices=UNITS, default="paragraph",
+        help="what a document of a file is (default: %(default)s)",
+    )  # fmt: skip
+    data.add_argument("--mnist", metavar="FOLDER", help="the four files of MNIST")
+    data.add_argument(
+        "--kenlm", metavar="FOLDER", type=Path, help="of KenLM's programs lmplz and query"
+    )
+    add_crew(parser)
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure what is not measured yet, and write the report; returns the exit status."""
+    if arguments.list:
+        for name in STUDIES:
+            sys.stdout.write(f"{name:<14} {study_of(name).ABOUT}\n")
+        return 0
+    folder: Path = arguments.out
+    if folder.exists() and not folder.is_dir():
+        raise BadFile(folder, "it is there, and no folder", "choose another --out")
+    studies = [study_of(name) for name in arguments.studies or STUDIES]
+    if not arguments.report:
+        possible = [study for study in studies if can_be_done(study, bool(arguments.studies))]
+        with stoppable(arguments):
+            measure(possible, folder, arguments)
+    for said in write_report(folder):
+        sys.stdout.write(f"{said}\n")
+    return 0
+
+
+def can_be_done(study: Study, asked_for: bool) -> bool:
+    """Whether all is installed that a study cannot do without; if not, say so.
+
+    Refuses: a study that was asked for by its name.
+    """
+    problem = missing_for(study.NAME)
+    if problem is None:
+        return True
+    if asked_for:
+        raise problem
+    sys.stdout.write(f"{study.NAME} is left out: {problem}\n")
+    return False
+
+
+def measure(studies: Sequence[Study], folder: Path, arguments: argparse.Namespace) -> None:
+    """Do what is not done yet of each study."""
+    sources = read_sources(arguments)
+    with crew_of(arguments) as crew:
+        for study in studies:
+            sys.stdout.write(f"{study.NAME}: {study.ABOUT}\n")
+            sys.stdout.flush()
+            answers = Answers(Results(folder / FOLDER / f"{study.NAME}.jsonl"))
+            plan = partial(study.tasks, sources)
+            with Watching(arguments.progress) as watch:
+                run_tasks(plan, answers, sources, crew, watch)
+            finished(study.NAME, len(plan(answers)), answers)
+
+
+def read_sources(arguments: argparse.Namespace) -> Sources:
+    """The data that the options name; a tiny run reads what every Python has.
+
+    Refuses: a path that is not there.
+    """
+    named = arguments.corpus or (["prose"] if arguments.tiny else ["bible", "prose"])
+    kenlm = ("lmplz", "query")
+    if arguments.kenlm is not None:
+        kenlm = (str(arguments.kenlm / "lmplz"), str(arguments.kenlm / "query"))
+    return Sources(
+        text=tuple(name if name in NAMED else str(Path(name).resolve()) for name in named),
+        unit=arguments.unit,
+        mnist=arguments.mnist,
+        tiny=arguments.tiny,
+        kenlm=kenlm,
+    )

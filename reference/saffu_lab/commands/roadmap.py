@@ -1,0 +1,95 @@
+"""`saffu roadmap`: a map of many models."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from saffu.commands.console import add_common
+from saffu.errors import BadFile, BadOption
+from saffu_lab.commands.measuring import Watching, add_crew, crew_of, stoppable
+from saffu_lab.records.results import Results
+from saffu_lab.roadmap.reading import EXAMPLE, bundled, read_roadmap, tiny
+from saffu_lab.roadmap.report import own_lines, write_report
+from saffu_lab.roadmap.walk import NAME, models_to_walk, walk
+from saffu_lab.study.running import run_tasks
+from saffu_lab.study.task import Answers
+
+ABOUT: Final = """\
+A map of many models: parameters against perplexity, the Pareto front, and what each choice (context
+models, widths, embeddings, attention, …) is worth.  A file in TOML lists the choices; models are
+drawn from them so that every value gets equally many.  All get their explicit solution, which takes
+seconds; the best, and some drawn by chance, are trained by backpropagation as well.
+
+  saffu roadmap --example > map.toml             a file that explains itself, to be changed at will
+  saffu roadmap map.toml --tiny                  everything once, in a minute; the numbers are of no
+                                                 account
+  saffu roadmap map.toml --out map               map/roadmap.md, its pictures, map/roadmap.jsonl
+  saffu roadmap map.toml --out map               again, after Ctrl-C or a power cut: it goes on
+  saffu roadmap map.toml --out map --report      measure nothing, draw what is there; also meanwhile
+  saffu roadmap map.toml --out map --place dask --scheduler tcp://10.0.0.1:8786        on a cluster
+
+Every line of roadmap.jsonl is one finished piece of work, with all its settings.
+"""
+
+
+def add_parser(commands: Any, about: str) -> None:
+    """Add `roadmap` to the commands of the program."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "roadmap",
+        help=about,
+        description=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "file", metavar="FILE.toml", nargs="?", type=Path, help="what the map is to show"
+    )
+    parser.add_argument("--example", action="store_true", help="print a file to begin with")
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, default=Path("saffu-roadmap"),
+        help="where lines, page and pictures go (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--tiny", action="store_true", help="few, small models of little text")
+    parser.add_argument(
+        "--report", action="store_true", help="measure nothing, draw again what is there"
+    )
+    add_crew(parser)
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure what is not measured yet, and write the report; returns the exit status."""
+    if arguments.example:
+        sys.stdout.write(bundled())
+        return 0
+    if arguments.file is None:
+        raise BadOption("FILE.toml", None, f"a file such as '{EXAMPLE}' prints", "SPEC 8")
+    folder: Path = arguments.out
+    if folder.exists() and not folder.is_dir():
+        raise BadFile(folder, "it is there, and no folder", "choose another --out")
+    roadmap = read_roadmap(arguments.file)
+    roadmap = tiny(roadmap) if arguments.tiny else roadmap
+    answers = Answers(Results(folder / f"{NAME}.jsonl"))
+    models = models_to_walk(roadmap)
+    sources = replace(roadmap.sources((folder / "models").resolve()), tiny=arguments.tiny)
+    if not arguments.report:
+        plan = partial(walk, roadmap, models, sources)
+        with (
+            stoppable(arguments),
+            crew_of(arguments) as crew,
+            Watching(arguments.progress) as watch,
+        ):
+            run_tasks(plan, answers, sources, crew, watch)
+        shutil.rmtree(sources.models, ignore_errors=True)
+    lines = own_lines(roadmap, models, sources, answers)
+    if not lines:
+        raise BadFile(answers.results.path, "it holds no line of this map", "leave out --report")
+    for said in write_report(lines, folder):
+        sys.stdout.write(f"{said}\n")
+    return 0

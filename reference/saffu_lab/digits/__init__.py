@@ -1,0 +1,1 @@
+"""`saffu digits`: the explicit solution on images of digits."""

@@ -1,0 +1,1 @@
+"""Models that the studies compare and that the reference does not offer."""

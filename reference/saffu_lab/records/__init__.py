@@ -1,0 +1,1 @@
+"""What measurements leave behind: lines, comparisons over seeds, pictures drawn from them."""

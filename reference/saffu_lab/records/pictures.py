@@ -1,0 +1,59 @@
+"""Pictures as PNG and SVG, drawn from lines alone, so that they can be drawn again.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from saffu.errors import Missing
+
+COLOURS = {
+    "explicit": "#1f77b4",
+    "trained": "#17becf",
+    "cold": "#ff7f0e",
+    "direct": "#2ca02c",
+    "outside": "#7f7f7f",
+}
+"""One colour for one way to a model, in all pictures."""
+
+INSTALL = "pip install 'saffu[plot]'"
+
+
+def plain_numbers(*axes: Any) -> None:
+    """Write the numbers of logarithmic axes as they are said: 50, 100, 200."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write `path`.png and `path`.svg, the same bytes for the same figure."""
+    import matplotlib
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "path"}):
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    figure.savefig(path.with_suffix(".png"), dpi=110)
+
+
+def canvas(width: float, height: float) -> Any:
+    """An empty figure, in inches, that needs no screen.  Refuses: matplotlib missing."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as missing:
+        raise Missing("the plot", "the package matplotlib", INSTALL) from missing
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Any, dpi: int = 110) -> bytes:
+    """The picture."""
+    picture = BytesIO()
+    figure.savefig(picture, dpi=dpi, format="png")
+    return picture.getvalue()

@@ -1,0 +1,26 @@
+"""Whether a study is finished: a line of its own says so, with how many tasks it had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saffu_lab.records.results import Line
+from saffu_lab.study.task import Answers
+
+UNFINISHED = "*This chapter is unfinished: some of its measurements are still to be made.*"
+
+
+def finished(name: str, tasks: int, answers: Answers) -> None:
+    """Write down that all tasks of a study have their lines, once."""
+    key = {"study": name, "do": "end", "tasks": tasks}
+    if answers.get(key) is None:
+        answers.add(key, {})
+
+
+def is_finished(lines: Sequence[Line]) -> bool:
+    """Whether the lines end with all tasks done: nothing was added after the last such line.
+
+    >>> is_finished([{"do": "test"}, {"do": "end"}]), is_finished([{"do": "end"}, {"do": "test"}])
+    (True, False)
+    """
+    return bool(lines) and lines[-1]["do"] == "end"

@@ -1,0 +1,1 @@
+"""Which context models does a model profit from?   (SPEC 7)"""

@@ -1,0 +1,1 @@
+"""Explicit solutions of stacks of softmax layers on images.   (SPEC 7)"""

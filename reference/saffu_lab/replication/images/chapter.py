@@ -1,0 +1,190 @@
+"""What the lines of the study of images say: tables, claims, a picture.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu_lab.records.evidence import Estimate
+from saffu_lab.records.results import Line, table
+from saffu_lab.replication.chapters import select
+from saffu_lab.replication.images.intervals import pair_of, wilson
+
+NAMES = {
+    "one, λ = 1": "one layer, explicit, λ = 1",
+    "one": "one layer, explicit, α and λ chosen",
+    "one, scaled": "one layer, iterative scaling from explicit",
+    "one, trained": "one layer, Adam from explicit",
+    "one, cold": "one layer, Adam from zeros",
+    "two, codes": "two layers, explicit, label codes of the classes",
+    "two, parts": "two layers, explicit, codes of parts of the classes",
+    "two, refitted": "two layers, explicit, refitted to hidden targets",
+    "two, trained": "two layers, Adam from explicit",
+    "two, cold": "two layers, Adam from random weights",
+}
+EXPLICIT_TWO = ("two, codes", "two, parts", "two, refitted")
+CHANCE = float(np.log(10))
+
+
+class Group(NamedTuple):
+    """One data set at one size."""
+
+    data: str
+    size: int | None
+    lines: Sequence[Line]
+
+    @property
+    def tests(self) -> list[Line]:
+        """The tested lines, one a seed."""
+        return select(self.lines, do="test")
+
+    @property
+    def images(self) -> int:
+        """Training images."""
+        return max(int(line["trained_on"]) for line in self.lines if "trained_on" in line)
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        known = {"mnist": "MNIST", "digits": "scikit-learn's digits"}
+        return f"{known[self.data]}, {self.images:,} images"
+
+    def right(self, row: str) -> Estimate:
+        """Accuracy: right answers, the mean of the seeds, with Wilson's interval."""
+        rights = [test["rows"][row]["right"] for test in self.tests]
+        return wilson(round(float(np.mean(rights))), int(self.tests[0]["tested"]))
+
+    def nats(self, row: str) -> Estimate:
+        """Cross-entropy and the ends of its interval, each the mean of the seeds."""
+        each = [[test["rows"][row][n] for n in ("nats", "low", "high")] for test in self.tests]
+        return Estimate(*(float(x) for x in np.mean(each, axis=0)))
+
+    def gaps(self, one: str, other: str) -> list[Estimate]:
+        """Nats that one row needs more than another, seed by seed."""
+        found = [pair_of(test, one, other) for test in self.tests]
+        return [gap for gap in found if gap is not None]
+
+    def better(self, one: str, other: str) -> bool | None:
+        """Whether one row needs fewer nats: by the whole interval, for every seed."""
+        gaps = self.gaps(one, other)
+        if gaps and all(gap.high < 0 for gap in gaps):
+            return True
+        return False if gaps and all(gap.low > 0 for gap in gaps) else None
+
+    def chosen(self, row: str) -> list[Line]:
+        """The trials that were tested for a row, one a seed."""
+        trials = select(self.lines, do="trial", row=row)
+        return [
+            trial
+            for test in self.tests
+            for trial in select(trials, seed=test["seed"])
+            if trial["recipe"] == test["chosen"][row]
+        ]
+
+    @property
+    def explicit_two(self) -> str:
+        """The explicit row of two layers that is best on validation images, by the first seed."""
+        nats = {row: float(self.chosen(row)[0]["validation_nats"]) for row in EXPLICIT_TWO}
+        return min(nats, key=lambda row: nats[row])
+
+
+def groups(lines: Sequence[Line]) -> list[Group]:
+    """Data sets and sizes with at least one test, MNIST last, by size."""
+    keys = {(line["data"], line["size"]) for line in select(lines, do="test")}
+    order = sorted(keys, key=lambda key: (key[0], key[1] is None, key[1] or 0))
+    return [Group(*key, select(lines, data=key[0], size=key[1])) for key in order]
+
+
+def text(lines: Sequence[Line]) -> str:
+    """The chapter below its title."""
+    found = groups(lines)
+    seeds = sorted({int(line["seed"]) for line in select(lines, do="test")})
+    setting = (
+        "A softmax layer reads pixels in [0, 1]; a second one reads the ten or more outputs of the "
+        "first. Explicit layers are solved one after the other: a hidden layer predicts label "
+        "codes, either of the ten classes or of parts of them (each class divided by the signs of "
+        "its first principal components), and may be refitted to the hidden targets that the "
+        "layer above implies. A tenth of the training images is held back, and on it everything "
+        "is chosen: α and λ of explicit layers, the number of parts, the steps of iterative "
+        "scaling, the learning rate, the softening of an explicit hidden layer before training, "
+        "the scale of random weights, and when to stop. Warm and cold starts get the same rates "
+        "and the same number of trials. The first seed makes all trials, the others take its "
+        f"settings. Seeds so far: {', '.join(map(str, seeds)) or '–'}. The test images are read "
+        "once for each seed. Small training sets are drawn from the whole, but the validation "
+        "images stay as many as they are; that helps all rows alike."
+    )
+    parts = [setting]
+    if not any(group.data == "mnist" for group in found):
+        parts.append("MNIST was not there, or is not done; what follows is of a small data set.")
+    for group in found:
+        parts += [f"### {group.name}", _table(group), *_chosen(group)]
+    parts.append(
+        "Intervals are of 95 % and of the test images: Wilson's for accuracy, the bootstrap's for "
+        "cross-entropy in nats; both are means over the seeds. CPU seconds are those of the "
+        "chosen run alone, on one thread, an explicit start included."
+    )
+    if found:
+        parts.append(
+            "![Cross-entropy of all rows](replication/images-nats.png)\n\nLeft: cross-entropy of "
+            "the test images, on a logarithmic scale; the dashed line is guessing. Right: "
+            "validation images during training, of the first seed; epoch 0 is the start."
+        )
+        parts.append(_conclusion(found))
+    parts.append("To repeat it: `saffu replicate images`.")
+    return "\n\n".join(parts)
+
+
+def _table(group: Group) -> str:
+    rows = []
+    for row, name in NAMES.items():
+        seconds = [float(trial["fit_cpu_seconds"]) for trial in group.chosen(row)]
+        rows.append(
+            [
+                name,
+                f"{group.right(row):.4f}",
+                f"{group.nats(row):.3f}",
+                f"{np.mean(seconds):.1f}" if seconds else "–",
+            ]
+        )
+    return table(["digits", "accuracy", "nats", "CPU s"], rows)
+
+
+def _chosen(group: Group) -> list[str]:
+    """What was chosen, where it lies at the edge of what was tried."""
+    said = []
+    for row in ("one, trained", "one, cold", "two, trained", "two, cold"):
+        if not group.chosen(row):
+            continue
+        recipe = group.chosen(row)[0]["recipe"]
+        tried = sorted({t["recipe"]["rate"] for t in select(group.lines, do="trial", row=row)})
+        edge = len(tried) > 1 and recipe["rate"] in (tried[0], tried[-1])
+        more = ", the edge of what was tried" if edge else ""
+        extra = f", softened by {recipe['soft']:g}" if "soft" in recipe else ""
+        if "scale" in recipe and recipe["scale"] != [0.0]:
+            extra = f", scales {' and '.join(f'{s:g}' for s in recipe['scale'])}"
+        said.append(f"{NAMES[row]}: rate {recipe['rate']:g}{more}{extra}")
+    return [f"Chosen: {'; '.join(said)}."] if said else []
+
+
+def _conclusion(found: Sequence[Group]) -> str:
+    """What remains, in a few sentences."""
+    said = []
+    for group in found:
+        best = min(NAMES, key=lambda row: group.nats(row).mean)
+        explicit = group.explicit_two
+        one = _against(group.better(explicit, "one, cold"))
+        two = _against(group.better(explicit, "two, cold"))
+        said.append(
+            f"- {group.name}: the best row is *{NAMES[best]}* ({group.nats(best).mean:.3f} nats, "
+            f"accuracy {group.right(best).mean:.4f}); the best explicit one of two layers is "
+            f"*{NAMES[explicit]}* ({group.nats(explicit).mean:.3f}, "
+            f"{group.right(explicit).mean:.4f}), which {one} the single layer trained from zeros "
+            f"and {two} two layers trained from random weights."
+        )
+    return "\n".join(said)
+
+
+def _against(better: bool | None) -> str:
+    return {True: "beats", False: "loses to", None: "cannot be told from"}[better]

@@ -1,0 +1,144 @@
+"""The claims of the study of images, and the rules by which they are judged.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from saffu_lab.records.evidence import Estimate, over_all
+from saffu_lab.records.results import Line
+from saffu_lab.replication.chapters import Claim
+from saffu_lab.replication.images.chapter import CHANCE, NAMES, Group, groups
+
+MARGINAL = 0.1
+"""An improvement that takes away less than this share of errors and of nats is marginal."""
+CARRIED = 0.9
+"""A solution carries over if it reaches this share of the accuracy of the trained layer."""
+
+
+def claims(lines: Sequence[Line]) -> list[Claim]:
+    """Five claims, each judged by the rule that its evidence names."""
+    found = groups(lines)
+    return [
+        _claim(
+            "Explicit solutions carry over to images of digits.",
+            [a for g in found for a in (_carried(g, "one, λ = 1"), _carried(g, "one"))],
+            f"Rule: accuracy at least {CARRIED:.0%} of the same layer trained from zeros, and less "
+            "than half the nats of guessing, for λ = 1 and for λ chosen. Accuracy and nats: ",
+            found,
+            lambda g: (
+                f"λ = 1 {g.right('one, λ = 1').mean:.3f} and {g.nats('one, λ = 1').mean:.2f}, "
+                f"chosen {g.right('one').mean:.3f} and {g.nats('one').mean:.2f}, trained "
+                f"{g.right('one, cold').mean:.3f} and {g.nats('one, cold').mean:.2f}"
+            ),
+        ),
+        _claim(
+            "A second explicit layer helps.",
+            [g.better(g.explicit_two, "one") for g in found],
+            "Rule: fewer nats on the test images, by the whole interval and for every seed; the "
+            "hidden layer chosen on validation images. Nats of two layers less those of one: ",
+            found,
+            lambda g: (
+                f"{_said(g.gaps(g.explicit_two, 'one'))} ({NAMES[g.explicit_two]}; with codes of "
+                f"the classes alone {_said(g.gaps('two, codes', 'one'))})"
+            ),
+        ),
+        _claim(
+            "Backpropagation improves explicit solutions only marginally.",
+            [a for g in found for a in (_marginal(g, *pair) for pair in _pairs(g))],
+            f"Rule: it takes away less than {MARGINAL:.0%} of the errors and of the nats, for one "
+            "layer and for two. Share taken away, of errors and of nats: ",
+            found,
+            lambda g: "; ".join(_taken(g, *pair) for pair in _pairs(g)),
+        ),
+        _claim(
+            "A warm start is ahead of a cold one after one epoch.",
+            [a for g in found for a in (_sooner(g, "one"), _sooner(g, "two"))],
+            "Rule: fewer validation nats after the first epoch, for every seed, each with its own "
+            "best rate. Warm against cold: ",
+            found,
+            lambda g: f"one layer {_first(g, 'one')}; two layers {_first(g, 'two')}",
+        ),
+        _claim(
+            "Training from an explicit start ends at better optima than from a cold one.",
+            [a for g in found for a in (_ends(g, "one"), _ends(g, "two"))],
+            "Rule: fewer nats on the test images, by the whole interval and for every seed. Nats "
+            "of warm less those of cold: ",
+            found,
+            lambda g: (
+                f"one layer {_said(g.gaps('one, trained', 'one, cold'))}; "
+                f"two layers {_said(g.gaps('two, trained', 'two, cold'))}"
+            ),
+        ),
+    ]
+
+
+def _claim(
+    statement: str,
+    answers: Sequence[bool | None],
+    rule: str,
+    found: Sequence[Group],
+    say: Callable[[Group], str],
+) -> Claim:
+    evidence = rule + ". ".join(f"{group.name}: {say(group)}" for group in found)
+    return Claim(statement, "[P2]", over_all(answers), evidence + ".")
+
+
+def _pairs(group: Group) -> tuple[tuple[str, str], ...]:
+    return (("one, trained", "one"), ("two, trained", group.explicit_two))
+
+
+def _carried(group: Group, row: str) -> bool:
+    accurate = group.right(row).mean >= CARRIED * group.right("one, cold").mean
+    return accurate and group.nats(row).mean < CHANCE / 2
+
+
+def _shares(group: Group, trained: str, explicit: str) -> tuple[float, float]:
+    """The shares of errors and of nats that training takes away."""
+    wrong = [1 - group.right(row).mean for row in (trained, explicit)]
+    nats = [group.nats(row).mean for row in (trained, explicit)]
+    return 1 - wrong[0] / max(wrong[1], 1e-9), 1 - nats[0] / max(nats[1], 1e-9)
+
+
+def _marginal(group: Group, trained: str, explicit: str) -> bool:
+    return max(_shares(group, trained, explicit)) < MARGINAL
+
+
+def _taken(group: Group, trained: str, explicit: str) -> str:
+    errors, nats = _shares(group, trained, explicit)
+    return f"{trained.partition(',')[0]} {errors:.0%} and {nats:.0%}"
+
+
+def _ends(group: Group, layers: str) -> bool | None:
+    return group.better(f"{layers}, trained", f"{layers}, cold")
+
+
+def _firsts(group: Group, layers: str) -> list[tuple[float, float]]:
+    """Validation nats after the first epoch, warm and cold, seed by seed."""
+    both = [group.chosen(f"{layers}, {start}") for start in ("trained", "cold")]
+    return [
+        (float(warm["history"][1]), float(cold["history"][1]))
+        for warm, cold in zip(*both, strict=True)
+    ]
+
+
+def _sooner(group: Group, layers: str) -> bool | None:
+    pairs = _firsts(group, layers)
+    if all(warm < cold for warm, cold in pairs):
+        return True
+    return False if all(warm >= cold for warm, cold in pairs) else None
+
+
+def _first(group: Group, layers: str) -> str:
+    warm, cold = np.mean(_firsts(group, layers), axis=0)
+    return f"{warm:.3f} against {cold:.3f}"
+
+
+def _said(gaps: Sequence[Estimate]) -> str:
+    """The differences of the seeds, or their mean with the outermost ends."""
+    if not gaps:
+        return "–"
+    mean = float(np.mean([gap.mean for gap in gaps]))
+    low, high = min(gap.low for gap in gaps), max(gap.high for gap in gaps)
+    return f"{Estimate(mean, low, high):+.3f}"

@@ -1,0 +1,1 @@
+"""Warm and cold starts on growing amounts of text.   (SPEC 7)"""

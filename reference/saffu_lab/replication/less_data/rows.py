@@ -1,0 +1,83 @@
+"""The rows of the study on less data: what they are called, and how they are drawn."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from saffu_lab.records.pictures import COLOURS
+
+
+class Look(NamedTuple):
+    """A row in tables, in sentences and in pictures."""
+
+    name: str
+    short: str
+    kind: str = "outside"
+    """of its colour"""
+    style: str | None = "-"
+    """of its line over sizes; None: the picture leaves it to the table"""
+
+
+ROWS = {
+    "unigram": Look("unigram", "unigram", style=None),
+    "bigram": Look("bigram, interpolated", "bigram", style="--"),
+    "kneser-ney 2": Look("Kneser–Ney, order 2 (KenLM)", "Kneser–Ney 2", style="-."),
+    "kneser-ney 3": Look("Kneser–Ney, order 3 (KenLM)", "Kneser–Ney 3", style=None),
+    "kneser-ney 4": Look("Kneser–Ney, order 4 (KenLM)", "Kneser–Ney 4", style=None),
+    "kneser-ney 5": Look("Kneser–Ney, order 5 (KenLM)", "Kneser–Ney 5", style=":"),
+    "transformer": Look("standard transformer, 1.06M parameters", "transformer"),
+    "one-hot cold": Look(
+        "one-hot slots, sparse Adam from zeros", "trained one-hot slots", "cold", "--"
+    ),
+    "cold": Look("SAFFU 128 bits, Adam from a cold start", "cold SAFFU", "cold"),
+    "cold longer": Look(
+        "SAFFU 128 bits, the same start, three times as long", "cold SAFFU, longer", "cold", None
+    ),
+    "cold wide": Look(
+        "SAFFU 512 bits, Adam from a cold start", "cold SAFFU, 512 bits", "cold", "--"
+    ),
+    "explicit": Look("SAFFU 128 bits, explicit only", "explicit SAFFU", "explicit"),
+    "warm": Look("SAFFU 128 bits, explicit, then Adam", "warm SAFFU", "trained"),
+    "warm longer": Look(
+        "SAFFU 128 bits, explicit, then Adam, three times as long",
+        *("warm SAFFU, longer", "trained", None),
+    ),
+    "warm wide": Look(
+        "SAFFU 512 bits, explicit, then Adam", "warm SAFFU, 512 bits", "trained", "--"
+    ),
+    "explicit wide": Look(
+        "SAFFU 512 bits, explicit only, the best of {wide}",
+        *("best explicit SAFFU, 512 bits", "explicit", None),
+    ),
+    "explicit layers": Look(
+        "SAFFU, explicit only, the best of {layers}", "best explicit SAFFU", "explicit", "--"
+    ),
+    "explicit refined": Look(
+        "SAFFU 128 bits, explicit, refined", "refined explicit SAFFU", "explicit", "-."
+    ),
+    "explicit direct": Look(
+        "one-hot slots, explicit only, the best of {direct}", "explicit one-hot slots", "direct"
+    ),
+    "explicit phrases": Look(
+        "one-hot slots and phrases, explicit only", "explicit phrases", "direct", "--"
+    ),
+}
+"""The rows, in the order of the table."""
+EXPLICIT = (
+    "explicit", "explicit layers", "explicit wide", "explicit refined", "explicit direct",
+    "explicit phrases",
+)  # fmt: skip
+TRAINED = (
+    "cold", "cold wide", "cold longer", "warm", "warm wide", "warm longer", "transformer"
+)  # fmt: skip
+"""Rows that may end by their limit of epochs."""
+
+
+def short(row: str) -> str:
+    """What a row is called in a sentence."""
+    return ROWS[row].short
+
+
+def colour_of(row: str) -> str:
+    """One colour for each way."""
+    return COLOURS[ROWS[row].kind]

@@ -1,0 +1,253 @@
+"""What the lines of the study of the priming number say.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from saffu_lab.records.evidence import Estimate, over_all
+from saffu_lab.records.results import Line, table
+from saffu_lab.replication.chapters import Claim, select
+from saffu_lab.replication.images.intervals import pair_of, wilson
+
+WAYS = {
+    "mean": "K the mean norm, λ = 1",
+    "unit": "K = 1, λ = 1",
+    "best": "best K, λ = 1",
+    "tempered": "K the mean norm, best λ",
+    "both": "best K and λ",
+}
+CLOSE = 0.01
+"""The mean norm counts as the best K if it costs no more than this share of the nats, …"""
+POINTS = 0.01
+"""… and no more than this of accuracy."""
+ABOUT = {
+    "digits": "scikit-learn's digits",
+    "mnist": "MNIST",
+    "slots": "text, the last 5 tokens in slots of their own",
+    "sentence bags": "text, a bag of the sentence so far",
+    "sentence means": "text, the mean of the sentence so far",
+}
+
+
+class Group(NamedTuple):
+    """One data set in one scale, with its test."""
+
+    sweeps: Sequence[Line]
+    test: Line
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        scale = float(self.test["scale"])
+        return ABOUT[self.test["data"]] + (f", pixels × {scale:g}" if scale != 1 else "")
+
+    @property
+    def mean(self) -> float:
+        """The mean norm of the inputs."""
+        return float(self.sweeps[0]["mean_norm"])
+
+    def sweep(self, way: str) -> Line:
+        """The sweep with the smoothing that was chosen for a way."""
+        strength = self.test["chosen"][way]["strength"]
+        return select(self.sweeps, strength=strength)[0]
+
+    def nats(self, way: str) -> Estimate:
+        """Test nats with their interval."""
+        row = self.test["rows"][way]
+        return Estimate(row["nats"], row["low"], row["high"])
+
+    def accuracy(self, way: str) -> Estimate:
+        """Of the test data; as of images, its interval is Wilson's."""
+        return wilson(self.test["rows"][way]["right"], self.test["tested"])
+
+    def cost(self) -> float:
+        """What share of its nats the mean norm costs against the best K."""
+        return 1 - self.nats("best").mean / self.nats("mean").mean
+
+
+def groups(lines: Sequence[Line]) -> list[Group]:
+    """Data sets that are tested, in the order of the lines."""
+    found = []
+    for test in select(lines, do="test"):
+        same = {"data": test["data"], "scale": test["scale"]}
+        sweeps = [x for x in select(lines, do="sweep", **same) if "failed" not in x]
+        found.append(Group(sweeps, test))
+    return found
+
+
+def text(lines: Sequence[Line]) -> str:
+    """The chapter below its title."""
+    found = groups(lines)
+    idea = (
+        "The explicit solution U[d,i] = log F[d,i] − ((K−1)/K) log Σ_d' F[d',i] has one number "
+        "that is not counted, the priming number K; the lecture says that the mean norm of the "
+        "inputs is the best choice. Its logits are s + κ t, with s_i = Σ_d h_d log(F[d,i]/n_i), "
+        "t_i = ‖h‖ log n_i and κ = 1/K: K says how much the prior log n weighs, and nothing of how "
+        "far the evidence s can be trusted. That is what the temper λ says: λ s + κ t. "
+        "Cross-entropy is convex in κ, in λ, and in both, so the best ones are found exactly. "
+        "Where all inputs have one norm, K equal to it counts the prior once, which is "
+        "naive Bayes."
+    )
+    setting = (
+        "Smoothing (`Backoff`), K and λ of each way were chosen on validation data; the test data "
+        "were read once, for all ways. Images are scaled to other units, too: pixels times a "
+        "constant change the norm, and with it what λ = 1 means. Features of text are one-hot "
+        "slots (norm 5, less at the beginning of a document), bags of the sentence so far (norms "
+        "vary), and the same bags over their norm (norm 1)."
+    )
+    parts = [idea, setting]
+    for group in found:
+        norms = " / ".join(f"{q:.3g}" for q in group.sweeps[0]["norms"])
+        parts.append(
+            f"### {group.name}\n\nMean norm {group.mean:.4g} (5 %, median, 95 %: {norms}); "
+            f"{group.test['tested']:,} test samples.{_edges(group)}\n\n{_table(group)}"
+        )
+    if found:
+        parts.append(
+            "Intervals are of 95 % and of the test data: whole documents of text or single images "
+            "drawn anew for nats, Wilson's for accuracy (which takes the targets of a text for "
+            "independent, and is too narrow there)."
+        )
+        parts.append(
+            "![Loss over K](replication/priming-curves.png)\n\nValidation nats over K, for the "
+            "smoothing that suits the mean norm best: at λ = 1 (full), and with the best λ at "
+            "every K (dashed). The vertical line is the mean norm, the dot the best K."
+        )
+        parts.append(_conclusion(found))
+    parts.append("To repeat it: `saffu replicate priming`.")
+    return "\n\n".join(parts)
+
+
+def _table(group: Group) -> str:
+    rows = []
+    for way, name in WAYS.items():
+        chosen = group.test["chosen"][way]
+        rows.append(
+            [
+                name,
+                _k(chosen["kappa"]),
+                f"{chosen['lambda']:.3g}",
+                f"{chosen['strength']:g}",
+                f"{group.nats(way):.3f}",
+                f"{group.accuracy(way):.3f}",
+            ]
+        )
+    return table(["way", "K", "λ", "α", "nats", "accuracy"], rows)
+
+
+def _edges(group: Group) -> str:
+    """Ways whose smoothing is the least or the largest that was tried."""
+    tried = sorted(float(sweep["strength"]) for sweep in group.sweeps)
+    ends = (tried[0], tried[-1])
+    ways = [name for way, name in WAYS.items() if group.test["chosen"][way]["strength"] in ends]
+    if not ways:
+        return ""
+    return f" α was tried from {ends[0]:g} to {ends[1]:g}, and is at an end for: {'; '.join(ways)}."
+
+
+def _k(kappa: float) -> str:
+    """K for κ; no K is large enough where κ is not above zero."""
+    return f"{1 / kappa:.4g}" if kappa > 0 else f"none (1/K = {kappa:.2g})"
+
+
+def _conclusion(found: Sequence[Group]) -> str:
+    close = [group.name for group in found if _optimal(group)]
+    far = [group.name for group in found if not _optimal(group)]
+    said = []
+    if close:
+        said.append(f"The mean norm is as good as the best K for {'; '.join(close)}.")
+    if far:
+        said.append(f"It is not for {'; '.join(far)}.")
+    more = [group for group in found if _worth(group)]
+    if more:
+        top = max(more, key=_gained)
+        said.append(
+            f"The temper is another matter: at K the mean norm it takes away up to "
+            f"{_gained(top):.0%} of the nats ({top.name}), and it helps for {len(more)} of "
+            f"{len(found)} data sets."
+        )
+    scaled = [group for group in found if float(group.test["scale"]) != 1]
+    said += [
+        _units(one, other)
+        for other in scaled
+        for one in found
+        if one.test["data"] == other.test["data"] and one not in scaled
+    ]
+    return " ".join(said)
+
+
+def _units(one: Group, other: Group) -> str:
+    """What it does to measure the same images in other units."""
+    mean, cool = ([group.nats(way).mean for group in (one, other)] for way in ("mean", "tempered"))
+    said = (
+        f"Other units of the pixels of {ABOUT[one.test['data']]} change the nats at the mean norm "
+        f"from {mean[0]:.3f} to {mean[1]:.3f}, and with the best λ from {cool[0]:.3f} to "
+        f"{cool[1]:.3f}"
+    )
+    undone = abs(cool[0] - cool[1]) < 0.1 * abs(mean[0] - mean[1])
+    return said + (": λ makes up for the units, K does not." if undone else ".")
+
+
+def _optimal(group: Group) -> bool:
+    """Whether the mean norm is as good as the best K."""
+    lost = group.accuracy("best").mean - group.accuracy("mean").mean
+    return group.cost() <= CLOSE and lost <= POINTS
+
+
+def _gained(group: Group) -> float:
+    return 1 - group.nats("tempered").mean / group.nats("mean").mean
+
+
+def _worth(group: Group) -> bool | None:
+    """Whether λ at the mean norm is better than the best K at λ = 1."""
+    gap = pair_of(group.test, "tempered", "best")
+    if gap is None or gap.low <= 0 <= gap.high:
+        return None
+    return gap.high < 0
+
+
+def claims(lines: Sequence[Line]) -> list[Claim]:
+    """Three claims, each judged by the rule that its evidence names."""
+    found = groups(lines)
+    return [
+        Claim(
+            "The mean norm of the inputs is the best K.",
+            "[T]",
+            over_all([_optimal(group) for group in found]),
+            f"Rule: on test data it costs at most {CLOSE:.0%} of the nats and {POINTS:.0%} of "
+            "the samples against the best K (of the validation data, by nats, at λ = 1). Mean "
+            "norm and best K; nats and accuracy of both: "
+            + "; ".join(
+                f"{g.name}: {g.mean:.3g} and {_k(g.test['chosen']['best']['kappa'])}; "
+                f"{g.nats('mean').mean:.3f} and {g.nats('best').mean:.3f}, "
+                f"{g.accuracy('mean').mean:.3f} and {g.accuracy('best').mean:.3f}"
+                for g in found
+            )
+            + ".",
+        ),
+        Claim(
+            "With the temper fitted, the mean norm is the best K.",
+            "[D]",
+            over_all([1 - g.nats("both").mean / g.nats("tempered").mean <= CLOSE for g in found]),
+            f"Rule: at most {CLOSE:.0%} of the nats more than with K and λ fitted together. Nats: "
+            + "; ".join(
+                f"{g.name}: {g.nats('tempered').mean:.3f} and {g.nats('both').mean:.3f}"
+                for g in found
+            )
+            + ".",
+        ),
+        Claim(
+            "A fitted temper at the mean norm does more than the best K.",
+            "[D]",
+            over_all([_worth(group) for group in found]),
+            "Rule: fewer nats on test data, by the whole interval of the difference. Differences: "
+            + "; ".join(f"{g.name}: {_gap(g, 'tempered', 'best')}" for g in found)
+            + ".",
+        ),
+    ]
+
+
+def _gap(group: Group, one: str, other: str) -> str:
+    gap = pair_of(group.test, one, other)
+    return "–" if gap is None else f"{gap:+.3f}"

@@ -1,0 +1,43 @@
+"""The picture of the study of the priming number.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from saffu_lab.records.pictures import COLOURS, canvas
+from saffu_lab.records.results import Line
+from saffu_lab.replication.images.pictures import plain
+from saffu_lab.replication.priming.chapter import groups
+
+
+def curves(lines: Sequence[Line]) -> Any:
+    """Validation nats over K, one panel for each data set."""
+    found = groups(lines)
+    rows = max(1, (len(found) + 1) // 2)
+    figure = canvas(11.0, 0.6 + 3.2 * rows)
+    axes = list(figure.subplots(rows, 2, squeeze=False).flat)
+    for axis in axes[len(found) :]:
+        axis.set_axis_off()
+    for group, axis in zip(found, axes, strict=False):
+        sweep = group.sweep("mean")
+        full = [(point[0], point[1]) for point in sweep["curve"]]
+        cool = [(point[0], point[3]) for point in sweep["curve"] if len(point) > 3]
+        axis.plot(*zip(*full, strict=True), color=COLOURS["explicit"], label="λ = 1")
+        style = {"linestyle": "--", "color": COLOURS["direct"], "label": "best λ at every K"}
+        axis.plot(*zip(*cool, strict=True), **style)
+        axis.axvline(group.mean, color=COLOURS["outside"], label="mean norm")
+        best = sweep["ways"]["best"]
+        if best["kappa"] > 0:
+            at = 1 / best["kappa"]
+            axis.plot(at, best["nats"], "o", color=COLOURS["cold"], label=f"best K, {at:.3g}")
+        low = min(nats for _, nats in cool)
+        axis.set(
+            xscale="log", yscale="log", ylim=(0.9 * low, 4 * max(group.nats("mean").mean, low))
+        )
+        axis.set(xlabel="K", ylabel="validation nats", title=group.name)
+        axis.xaxis.set_major_formatter("{x:g}")
+        plain(axis.yaxis)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    return figure

@@ -1,0 +1,1 @@
+"""A map of 250 transformers.   (SPEC 7)"""

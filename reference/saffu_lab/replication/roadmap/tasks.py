@@ -1,0 +1,104 @@
+"""A map of 250 transformers: are some of the best not the most parameterised?   [P1]
+
+The map itself is described by `roadmap/transformers.toml`, and walked by `saffu_lab.roadmap`; here
+is the study of the report.  The rule of its verdict stands in `saffu_lab.roadmap.sizes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from saffu_lab.records.evidence import Verdict
+from saffu_lab.records.results import Line
+from saffu_lab.replication.chapters import Chapter, Claim
+from saffu_lab.roadmap.drawings import drawings
+from saffu_lab.roadmap.findings import Findings, findings
+from saffu_lab.roadmap.page import page
+from saffu_lab.roadmap.reading import Roadmap, bundled, parse_roadmap, tiny
+from saffu_lab.roadmap.sizes import not_the_largest, where_the_best_are
+from saffu_lab.roadmap.walk import NAME, Drawn, models_to_walk, walk
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import Answers, Task
+
+__all__ = ["ABOUT", "NAME", "chapter", "tasks"]
+
+ABOUT = "250 transformers on a million tokens: parameters against perplexity, what each choice does"
+
+
+@lru_cache(maxsize=2)
+def described(small: bool) -> tuple[Roadmap, tuple[Drawn, ...]]:
+    """The map of the report and its models; `small`: the same in seconds."""
+    roadmap = parse_roadmap(bundled(), "transformers.toml")
+    roadmap = tiny(roadmap) if small else roadmap
+    return roadmap, tuple(models_to_walk(roadmap))
+
+
+def tasks(sources: Sources, answers: Answers) -> list[Task]:
+    """All tasks that can be named so far."""
+    return walk(*described(sources.tiny), sources, answers)
+
+
+def chapter(lines: Sequence[Line]) -> Chapter:
+    """What the lines say."""
+    found = findings(lines)
+    end = f"To repeat it: `saffu replicate {NAME}`; to draw a map of your own, `saffu roadmap`."
+    return Chapter(
+        title="The roadmap: many transformers, explicitly solved",
+        text="\n\n".join(
+            [page(NAME, found, lines, "replication/").replace("\n## ", "\n### "), end]
+        ),
+        claims=[size_claim(found), ranking_claim(found)],
+        pictures=drawings(NAME, found),
+    )
+
+
+def size_claim(found: Findings) -> Claim:
+    """Claim (e) of the first paper."""
+    sizes = where_the_best_are(found)
+    evidence = "Not measured."
+    if sizes is not None:
+        evidence = (
+            f"Of the {sizes.best} best of {len(found.solved)} models on validation text, "
+            f"{sizes.below_median} have fewer parameters than the median model and "
+            f"{sizes.below_upper_quarter} fewer than the upper quarter; the best has "
+            f"{sizes.share:.0%} of the parameters of the largest."
+        )
+        if sizes.against_largest is not None:
+            evidence += (
+                " On the test text, the perplexity of the best model of the lower half differs "
+                f"from that of the largest by {sizes.against_largest.percent}."
+            )
+        if found.sizes is not None:
+            evidence += f" Rank correlation of parameters and perplexity: {found.sizes:.2f}."
+    return Claim(
+        "Some of the best models are not the most parameterised",
+        "[P1]",
+        not_the_largest(sizes),
+        evidence,
+    )
+
+
+def ranking_claim(found: Findings) -> Claim:
+    """Whether the explicit solutions rank models as training would."""
+    verdict: Verdict = "not measured"
+    evidence = "Not measured."
+    if found.agreement is not None:
+        drawn = sum(one.drawn for one in found.trained)
+        evidence = (
+            f"Over {drawn} models drawn by chance, the rank correlation of perplexity before and "
+            f"after backpropagation is {found.agreement:.2f}."
+        )
+        verdict = "holds with conditions" if found.agreement.low > 0 else "does not hold"
+        if found.agreement.low > STRONG:
+            verdict = "holds"
+    return Claim(
+        "Explicit solutions alone tell which models are good after backpropagation",
+        "[D]",
+        verdict,
+        evidence,
+    )
+
+
+STRONG = 0.5
+"""A rank correlation that is above this by its whole interval is called agreement."""

@@ -1,0 +1,1 @@
+"""How far the explicit solution of one layer is from the optimum.   (SPEC 7)"""

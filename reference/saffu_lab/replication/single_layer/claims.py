@@ -1,0 +1,161 @@
+"""The claims of the study of one softmax layer, and how they are judged.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from saffu_lab.records.evidence import over_all
+from saffu_lab.records.results import Line
+from saffu_lab.replication.chapters import Claim
+from saffu_lab.replication.single_layer.chapter import COLD, Group, Way, groups, way
+
+MARGINAL = 0.05
+"""An improvement of less than this share of perplexity is marginal."""
+DRIFT = 0.1
+"""Weights drift towards a mark if they lose at least this share of their distance to it, …"""
+AIM = 0.5
+"""… and end at an angle to it with at least this cosine."""
+EXACT = 1e-12
+"""A gradient no longer than this is zero to rounding."""
+
+
+def claims(lines: Sequence[Line]) -> list[Claim]:
+    """Claims of [P2], each judged by the rule that its evidence names."""
+    found = groups(lines)
+    exact = [group for group in found if group.radius == 1]
+    said = "; ".join(_exactly(group) for group in exact) or "r = 1 is not done"
+    return [
+        Claim(
+            "For contexts of one token the explicit solution is the optimum.",
+            "[P2]",
+            over_all([_exact(group) for group in exact]),
+            f"Rule: the gradient of P(α) there is no longer than {EXACT:g}, and L-BFGS from zeros "
+            f"ends within 1e-8 nats of it. {said}.",
+        ),
+        _marginal(found, "explicit", "at λ = 1", "[P2]"),
+        _marginal(found, "slots", "with one λ a slot", "[D]"),
+        Claim(
+            "Cold starts drift towards the explicit solution.",
+            "[P2]",
+            over_all([_drifts(way(g.run(row), "explicit")) for g in found for row in COLD]),
+            f"Rule: at the best epoch the distance to the explicit solution (λ = 1, rows of mean "
+            f"zero) is smaller by at least {DRIFT:.0%} than at the start, and the cosine at least "
+            f"{AIM:g}. Shares of the way and cosines, to it | to the optimum: "
+            + "; ".join(f"r = {g.radius} {_drift(g)}" for g in found)
+            + ".",
+        ),
+        _ends(found, "explicit", "at λ = 1", "[P2]"),
+        _ends(found, "slots", "with one λ a slot", "[D]"),
+        Claim(
+            "From an explicit start Adam is as good as the best cold start ever is in fewer "
+            "epochs.",
+            "[P2]",
+            over_all([_sooner(g, start) for g in found for start in ("explicit", "slots")]),
+            "Rule: fewer epochs to the best validation loss of the better cold start, for λ = 1 "
+            "and for one λ a slot. Epochs: "
+            + "; ".join(
+                f"r = {g.radius} cold {_needed(g)}, λ = 1 {_said(_epochs(g, 'explicit'))}, one λ a "
+                f"slot {_said(_epochs(g, 'slots'))}"
+                for g in found
+            )
+            + ".",
+        ),
+    ]
+
+
+def _exact(group: Group) -> bool:
+    slope = group.optimum["explicit"]["same α, λ = 1"]["slope_length"]
+    objective = group.optimum["explicit"]["same α, λ = 1"]["objective"]
+    return bool(slope <= EXACT and abs(group.from_zeros["values"][-1] - objective) <= 1e-8)
+
+
+def _exactly(group: Group) -> str:
+    own = group.optimum["explicit"]["same α, λ = 1"]
+    zeros = group.from_zeros
+    return (
+        f"α = {group.optimum['strength']:g}: the gradient is {own['slope_length']:.0e} long; from "
+        f"zeros L-BFGS ends {abs(zeros['values'][-1] - own['objective']):.0e} nats away after "
+        f"{zeros['iterations']} iterations, with a gradient of {zeros['slope_length']:.0e}"
+    )
+
+
+def _marginal(found: Sequence[Group], start: str, said: str, source: str) -> Claim:
+    """The claim that there is little to gain from an explicit solution on."""
+    rows = (f"Adam from {start}", "optimum")
+    answers = [
+        all(group.gap(row, start).nats > np.log(1 - MARGINAL) for row in rows) for group in found
+    ]
+    return Claim(
+        f"Iterative optimisation improves the explicit solution {said} only marginally.",
+        source,
+        over_all(answers),
+        f"Rule: neither Adam from it, stopped early, nor the optimum of P(α) takes {MARGINAL:.0%} "
+        "or more from test perplexity. Changes by Adam and to the optimum: "
+        + "; ".join(
+            f"r = {group.radius} {group.gap(rows[0], start).percent} and "
+            f"{group.gap(rows[1], start).percent}"
+            for group in found
+        )
+        + ".",
+    )
+
+
+def _ends(found: Sequence[Group], start: str, said: str, source: str) -> Claim:
+    """The claim that an explicit start ends at better optima than cold ones."""
+    warm = f"Adam from {start}"
+    return Claim(
+        f"Adam ends at better optima from the explicit solution {said} than from cold starts.",
+        source,
+        over_all([group.better(warm, row) for group in found for row in COLD]),
+        "Rule: lower test perplexity by the whole interval of the test documents, against zeros "
+        "and against random weights. Changes, and the change from the optimum of P(α), which "
+        "descent from zeros reaches, too, if it is given the imagined samples: "
+        + "; ".join(
+            f"r = {group.radius} "
+            + ", ".join(group.gap(warm, row).percent for row in (*COLD, "optimum"))
+            for group in found
+        )
+        + ".",
+    )
+
+
+def _drifts(course: Way) -> bool:
+    return course.covered >= DRIFT and course.cosine >= AIM
+
+
+def _drift(group: Group) -> str:
+    cells = []
+    for row in COLD:
+        ways = [way(group.run(row), mark) for mark in ("explicit", "optimum")]
+        both = " | ".join(f"{w.covered:.0%}, {w.cosine:.2f}" for w in ways)
+        cells.append(f"{row.removeprefix('Adam from ')} {both}")
+    return " and ".join(cells)
+
+
+def _goal(group: Group) -> tuple[float, int]:
+    """The best validation loss of a cold start, and the epochs that it took."""
+    entries = [entry for row in COLD for entry in group.run(row)["history"]]
+    best = min(entries, key=lambda entry: float(entry[1]))
+    return float(best[1]), int(best[0])
+
+
+def _needed(group: Group) -> int:
+    return _goal(group)[1]
+
+
+def _epochs(group: Group, start: str) -> int | None:
+    """Epochs until Adam from an explicit start is as good; None if it never is."""
+    goal = _goal(group)[0]
+    history = group.run(f"Adam from {start}")["history"]
+    return next((int(entry[0]) for entry in history if entry[1] <= goal), None)
+
+
+def _sooner(group: Group, start: str) -> bool:
+    epochs = _epochs(group, start)
+    return epochs is not None and epochs < _needed(group)
+
+
+def _said(epochs: int | None) -> str:
+    return "never" if epochs is None else str(epochs)

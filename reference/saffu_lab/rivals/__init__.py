@@ -1,0 +1,1 @@
+"""What explicit models are compared with: n-grams (KenLM) and PyTorch models."""

@@ -1,0 +1,139 @@
+"""The pictures of a map: parameters against perplexity, main effects, explicit against trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from saffu_lab.records.pictures import COLOURS, canvas
+from saffu_lab.roadmap.analysis import Effects, levels_of
+from saffu_lab.roadmap.findings import Findings
+
+SHADES: Final = (
+    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"),
+    *("#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#393b79", "#e7969c"),
+)
+"""For the values of a factor; a thirteenth value begins anew."""
+
+
+def drawings(name: str, found: Findings) -> Mapping[str, Callable[[], Any]]:
+    """Those pictures for which there is something to draw, by the name of their file."""
+    pictures: dict[str, Callable[[], Any]] = {}
+    if found.solved:
+        pictures[f"{name}-map"] = partial(draw_map, found)
+    if found.effects is not None:
+        pictures[f"{name}-effects"] = partial(draw_effects, found.effects)
+    if found.trained:
+        pictures[f"{name}-trained"] = partial(draw_trained, found)
+    return pictures
+
+
+def draw_map(found: Findings) -> Any:
+    """Every model, its parameters against its perplexity, one panel for each of two factors."""
+    factors = list(found.effects.spans) if found.effects else []
+    factors = (factors + list(levels_of([line["levels"] for line in found.solved])))[:2]
+    factors = list(dict.fromkeys(factors)) or [""]
+    figure = canvas(6.2 * len(factors), 6.4)
+    for place, factor in enumerate(factors, 1):
+        axes = figure.add_subplot(1, len(factors), place)
+        _points(axes, found, factor)
+        front = np.array([[one["parameters"], _perplexity(one)] for one in found.front])
+        axes.step(*front.T, where="post", color="black", linewidth=1.2, label="Pareto front")
+        if found.trained:
+            after = [(one.parameters, np.exp(one.warm["validation_nats"])) for one in found.trained]
+            style = {"marker": "x", "s": 26, "color": "0.35", "linewidths": 1}
+            axes.scatter(*zip(*after, strict=True), **style, label="after backpropagation")
+        if found.baselines is not None:
+            level = np.exp(found.baselines["bigram"]["validation_nats"])
+            axes.axhline(level, color="0.5", linestyle=":", label="interpolated bigram")
+        axes.set(xscale="log", yscale="log", xlabel="parameters")
+        axes.set_ylabel("perplexity on validation text" if place == 1 else "")
+        axes.set_title(f"coloured by {factor.replace('_', ' ')}" if factor else "all models")
+        _plain_numbers(axes.yaxis)
+        axes.grid(alpha=0.3)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.11), "ncols": 3}
+        axes.legend(fontsize=8, frameon=False, **below)
+    return figure
+
+
+def _points(axes: Any, found: Findings, factor: str) -> None:
+    values = levels_of([line["levels"] for line in found.solved]).get(factor, [None])
+    for i, value in enumerate(values):
+        own = [line for line in found.solved if value is None or line["levels"][factor] == value]
+        along = [line["parameters"] for line in own]
+        style = {"s": 18, "alpha": 0.8, "color": SHADES[i % len(SHADES)]}
+        axes.scatter(along, [_perplexity(line) for line in own], **style, label=value)
+
+
+def _perplexity(line: Mapping[str, Any]) -> float:
+    return float(np.exp(line["validation_nats"]))
+
+
+def _plain_numbers(axis: Any) -> None:
+    """Numbers as they are spoken, on a logarithmic axis."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def draw_effects(effects: Effects) -> Any:
+    """The effect of every value of every factor, with its interval; the widest factor on top."""
+    order = list(effects.spans)
+    rows = sorted(effects.effects, key=lambda effect: order.index(effect.factor))
+    figure = canvas(7.5, 1.2 + 0.27 * (len(rows) + len(order)))
+    axes = figure.add_subplot()
+    places: list[float] = []
+    at = 0.0
+    for i, row in enumerate(rows):
+        at += 1.8 if i and row.factor != rows[i - 1].factor else 1.0
+        places.append(at)
+        mean, low, high = (100 * (np.exp(x) - 1) for x in row.nats)
+        shade = SHADES[order.index(row.factor) % len(SHADES)]
+        style = {"fmt": "o", "color": shade, "capsize": 3, "markersize": 4}
+        axes.errorbar(mean, at, xerr=[[mean - low], [high - mean]], **style)
+    names = [f"{row.factor.replace('_', ' ')}: {row.value}" for row in rows]
+    axes.set_yticks(places, names, fontsize=8)
+    axes.invert_yaxis()
+    axes.axvline(0, color="0.4", linewidth=0.8)
+    axes.grid(alpha=0.3, axis="x")
+    axes.set_xlabel("change of perplexity from the mean of the factor's values, % (95 % intervals)")
+    axes.set_title("Main effects, explicit solutions")
+    return figure
+
+
+def draw_trained(found: Findings) -> Any:
+    """Perplexity of the explicit solution against that after training, model by model."""
+    figure = canvas(6.2, 5.6)
+    axes = figure.add_subplot()
+    groups: Sequence[tuple[str, bool, str]] = (
+        ("drawn by chance", True, COLOURS["explicit"]),
+        ("among the best", False, COLOURS["trained"]),
+    )
+    for label, drawn, colour in groups:
+        own = [one for one in found.trained if one.drawn == drawn]
+        if own:
+            before = np.exp([one.explicit for one in own])
+            after = np.exp([one.warm["validation_nats"] for one in own])
+            axes.scatter(before, after, s=24, color=colour, label=f"{label}, warm start")
+    cold = [one for one in found.trained if one.cold is not None]
+    if cold:
+        before = np.exp([one.explicit for one in cold])
+        after = np.exp([one.cold["validation_nats"] for one in cold if one.cold is not None])
+        style = {"marker": "v", "s": 24, "color": COLOURS["cold"]}
+        axes.scatter(before, after, **style, label="drawn by chance, cold start")
+    line = np.exp([f(one.explicit for one in found.trained) for f in (min, max)])
+    axes.plot(line, line, color="0.5", linestyle=":", label="no change")
+    axes.set(xscale="log", yscale="log")
+    axes.set_xlabel("perplexity of the explicit solution, validation text")
+    axes.set_ylabel("after backpropagation")
+    axes.set_title("Does the cheap ranking tell the expensive one?")
+    for axis in (axes.xaxis, axes.yaxis):
+        _plain_numbers(axis)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, framealpha=0.9)
+    return figure

@@ -1,0 +1,44 @@
+"""The report of a map as files: a page, its pictures.   (SPEC 7)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from saffu.errors import Missing
+from saffu_lab.records.pictures import save
+from saffu_lab.records.results import Line
+from saffu_lab.roadmap.drawings import drawings
+from saffu_lab.roadmap.findings import findings
+from saffu_lab.roadmap.page import page
+from saffu_lab.roadmap.reading import Roadmap
+from saffu_lab.roadmap.walk import NAME, Drawn, walk
+from saffu_lab.study.sources import Sources
+from saffu_lab.study.task import Answers
+
+
+def own_lines(
+    roadmap: Roadmap, models: Sequence[Drawn], sources: Sources, answers: Answers
+) -> list[Line]:
+    """The lines of this map, each once; a file may hold those of other maps as well."""
+    tasks = walk(roadmap, models, sources, answers)
+    return [line for task in tasks if (line := answers.get(task.key)) is not None]
+
+
+def write_report(lines: Sequence[Line], folder: Path) -> Iterator[str]:
+    """Write `roadmap.md`, and the pictures as PNG and SVG; says what was written.
+
+    Without matplotlib there are no pictures, and the page is there all the same.
+    """
+    found = findings(lines)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{NAME}.md"
+    path.write_text(f"# The map\n\n{page(NAME, found, lines)}\n", encoding="utf-8")
+    yield f"{path}: written"
+    for name, draw in drawings(NAME, found).items():
+        try:
+            save(draw(), folder / name)
+        except Missing as problem:
+            yield str(problem)
+            return
+        yield f"{folder / name}.png, .svg: written"

@@ -1,0 +1,78 @@
+"""Are some of the best models not the most parameterised?   [P1]
+
+The answer follows a rule that was fixed before anything was measured (`not_the_largest`):
+
+    holds                  one of the best on validation text has fewer parameters than the median
+                           model, and the best model of that half is better on the test text than
+                           the model with the most parameters, by the whole 95 % interval
+    holds with conditions  otherwise, if one of the best is not in the upper quarter by parameters
+    does not hold          all of the best are in the upper quarter
+
+The best are the `saffu_lab.roadmap.findings.BEST`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from saffu_lab.records.comparison import Gap, gap
+from saffu_lab.records.evidence import Verdict
+from saffu_lab.records.results import Line
+from saffu_lab.roadmap.findings import Findings, identity, sizes_of
+from saffu_lab.roadmap.walk import largest_of
+
+
+class Sizes(NamedTuple):
+    """Where the best models stand by parameters."""
+
+    best: int
+    """how many are called the best"""
+    below_median: int
+    """of those, with fewer parameters than the median model"""
+    below_upper_quarter: int
+    larger: int
+    """models with more parameters than the best one"""
+    share: float
+    """parameters of the best one, as a share of the most"""
+    against_largest: Gap | None
+    """test nats of the best model of the lower half, less those of the model with the most
+    parameters"""
+    against_best: Gap | None
+    """the same, less those of the best model of all"""
+
+
+def where_the_best_are(found: Findings) -> Sizes | None:
+    """The best by their parameters; None if there are no models."""
+    if not found.solved:
+        return None
+    sizes, best = sizes_of(found.solved), sizes_of(found.best)
+    median, quarter = np.quantile(sizes, (0.5, 0.75))
+    lower = next((line for line in found.solved if line["parameters"] < median), None)
+    return Sizes(
+        best=len(best),
+        below_median=int((best < median).sum()),
+        below_upper_quarter=int((best < quarter).sum()),
+        larger=int((sizes > sizes[0]).sum()),
+        share=float(sizes[0] / sizes.max()),
+        against_largest=_compared(found, lower, largest_of(found.solved)),
+        against_best=_compared(found, lower, found.solved[0]),
+    )
+
+
+def _compared(found: Findings, one: Line | None, other: Line) -> Gap | None:
+    """The difference of two models on the test text, if they are two and both are tested."""
+    if one is None or one is other:
+        return None
+    tests = [found.tests.get(identity(line)) for line in (one, other)]
+    return gap(tests[0], tests[1]) if tests[0] is not None and tests[1] is not None else None
+
+
+def not_the_largest(sizes: Sizes | None) -> Verdict:
+    """Whether some of the best are not the most parameterised, by the rule above."""
+    if sizes is None or sizes.against_largest is None:
+        return "not measured"
+    if sizes.below_median and sizes.against_largest.high < 0:
+        return "holds"
+    return "holds with conditions" if sizes.below_upper_quarter else "does not hold"
