@@ -38,7 +38,7 @@ MATHJAX = ("django-static-mathjax", "es5/tex-svg-full.js")
 """The package that brings MathJax, and the one file of it that the site needs; it has no fonts."""
 mathjax_path = "tex-svg-full.js"
 
-PUBLIC = reference.public_names(ROOT)
+PUBLIC = reference.MODULES
 ARRAYS = re.findall(
     r"^(\w+): TypeAlias", (ROOT / "reference" / "saffu" / "types.py").read_text(), re.MULTILINE
 )

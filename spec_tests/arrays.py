@@ -3,9 +3,9 @@
     pytest -p spec_tests.arrays --arrays strict
 
 The tests stay as they are.  Every public function of the modules in MODULES is wrapped from
-outside (`support/abroad.py`): what a test gives it becomes the library's, what it returns comes
-home.  `strict` and `cupy` take everything over; with `torch` whole numbers and truth values stay on
-the host, which the functions have to take as well.
+outside (`support/through_library.py`): what a test gives it becomes the library's, what it returns
+comes home.  `strict` and `cupy` take everything over; with `torch` whole numbers and truth values
+stay on the host, which the functions have to take as well.
 
 The last test of a run fails unless foreign numbers went into every wrapped function.  Tests marked
 `torch` compare the reference with other implementations, and are left to `nox -s witness`.
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:  # at run time only after pytest has put its checks in place
-    from spec_tests.support.abroad import Abroad
+    from spec_tests.support.through_library import ThroughLibrary
 
 MODULES: Final = (
     "arrays.namespace", "cipher", "embedding", "contexts",
@@ -33,10 +33,10 @@ MODULES: Final = (
 
 TESTS: Final = (
     *(f"test_{module.replace('.', '_')}.py" for module in MODULES),
-    "test_refusals.py",
+    "test_checks.py",
     "test_arrays_kernels.py",
-    "test_foreign.py",
-    "test_golden_foreign.py",
+    "test_array_libraries.py",
+    "test_golden_array_libraries.py",
 )
 """The files that are run; the others are about text, files and programs."""
 
@@ -58,7 +58,7 @@ WITHIN: Final = frozenset({
 })  # fmt: skip
 """Functions that no test calls: others call them, and then with what those were given."""
 
-ABROAD: pytest.StashKey[Abroad] = pytest.StashKey()
+THROUGH_LIBRARY: pytest.StashKey[ThroughLibrary] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,17 +68,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Wrap the functions before any test module imports them."""
-    from spec_tests.support.abroad import Abroad
-    from spec_tests.support.foreign import LIBRARIES
+    from spec_tests.support.array_libraries import LIBRARIES
+    from spec_tests.support.through_library import ThroughLibrary
 
     name = session.config.getoption("--arrays")
     try:
         library = LIBRARIES[name]()
     except Exception as wrong:
         raise pytest.UsageError(f"--arrays {name}: {type(wrong).__name__}: {wrong}") from wrong
-    session.config.stash[ABROAD] = abroad = Abroad(library, LEFT_ALONE)
+    session.config.stash[THROUGH_LIBRARY] = through = ThroughLibrary(library, LEFT_ALONE)
     for module in MODULES:
-        abroad.wrap(import_module(f"saffu.{module}"))
+        through.wrap(import_module(f"saffu.{module}"))
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -106,11 +106,11 @@ class Reached(pytest.Item):
 
         With part of the tests, unless they went into one.
         """
-        abroad = self.config.stash[ABROAD]
-        reached = {name for name, calls in abroad.calls.items() if calls}
-        assert reached, f"no function was called with arrays of {abroad.library.name}"
+        through = self.config.stash[THROUGH_LIBRARY]
+        reached = {name for name, calls in through.calls.items() if calls}
+        assert reached, f"no function was called with arrays of {through.library.name}"
         if self.whole:
-            missed = {*abroad.functions} - reached
+            missed = {*through.functions} - reached
             assert missed == OF_TEXT | WITHIN, (
                 f"never reached: {sorted(missed - OF_TEXT - WITHIN)}; "
                 f"reached after all: {sorted((OF_TEXT | WITHIN) - missed)}"
@@ -125,9 +125,9 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """How many calls it was about."""
-    abroad = config.stash[ABROAD]
-    reached = sum(calls > 0 for calls in abroad.calls.values())
+    through = config.stash[THROUGH_LIBRARY]
+    reached = sum(calls > 0 for calls in through.calls.values())
     terminalreporter.write_line(
-        f"{abroad.calls.total()} calls of {reached} functions ran on arrays of "
-        f"{abroad.library.name}"
+        f"{through.calls.total()} calls of {reached} functions ran on arrays of "
+        f"{through.library.name}"
     )

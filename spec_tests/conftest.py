@@ -24,7 +24,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:  # at run time only after the checks of shapes are in place
-    from spec_tests.support.foreign import Library
+    from spec_tests.support.array_libraries import Library
 
 SLOW_MACHINES = [HealthCheck.too_slow]
 settings.register_profile("dev", max_examples=25, deadline=None)
@@ -66,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def library(library_name: str) -> Library:
     """An array library other than NumPy."""
-    from spec_tests.support.foreign import LIBRARIES
+    from spec_tests.support.array_libraries import LIBRARIES
 
     pytest.importorskip({"strict": "array_api_strict"}.get(library_name, library_name))
     return LIBRARIES[library_name]()

@@ -17,7 +17,7 @@ from saffu.arrays.namespace import namespace, on_host
 from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import strategies as draw
-from spec_tests.support.foreign import LIBRARIES, Library
+from spec_tests.support.array_libraries import LIBRARIES, Library
 from spec_tests.support.strategies import Seeded
 
 GENERATORS = draw.generators()

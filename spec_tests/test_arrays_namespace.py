@@ -33,7 +33,7 @@ from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import strategies as draw
 from spec_tests.support.adjoint import assert_adjoint
-from spec_tests.support.foreign import Library, strict
+from spec_tests.support.array_libraries import Library, strict
 from spec_tests.support.portable import CASES, numbers
 from spec_tests.support.strategies import Seeded
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from saffu.batch import Batch, DocumentPlan, LayerPlan, plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.contexts import BlockContext, ContextModel, DocumentContext, RadialContext
 from saffu.errors import BadOption, NoSamples, TokenOutOfRange
 from saffu.model import model_forward
-from saffu.positions import samples
+from saffu.positions import make_samples
 from spec_tests.support.models import (
     TEXT,
     THREE_CONTEXTS,
@@ -45,7 +45,7 @@ def expected_tree(
 
     A slot of a higher layer holds the sample at that position, whose target is the next token.
     """
-    if isinstance(context, Document):
+    if isinstance(context, DocumentContext):
         return sorted(document[:target].tolist())
     pairs, pivot = slots_of(words(context), target)
     if depth == 1:
@@ -88,7 +88,7 @@ def test_every_sample_looks_at_what_the_context_models_say(
 ) -> None:
     every = all_targets(documents)
     select = np.array(data.draw(st.lists(st.integers(0, len(every) - 1), min_size=1, max_size=5)))
-    batch = plan(samples(documents), configuration, select)
+    batch = plan(make_samples(documents), configuration, select)
     chosen = [every[m] for m in select]
     assert batch.targets.tolist() == [documents[d][t] for d, t in chosen]
     assert len(batch.towers) == len(configuration.contexts)
@@ -102,10 +102,10 @@ def assert_nothing_to_spare(
 ) -> None:
     """Each layer has one row for each sample that the layer above looks at, and no other."""
     every = all_targets(documents)
-    batch = plan(samples(documents), configuration, select)
+    batch = plan(make_samples(documents), configuration, select)
     for context, tower in zip(configuration.contexts, batch.towers, strict=True):
         if isinstance(tower, DocumentPlan):
-            assert isinstance(context, Document)
+            assert isinstance(context, DocumentContext)
             continue
         layers: list[set[tuple[int, int]]] = [set() for _ in range(configuration.depth)]
         for d, t in (every[m] for m in select):
@@ -127,7 +127,7 @@ def test_nothing_is_computed_twice_and_nothing_that_is_not_needed(
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-@pytest.mark.parametrize("context", [Radial(3), Block(2), Block(5)], ids=str)
+@pytest.mark.parametrize("context", [RadialContext(3), BlockContext(2), BlockContext(5)], ids=str)
 def test_a_sample_alone_or_with_one_other_needs_no_third(context: ContextModel, depth: int) -> None:
     count = len(all_targets(TEXT))
     for m in range(count):
@@ -170,19 +170,23 @@ def test_no_target_sees_itself_or_what_comes_later(
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-@pytest.mark.parametrize("context", [Radial(1), Radial(3), Block(2), Block(5), Document()], ids=str)
+@pytest.mark.parametrize(
+    "context",
+    [RadialContext(1), RadialContext(3), BlockContext(2), BlockContext(5), DocumentContext()],
+    ids=str,
+)
 def test_a_prediction_depends_on_exactly_the_tokens_in_reach(
     context: ContextModel, depth: int
 ) -> None:
     """Change one token at a time, and see which predictions move.
 
-    A layer of Radial(r) reaches r−1 tokens further back than the one below; a block of any depth
-    stays in its block; a document reaches back to its start.
+    A layer of RadialContext(r) reaches r−1 tokens further back than the one below; a block of any
+    depth stays in its block; a document reaches back to its start.
     """
     document = np.array([0, 3, 11, 5, 7, 4, 9, 2, 6, 8, 10, 12])
     configuration = small([context], depth)
     parameters = random_parameters(configuration)
-    text = samples([document])
+    text = make_samples([document])
 
     def predict(tokens: NDArray[np.int32]) -> NDArray[Any]:
         batch = plan(text._replace(tokens=tokens), configuration)
@@ -194,9 +198,9 @@ def test_a_prediction_depends_on_exactly_the_tokens_in_reach(
         tokens[j] = 1
         moved = np.abs(predict(tokens) - before).max(axis=1) > 1e-9
         for newest in range(len(text.tokens)):
-            if isinstance(context, Radial):
+            if isinstance(context, RadialContext):
                 first = newest - (context.radius - 1) * depth
-            elif isinstance(context, Block):
+            elif isinstance(context, BlockContext):
                 first = newest // context.length * context.length
             else:
                 first = 0
@@ -214,7 +218,7 @@ def test_documents_never_see_each_other(documents: Documents, configuration: Con
 def test_selected_samples_get_the_logits_that_they_get_among_all(
     documents: Documents, configuration: Configuration, data: st.DataObject
 ) -> None:
-    text = samples(documents)
+    text = make_samples(documents)
     count = text.targets.shape[0]
     select = np.array(data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=7)))
     parameters = random_parameters(configuration)
@@ -245,10 +249,10 @@ def test_the_first_id_outside_is_named() -> None:
 
 def test_no_samples_are_refused() -> None:
     with pytest.raises(NoSamples):
-        plan(samples(TEXT), small(), np.array([], dtype=np.int64))
+        plan(make_samples(TEXT), small(), np.array([], dtype=np.int64))
 
 
 @pytest.mark.parametrize(("select", "where"), [([0, 14], 1), ([3, 2, -1], 2)])
 def test_samples_that_are_not_there_are_refused(select: list[int], where: int) -> None:
     with pytest.raises(BadOption, match=rf"select\[{where}\]={select[where]}.*14 samples"):
-        plan(samples(TEXT), small(THREE_CONTEXTS), np.array(select))
+        plan(make_samples(TEXT), small(THREE_CONTEXTS), np.array(select))

@@ -18,7 +18,7 @@ import pytest
 from saffu.cli import known_commands, main
 from saffu.commands.options import read_shape, read_tokeniser
 from saffu.configuration import TINY, Configuration
-from saffu.contexts import Block, Document, Radial
+from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.data import count_tokens, read_documents
 from saffu.data.corpus import Corpus
 from saffu.data.tokenisers import Bytes, Characters, HuggingFace, Words
@@ -186,7 +186,7 @@ def test_fit_reads_other_tokens_units_and_shapes(saffu: Saffu, workshop: Path) -
     assert model.tokeniser == Characters()
     assert model.configuration == Configuration(
         vocabulary=17,
-        contexts=(Radial(5), Document()),
+        contexts=(RadialContext(5), DocumentContext()),
         bits=11,
         label_bits=13,
         radii=(2, 3),
@@ -562,7 +562,7 @@ def test_a_shape_is_the_preset_but_for_what_is_given() -> None:
     plain = parser.parse_args(["--preset", "tiny"])
     assert read_shape(plain, TINY.vocabulary) == TINY
     other = parser.parse_args(["--preset", "tiny", "--contexts", "block:7", "--depth", "2"])
-    assert read_shape(other, 17) == Configuration(17, (Block(7),), 32, 32, depth=2)
+    assert read_shape(other, 17) == Configuration(17, (BlockContext(7),), 32, 32, depth=2)
 
 
 def test_a_model_file_says_how_it_was_made(workshop: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from saffu.cli import main
 from saffu.models.transformer import SaffuTransformer
-from saffu.parameters import leaves
+from saffu.parameters import flatten
 from spec_tests.support.texts import sentences
 
 FIT = ("fit", "text.txt", "--preset", "tiny", "--explicit-only", "--no-progress")
@@ -26,7 +26,7 @@ def test_a_pool_fits_the_same_model(folder: Path, capsys: pytest.CaptureFixture[
     assert main([*FIT, "-o", "one", "--engine", "serial"]) == 0
     assert main([*FIT, "-o", "two", "--engine", "pool", "--workers", "2"]) == 0
     one, two = (SaffuTransformer.load(folder / name).parameters for name in ("one", "two"))
-    pairs = zip(leaves(one), leaves(two), strict=True)  # type: ignore[arg-type]
+    pairs = zip(flatten(one), flatten(two), strict=True)  # type: ignore[arg-type]
     assert all(a.tobytes() == b.tobytes() for a, b in pairs)
     assert capsys.readouterr().out.count("explicit solution") == 2
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.configuration import DIRECT, PAPER, PRESETS, Configuration
-from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.contexts import BlockContext, ContextModel, DocumentContext, RadialContext
 from saffu.errors import BadOption, SaffuError, TooFewBits
 from saffu.layer import LayerOptions
 from spec_tests.conftest import shapes_unchecked
@@ -31,8 +31,8 @@ def any_configuration(draw: st.DrawFn) -> Configuration:
         output: Literal["softmax", "direct"] = draw(st.sampled_from(["softmax", "direct"]))
         contexts = draw(st.lists(context_models, min_size=1, max_size=4))
         if output == "direct":
-            contexts = [context for context in contexts if not isinstance(context, Document)]
-            contexts = contexts or [Radial(2)]
+            contexts = [context for context in contexts if not isinstance(context, DocumentContext)]
+            contexts = contexts or [RadialContext(2)]
         return Configuration(
             vocabulary=vocabulary,
             contexts=tuple(contexts),
@@ -64,7 +64,7 @@ def test_the_record_is_readable() -> None:
     """What is in a file has to stay what it is, or old files could not be read."""
     configuration = Configuration(
         vocabulary=17,
-        contexts=(Radial(3), Document(), Block(2)),
+        contexts=(RadialContext(3), DocumentContext(), BlockContext(2)),
         bits=11,
         label_bits=5,
         radii=(2, 7),
@@ -85,7 +85,7 @@ def test_the_record_is_readable() -> None:
     }
 
 
-RECORD = Configuration(vocabulary=17, contexts=(Radial(3), Document())).to_json()
+RECORD = Configuration(vocabulary=17, contexts=(RadialContext(3), DocumentContext())).to_json()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_record_that_lacks_a_field_is_refused_by_name(field: str) -> None:
         ({"depth": 1.5}, "depth=1.5"),
         ({"contexts": ()}, "at least one context"),
         ({"contexts": (3,)}, r"contexts\[0\]=3"),
-        ({"contexts": (Radial(2), "Document")}, r"contexts\[1\]='Document'"),
+        ({"contexts": (RadialContext(2), "Document")}, r"contexts\[1\]='Document'"),
         ({"layer": "cat"}, "layer='cat'"),
         ({"output": "linear"}, "output='linear'"),
         ({"combine": "product"}, "combine='product'"),
@@ -149,7 +149,10 @@ def test_a_record_that_lacks_a_field_is_refused_by_name(field: str) -> None:
         ({"radii": (5, 2), "combine": "cat"}, "rising radii"),
         ({"radii": (0,)}, "radii=0"),
         ({"output": "direct", "depth": 2}, "output='direct'.*depth 1"),
-        ({"output": "direct", "contexts": (Radial(2), Document())}, "output='direct'.*no Document"),
+        (
+            {"output": "direct", "contexts": (RadialContext(2), DocumentContext())},
+            "output='direct'.*no Document",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
 )
@@ -178,7 +181,9 @@ def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
         name: np.int64(size) for name, size in RECORD.items() if isinstance(size, int)
     }
     radii: Any = (np.int32(7),)
-    configuration = Configuration(**sizes, contexts=(Radial(3), Document()), radii=radii)
+    configuration = Configuration(
+        **sizes, contexts=(RadialContext(3), DocumentContext()), radii=radii
+    )
     assert json.loads(json.dumps(configuration.to_json())) == {**RECORD, "radii": [7]}
 
 
@@ -203,12 +208,12 @@ def test_the_width_of_an_embedding(radii: tuple[int, ...], combine: Any, width: 
 @pytest.mark.parametrize(
     ("context", "aggregation", "sizes"),
     [
-        (Radial(3), "sum", [11, 5, 5]),
-        (Radial(3), "cat", [33, 15, 15]),
-        (Block(2), "sum", [11, 5, 5]),
-        (Block(2), "cat", [22, 10, 10]),
-        (Document(), "sum", [11]),
-        (Document(), "cat", [11]),
+        (RadialContext(3), "sum", [11, 5, 5]),
+        (RadialContext(3), "cat", [33, 15, 15]),
+        (BlockContext(2), "sum", [11, 5, 5]),
+        (BlockContext(2), "cat", [22, 10, 10]),
+        (DocumentContext(), "sum", [11]),
+        (DocumentContext(), "cat", [11]),
     ],
     ids=str,
 )
@@ -237,7 +242,11 @@ def test_presets_grow() -> None:
 
 
 def test_the_paper_preset_has_all_three_context_models() -> None:
-    assert {type(context) for context in PAPER.contexts} == {Radial, Block, Document}
+    assert {type(context) for context in PAPER.contexts} == {
+        RadialContext,
+        BlockContext,
+        DocumentContext,
+    }
 
 
 def test_the_direct_preset_has_no_hidden_layer() -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.contexts import (
-    Block,
+    BlockContext,
     Context,
-    Radial,
+    RadialContext,
     block_context,
     document_context,
     earlier_samples,
@@ -82,12 +82,16 @@ def test_invalid_slots_hold_zero(document: Array, width: int, contexts: type) ->
     assert np.all(context.slots[~context.mask] == 0)
 
 
-@given(st.lists(DOCUMENTS, min_size=1, max_size=3), WIDTHS, st.sampled_from([Radial, Block]))
+@given(
+    st.lists(DOCUMENTS, min_size=1, max_size=3),
+    WIDTHS,
+    st.sampled_from([RadialContext, BlockContext]),
+)
 def test_offsets_say_the_same_as_tokens_in_any_order(
     documents: list[Array], width: int, model: type
 ) -> None:
     """Samples of several documents, one after the other: a slot never reaches over the border."""
-    by_token = radial_context if model is Radial else block_context
+    by_token = radial_context if model is RadialContext else block_context
     offsets = np.concatenate([np.arange(len(document) - 1) for document in documents])
     back, mask, pivot = steps_back(model(width), offsets)
     row = 0
@@ -103,7 +107,7 @@ def test_offsets_say_the_same_as_tokens_in_any_order(
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=7), WIDTHS)
 def test_steps_back_do_not_depend_on_the_other_samples(offsets: list[int], width: int) -> None:
-    for model in (Radial(width), Block(width)):
+    for model in (RadialContext(width), BlockContext(width)):
         together = steps_back(model, np.array(offsets))
         for m, offset in enumerate(offsets):
             alone = steps_back(model, np.array([offset]))
@@ -112,13 +116,15 @@ def test_steps_back_do_not_depend_on_the_other_samples(offsets: list[int], width
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=7), WIDTHS)
 def test_how_many_slots_are_valid(offsets: list[int], width: int) -> None:
-    radial, block = (steps_back(model(width), np.array(offsets)) for model in (Radial, Block))
+    radial, block = (
+        steps_back(model(width), np.array(offsets)) for model in (RadialContext, BlockContext)
+    )
     assert radial.mask.sum(axis=1).tolist() == [min(o + 1, width) for o in offsets]
     assert block.mask.sum(axis=1).tolist() == [o % width + 1 for o in offsets]
 
 
 def test_models_know_their_slots() -> None:
-    assert (Radial(5).slots, Block(3).slots) == (5, 3)
+    assert (RadialContext(5).slots, BlockContext(3).slots) == (5, 3)
 
 
 @given(st.integers(2, 11), draw.generators())
@@ -177,6 +183,6 @@ def test_tokens_without_a_vector() -> None:
 @pytest.mark.parametrize("width", [0, -1, 1.5, True, "3"])
 def test_widths_that_are_none(width: object) -> None:
     with pytest.raises(BadOption, match=r"radius=.*whole number >= 1"):
-        Radial(width)  # type: ignore[arg-type]
+        RadialContext(width)  # type: ignore[arg-type]
     with pytest.raises(BadOption, match=r"length=.*whole number >= 1"):
-        Block(width)  # type: ignore[arg-type]
+        BlockContext(width)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Radial
+from saffu.contexts import BlockContext, RadialContext
 from saffu.direct import (
     DirectParameters,
     DirectTower,
@@ -28,7 +28,7 @@ from saffu.loss import token_nats
 from saffu.models.sampling import next_logits
 from saffu.numerics import log_softmax
 from saffu.pairs import pair_counts
-from saffu.positions import samples
+from saffu.positions import make_samples
 from saffu.search.direct import (
     DirectSearch,
     choose_direct,
@@ -41,14 +41,14 @@ from spec_tests.support.texts import Chunked, random_documents
 
 V = 13
 DOCUMENTS = random_documents(8, V, (17, 5, 23, 11, 40))
-TEXT = samples(DOCUMENTS)
+TEXT = make_samples(DOCUMENTS)
 UNIFORM = LayerOptions(attention="uniform")
 SMOOTHINGS: list[Smoothing] = [Backoff(1.5), Discount(0.6)]
 
 
 def _configuration(**changes: Any) -> Configuration:
     plain = Configuration(
-        V, (Radial(3), Block(2)), bits=5, label_bits=5, output="direct", layer=UNIFORM
+        V, (RadialContext(3), BlockContext(2)), bits=5, label_bits=5, output="direct", layer=UNIFORM
     )
     return replace(plain, **changes)
 
@@ -135,10 +135,10 @@ def test_tempers_are_where_the_loss_does_not_slope(options: LayerOptions) -> Non
 def test_one_step_towards_the_hidden_targets_lowers_the_loss(kind: str, gain: str) -> None:
     """W is solved from t; a small step from W = 0 along the gradient that t − a implies helps."""
     options = LayerOptions(attention=kind, gain=gain)  # type: ignore[arg-type]
-    configuration = _configuration(contexts=(Radial(3),), layer=options)
+    configuration = _configuration(contexts=(RadialContext(3),), layer=options)
     model = _model(configuration)
     plain = direct_nats(model, configuration, TEXT).sum()
-    step = step_in_tokens(TEXT, Radial(3))
+    step = step_in_tokens(TEXT, RadialContext(3))
     gram = comparisons(model.embedding)
     seen = attend_tokens(step, gram, model.towers[0].attention, options)
     slope = np.zeros((3, 3))
@@ -178,7 +178,7 @@ def _targets(model: DirectParameters, configuration: Configuration) -> Any:
 
 def test_attention_is_solved_from_the_hidden_targets() -> None:
     """The whole pass against the equations, with derivatives from differences."""
-    configuration = _configuration(contexts=(Radial(3),), layer=LayerOptions())
+    configuration = _configuration(contexts=(RadialContext(3),), layer=LayerOptions())
     model = _model(configuration)
     search = DirectSearch(attention_smoothing=Additive(0.5))
     solved = (
@@ -186,7 +186,7 @@ def test_attention_is_solved_from_the_hidden_targets() -> None:
         .towers[0]
         .attention
     )
-    step = step_in_tokens(TEXT, Radial(3))
+    step = step_in_tokens(TEXT, RadialContext(3))
     gram = comparisons(model.embedding)
     c = attend_tokens(step, gram, model.towers[0].attention, LayerOptions()).comparisons
     t = np.maximum(_targets(model, configuration), 0)
@@ -199,7 +199,7 @@ def test_attention_is_solved_from_the_hidden_targets() -> None:
 def test_the_choice_is_the_best_tried_and_beats_the_unigram() -> None:
     configuration = _configuration()
     passes = Passes(Chunked(DOCUMENTS[:4]))
-    held = samples(DOCUMENTS[4:])
+    held = make_samples(DOCUMENTS[4:])
     search = DirectSearch(smoothing=(Discount(0.3), Discount(0.75), Backoff(2.0)))
     chosen = choose_direct(passes, configuration, held, search)
     assert chosen.smoothing == min(chosen.tried, key=lambda pair: pair[1])[0]
@@ -214,7 +214,7 @@ def test_the_next_token_is_predicted_as_in_the_middle_of_a_text() -> None:
     document = DOCUMENTS[2]
     for n in (1, 2, 6):
         logits = next_logits(model, configuration, document[:n].astype(np.int64))
-        nats = direct_nats(model, configuration, samples([document]))[n - 1]
+        nats = direct_nats(model, configuration, make_samples([document]))[n - 1]
         assert -log_softmax(logits)[document[n]] == pytest.approx(nats, rel=1e-10)
 
 

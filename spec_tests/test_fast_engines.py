@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from saffu.cipher import cipher_embedding
 from saffu.configuration import TINY, Configuration
-from saffu.contexts import Block, Document, Radial
+from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.data.corpus import Corpus
 from saffu.data.tokenisers import Words
 from saffu.data.vocabulary import Vocabulary
@@ -31,8 +31,8 @@ from saffu.fast.pair_sums import PairSums
 from saffu.fast.warm import Ingredients, ingredients, stream_warm_start
 from saffu.layer import LayerOptions
 from saffu.models.transformer import SaffuTransformer
-from saffu.parameters import leaves
-from saffu.positions import samples
+from saffu.parameters import flatten
+from saffu.positions import make_samples
 from saffu.search.direct import DirectSearch, count_slots
 from saffu.search.warm import Search
 from saffu.types import Array
@@ -42,25 +42,32 @@ from spec_tests.support.texts import Chunked, corpora, random_documents, sentenc
 V = 31
 DOCUMENTS = random_documents(7, V, [11, 3, 29, 17, 5, 13, 19, 2, 23, 7, 31, 37, 41, 1, 43])
 TEXT = Chunked(DOCUMENTS)
-JUDGE = samples(DOCUMENTS[:3])
+JUDGE = make_samples(DOCUMENTS[:3])
 SETTINGS = WarmSettings(rounds=1, hidden_temper=0.7, output_temper=1.3)
 SHAPES = {
-    "softmax": Configuration(vocabulary=V, contexts=(Radial(3),), bits=7, label_bits=5),
+    "softmax": Configuration(vocabulary=V, contexts=(RadialContext(3),), bits=7, label_bits=5),
     "surprisal": Configuration(
         vocabulary=V,
-        contexts=(Block(3),),
+        contexts=(BlockContext(3),),
         bits=7,
         label_bits=5,
         layer=LayerOptions(attention="surprisal", aggregation="sum"),
     ),
     "deep": Configuration(
-        vocabulary=V, contexts=(Radial(2), Document()), bits=7, label_bits=5, depth=2
+        vocabulary=V, contexts=(RadialContext(2), DocumentContext()), bits=7, label_bits=5, depth=2
     ),
     "radial": Configuration(
-        vocabulary=V, contexts=(Radial(3),), bits=7, label_bits=5, radii=(1, 3), combine="cat"
+        vocabulary=V,
+        contexts=(RadialContext(3),),
+        bits=7,
+        label_bits=5,
+        radii=(1, 3),
+        combine="cat",
     ),
 }
-DIRECT = replace(TINY, vocabulary=V, contexts=(Radial(3), Block(2)), bits=7, output="direct")
+DIRECT = replace(
+    TINY, vocabulary=V, contexts=(RadialContext(3), BlockContext(2)), bits=7, output="direct"
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +97,7 @@ def test_a_warm_start_is_the_same_bits_on_every_engine(
         start = stream_warm_start(
             passes, SHAPES[shape], SETTINGS, JUDGE, attention_targets=130, dtype=np.float32
         )
-        return bits(leaves(start.parameters))
+        return bits(flatten(start.parameters))
 
     assert len(list(TEXT.parts(61))) >= 4
     assert parameters(engines[name]) == parameters(Serial())
@@ -128,7 +135,7 @@ def test_a_transformer_is_the_same_whoever_counts(
         model = SaffuTransformer(configuration, tokeniser, vocabulary)
         model.warm_start(train, validation, search=search, engine=engine)
         assert model.parameters is not None
-        found.append(bits(leaves(model.parameters)))  # type: ignore[arg-type]
+        found.append(bits(flatten(model.parameters)))  # type: ignore[arg-type]
     assert found[0] == found[1] == found[2]
 
 
@@ -173,7 +180,7 @@ def test_whole_counts_are_the_same_bits_however_the_text_is_cut(
     found = []
     for passes in (Passes(TEXT), Passes(TEXT, chunk=chunk, part=part)):
         known = ingredients(passes, configuration, np.float32)
-        layer = TokenLayer(Radial(3), known.embedding, known.labels, options)
+        layer = TokenLayer(RadialContext(3), known.embedding, known.labels, options)
         state = layer.feature_counts(passes, "features", layer.start)
         found.append([*bits([known.embedding, known.labels, state.counts]), state.norm])
         counts, towers = count_slots(passes, DIRECT)
@@ -192,7 +199,7 @@ def test_parts_of_floating_point_sums_follow_from_the_text_alone(
             return super().parts(targets_per_part)
 
     known = ingredients(Passes(TEXT), SHAPES["softmax"], np.float64)
-    layer = TokenLayer(Radial(3), known.embedding, known.labels, LayerOptions())
+    layer = TokenLayer(RadialContext(3), known.embedding, known.labels, LayerOptions())
     w = np.eye(3)
     for engine in (Serial(), engines["dask"]):
         layer.feature_counts(Passes(Noted(DOCUMENTS), engine=engine, part=61), "features", w)
@@ -273,10 +280,10 @@ def test_pairs_of_a_long_text_are_moved_a_few_times_only() -> None:
 
 def test_tables_that_follow_are_not_sent() -> None:
     known = Ingredients(np.eye(5), np.eye(5))
-    layer = TokenLayer(Radial(3), known.embedding, known.labels, LayerOptions())
+    layer = TokenLayer(RadialContext(3), known.embedding, known.labels, LayerOptions())
     scorer = layer.scorer(np.zeros((3, 3)), np.ones((15, 5)))
     assert layer.cache.gram is not None
-    scorer(samples([np.array([0, 3, 4, 1])]))
+    scorer(make_samples([np.array([0, 3, 4, 1])]))
     records: tuple[Any, ...] = (layer, scorer)
     for record in records:
         kind, sent = record.__reduce__()

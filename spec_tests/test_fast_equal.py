@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from saffu.batch import plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Document, Radial, document_context
+from saffu.contexts import BlockContext, DocumentContext, RadialContext, document_context
 from saffu.engines.passes import Everything, Passes
 from saffu.errors import BadOption, NonFiniteEntry
 from saffu.explicit.smoothing import Additive, Backoff
@@ -35,8 +35,8 @@ from saffu.loss import cross_entropy_gradient, token_nats
 from saffu.model import look_up, model_forward, model_gradient, model_loss
 from saffu.numerics import softmax
 from saffu.optim import adam_start, adam_step
-from saffu.parameters import cast, cold_start, leaves, names
-from saffu.positions import samples
+from saffu.parameters import cast, cold_start, flatten, names
+from saffu.positions import make_samples
 from saffu.warm.layer import WarmSettings
 from saffu.warm.start import warm_start
 from spec_tests.support.texts import Chunked, random_documents
@@ -47,7 +47,9 @@ OPTIONS = [
     LayerOptions(aggregation=a, attention=k, gain=g)  # type: ignore[arg-type]
     for a, k, g in product(("sum", "cat"), ("softmax", "surprisal", "uniform"), ("unit", "count"))
 ]
-EVERYTHING = Configuration(V, (Radial(3), Block(5), Document()), bits=7, label_bits=6, depth=2)
+EVERYTHING = Configuration(
+    V, (RadialContext(3), BlockContext(5), DocumentContext()), bits=7, label_bits=6, depth=2
+)
 
 
 def _name(value: Any) -> str:
@@ -71,9 +73,9 @@ def test_a_streamed_warm_start_is_the_plain_one(options: LayerOptions, chunk: in
     )
     plain = warm_start(DOCUMENTS, configuration, settings)
     passes = Passes(Chunked(DOCUMENTS), chunk=chunk)
-    quick = stream_warm_start(passes, configuration, settings, samples(DOCUMENTS[:1]))
+    quick = stream_warm_start(passes, configuration, settings, make_samples(DOCUMENTS[:1]))
     for name, a, b in zip(
-        names(plain.parameters), leaves(plain.parameters), leaves(quick.parameters), strict=True
+        names(plain.parameters), flatten(plain.parameters), flatten(quick.parameters), strict=True
     ):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10, err_msg=name)
     assert quick.hidden_tempers == plain.hidden_tempers
@@ -85,7 +87,10 @@ def test_tempers_fitted_on_the_same_samples_agree() -> None:
     settings = WarmSettings(hidden_temper=None, output_temper=None)
     plain = warm_start(DOCUMENTS, configuration, settings)
     quick = stream_warm_start(
-        Passes(Everything(samples(DOCUMENTS))), configuration, settings, samples(DOCUMENTS)
+        Passes(Everything(make_samples(DOCUMENTS))),
+        configuration,
+        settings,
+        make_samples(DOCUMENTS),
     )
     np.testing.assert_allclose(quick.hidden_tempers, plain.hidden_tempers, rtol=1e-5)
     assert quick.output_temper == pytest.approx(plain.output_temper, rel=1e-5)
@@ -98,13 +103,13 @@ def test_a_sample_for_attention_reads_no_more_than_asked() -> None:
         passes,
         replace(EVERYTHING, depth=1),
         WarmSettings(),
-        samples(DOCUMENTS),
+        make_samples(DOCUMENTS),
         attention_targets=9,
     )
     attention = [done for stage, done, _ in told if "attention" in stage]
     assert max(attention) == 9
     every = [total for stage, _, total in told if "features" in stage]
-    assert set(every) == {samples(DOCUMENTS).targets.shape[0]}
+    assert set(every) == {make_samples(DOCUMENTS).targets.shape[0]}
 
 
 def test_single_precision_stays_close() -> None:
@@ -112,10 +117,10 @@ def test_single_precision_stays_close() -> None:
     plain = warm_start(DOCUMENTS, configuration, settings).parameters
     passes = Passes(Chunked(DOCUMENTS))
     quick = stream_warm_start(
-        passes, configuration, settings, samples(DOCUMENTS), dtype=np.float32
+        passes, configuration, settings, make_samples(DOCUMENTS), dtype=np.float32
     ).parameters
-    assert {a.dtype for a in leaves(quick)} == {np.dtype(np.float32)}
-    for a, b in zip(leaves(plain), leaves(quick), strict=True):
+    assert {a.dtype for a in flatten(quick)} == {np.dtype(np.float32)}
+    for a, b in zip(flatten(plain), flatten(quick), strict=True):
         np.testing.assert_allclose(b, a, rtol=2e-4, atol=2e-4)
 
 
@@ -128,7 +133,7 @@ def test_a_frozen_step_has_the_plain_loss_and_gradient(options: LayerOptions, de
     assert loss == pytest.approx(model_loss(parameters, batch, options), rel=1e-12)
     plain = model_gradient(parameters, batch, options)
     assert not gradient.embedding.any()
-    for name, a, b in zip(names(plain)[1:], leaves(plain)[1:], leaves(gradient)[1:], strict=True):
+    for name, a, b in zip(names(plain)[1:], flatten(plain)[1:], flatten(gradient)[1:], strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-13, err_msg=name)
 
 
@@ -144,7 +149,7 @@ def test_a_thawed_step_has_the_plain_loss_and_gradient(options: LayerOptions, de
     assert loss == pytest.approx(model_loss(parameters, batch, options, signed=True), rel=1e-12)
     plain = model_gradient(parameters, batch, options, signed=True)
     assert gradient.embedding.any()
-    for name, a, b in zip(names(plain), leaves(plain), leaves(gradient), strict=True):
+    for name, a, b in zip(names(plain), flatten(plain), flatten(gradient), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-13, err_msg=name)
 
 
@@ -154,7 +159,7 @@ def test_a_step_keeps_to_single_precision(frozen: bool) -> None:
     small = cast(parameters, np.float32)
     kept = freeze(small.embedding) if frozen else None
     _, gradient = step_gradient(small, batch, EVERYTHING.layer, kept)
-    assert {x.dtype for x in leaves(gradient)} == {np.dtype(np.float32)}
+    assert {x.dtype for x in flatten(gradient)} == {np.dtype(np.float32)}
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([np.float32, np.float64]))
@@ -207,7 +212,7 @@ def test_whole_chunks_are_predicted_as_single_samples_are(
 ) -> None:
     configuration = replace(EVERYTHING, layer=options, depth=depth)
     parameters, _ = _model(configuration)
-    text = samples(DOCUMENTS)
+    text = make_samples(DOCUMENTS)
     state = model_forward(parameters, plan(text, configuration), options)
     gram = comparisons(parameters.embedding)
     np.testing.assert_allclose(
@@ -219,7 +224,7 @@ def test_whole_chunks_are_predicted_as_single_samples_are(
 
 @pytest.mark.parametrize("options", OPTIONS, ids=_name)
 def test_look_ups_replace_products(options: LayerOptions) -> None:
-    configuration = Configuration(V, (Block(5),), bits=7, label_bits=6, layer=options)
+    configuration = Configuration(V, (BlockContext(5),), bits=7, label_bits=6, layer=options)
     parameters, batch = _model(configuration)
     (step,), layer = batch.towers[0], parameters.towers[0][0]
     x = look_up(parameters.embedding, step)
@@ -237,7 +242,7 @@ def test_look_ups_replace_products(options: LayerOptions) -> None:
 def test_running_means_are_the_document_context() -> None:
     table = np.random.default_rng(1).random((V, 5))
     expected = np.concatenate([document_context(d, table) for d in DOCUMENTS])
-    np.testing.assert_allclose(running_means(table, samples(DOCUMENTS)), expected, rtol=1e-12)
+    np.testing.assert_allclose(running_means(table, make_samples(DOCUMENTS)), expected, rtol=1e-12)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-3, 3), st.integers(1, 700))
@@ -321,7 +326,9 @@ def _model(configuration: Configuration) -> tuple[Any, Any]:
     parameters = cold_start(
         configuration, embedding / embedding.sum(axis=1, keepdims=True), scale=0.7, seed=11
     )
-    return parameters, plan(samples(DOCUMENTS), configuration, np.array([3, 1, 20, 20, 36, 8, 2]))
+    return parameters, plan(
+        make_samples(DOCUMENTS), configuration, np.array([3, 1, 20, 20, 36, 8, 2])
+    )
 
 
 # --- the comparison cache -----------------------------------------------------------------------
@@ -350,14 +357,14 @@ def test_comparisons_are_the_same_with_and_without_the_gram_matrix(
 
 
 def test_a_model_of_many_words_needs_no_gram_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
-    passes, judge = Passes(Chunked(DOCUMENTS), chunk=13), samples(DOCUMENTS[:1])
+    passes, judge = Passes(Chunked(DOCUMENTS), chunk=13), make_samples(DOCUMENTS[:1])
     settings = WarmSettings(hidden_temper=0.7, output_temper=1.25)
     kept = stream_warm_start(passes, EVERYTHING, settings, judge)
     monkeypatch.setattr(cache, "MOST_CELLS", 0)
     without = stream_warm_start(passes, EVERYTHING, settings, judge)
-    for a, b in zip(leaves(kept.parameters), leaves(without.parameters), strict=True):
+    for a, b in zip(flatten(kept.parameters), flatten(without.parameters), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
-    text = samples(DOCUMENTS)
+    text = make_samples(DOCUMENTS)
     np.testing.assert_allclose(
         chunk_nats(without.parameters, EVERYTHING, text),
         chunk_nats(kept.parameters, EVERYTHING, text, cache.comparisons(kept.parameters.embedding)),

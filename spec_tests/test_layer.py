@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.arrays.namespace import add_rows
-from saffu.contexts import Block, Radial, steps_back
+from saffu.contexts import BlockContext, RadialContext, steps_back
 from saffu.errors import (
     BadOption,
     EmptyMask,
@@ -239,7 +239,7 @@ def test_autograd_agrees(options: LayerOptions, data: st.DataObject) -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("model", [Radial(3), Block(5)], ids=["radial", "block"])
+@pytest.mark.parametrize("model", [RadialContext(3), BlockContext(5)], ids=["radial", "block"])
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(words(options)))
 def test_autograd_agrees_on_a_stack_of_three(options: LayerOptions, model: Any) -> None:
     """Layer after layer over the samples of a document, from the embedding up and back."""

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from saffu.batch import Batch, plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.contexts import BlockContext, ContextModel, DocumentContext, RadialContext
 from saffu.errors import NonFiniteEntry, SignedInput
 from saffu.layer import LayerOptions
 from saffu.loss import perplexity, token_nats
 from saffu.model import ModelState, model_forward, model_gradient, model_loss
-from saffu.parameters import Parameters, cast, cold_start, leaves, names, rebuild
-from saffu.positions import samples
+from saffu.parameters import Parameters, cast, cold_start, flatten, names, unflatten
+from saffu.positions import make_samples
 from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import naive_model
@@ -89,13 +89,13 @@ def test_every_stage_is_that_of_the_loop_over_samples(options: LayerOptions) -> 
             )
             for document in TEXT
         ]
-        assert len(state.towers[c]) == (1 if isinstance(context, Document) else 3)
+        assert len(state.towers[c]) == (1 if isinstance(context, DocumentContext) else 3)
         for level, got in enumerate(state.towers[c]):
             traces = [trace for tower in towers for trace in tower[level]]
             for stage in ("features", "hidden"):
                 expected = np.array([getattr(trace, stage) for trace in traces])
                 np.testing.assert_allclose(getattr(got, stage), expected, rtol=1e-11, atol=1e-13)
-            if isinstance(context, Document):
+            if isinstance(context, DocumentContext):
                 continue
             for stage in ("comparisons", "attention", "weights"):
                 rows = np.zeros((len(traces), context.slots))
@@ -131,10 +131,10 @@ def test_single_precision_stays_single_and_is_near(options: LayerOptions) -> Non
     assert logits.dtype == np.float32
     expected = model_forward(parameters, batch, options).logits
     np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-4)
-    gradient = leaves(model_gradient(single, batch, options))
+    gradient = flatten(model_gradient(single, batch, options))
     assert {leaf.dtype for leaf in gradient} == {np.dtype(np.float32)}
     for got, wanted in zip(
-        gradient, leaves(model_gradient(parameters, batch, options)), strict=True
+        gradient, flatten(model_gradient(parameters, batch, options)), strict=True
     ):
         np.testing.assert_allclose(got, wanted, rtol=1e-2, atol=1e-4)
 
@@ -149,7 +149,7 @@ def signed_parameters(configuration: Configuration) -> Parameters:
     return parameters._replace(embedding=embedding)
 
 
-@pytest.mark.parametrize("context", [Radial(3), Block(2), Document()], ids=str)
+@pytest.mark.parametrize("context", [RadialContext(3), BlockContext(2), DocumentContext()], ids=str)
 def test_an_embedding_off_the_simplex_is_refused_unless_signed(context: ContextModel) -> None:
     configuration = small([context], 2)
     parameters, batch = signed_parameters(configuration), whole(TEXT, configuration)
@@ -170,9 +170,9 @@ def test_an_embedding_off_the_simplex_is_refused_unless_signed(context: ContextM
 def test_parameters_that_are_not_finite_are_refused(index: int, value: float) -> None:
     """Wherever they come in, no loss and no gradient comes out."""
     configuration = small(THREE_CONTEXTS, 2)
-    arrays = [leaf.copy() for leaf in leaves(random_parameters(configuration))]
+    arrays = [leaf.copy() for leaf in flatten(random_parameters(configuration))]
     arrays[index][-1 if index else 9, 0] = value
-    parameters = rebuild(random_parameters(configuration), arrays)
+    parameters = unflatten(random_parameters(configuration), arrays)
     for call in (model_loss, model_gradient):
         with pytest.raises(NonFiniteEntry):
             call(parameters, whole(TEXT, configuration), configuration.layer)
@@ -195,31 +195,33 @@ def slope_along(
     parameters: Parameters, directions: Sequence[Array], batch: Batch, options: LayerOptions
 ) -> float:
     """The derivative of the loss along a direction in all arrays at once, to rounding."""
-    arrays = zip(leaves(parameters), directions, strict=True)
-    moved = rebuild(parameters, [array + 1j * STEP * v for array, v in arrays])
+    arrays = zip(flatten(parameters), directions, strict=True)
+    moved = unflatten(parameters, [array + 1j * STEP * v for array, v in arrays])
     return float(complex_loss(moved, batch, options).imag / STEP)
 
 
 def whole_slope(parameters: Parameters, batch: Batch, options: LayerOptions) -> list[Array]:
     """The derivative by every single number."""
-    flat = np.concatenate([leaf.ravel() for leaf in leaves(parameters)])
-    ends = np.cumsum([leaf.size for leaf in leaves(parameters)])
+    flat = np.concatenate([leaf.ravel() for leaf in flatten(parameters)])
+    ends = np.cumsum([leaf.size for leaf in flatten(parameters)])
     slopes = np.empty_like(flat)
 
     def shaped(row: Array) -> list[Array]:
         pieces = np.split(row, ends[:-1])
-        return [p.reshape(leaf.shape) for p, leaf in zip(pieces, leaves(parameters), strict=True)]
+        return [p.reshape(leaf.shape) for p, leaf in zip(pieces, flatten(parameters), strict=True)]
 
     with shapes_unchecked():
         for i in range(flat.size):
             moved = flat.astype(np.complex128)
             moved[i] += 1j * STEP
-            slopes[i] = complex_loss(rebuild(parameters, shaped(moved)), batch, options).imag / STEP
+            slopes[i] = (
+                complex_loss(unflatten(parameters, shaped(moved)), batch, options).imag / STEP
+            )
     return shaped(slopes)
 
 
 def check_gradient(got: Parameters, expected: Sequence[Array], rtol: float = 1e-10) -> None:
-    for name, mine, wanted in zip(names(got), leaves(got), expected, strict=True):
+    for name, mine, wanted in zip(names(got), flatten(got), expected, strict=True):
         assert mine.shape == wanted.shape, name
         scale = np.abs(wanted).max(initial=1e-6)
         np.testing.assert_allclose(mine, wanted, rtol=rtol, atol=rtol * scale, err_msg=name)
@@ -241,11 +243,11 @@ def test_the_gradient_along_any_direction(
 ) -> None:
     """⟨∇ℓ, v⟩ is the slope along v, in any stack of one to three layers, for any samples."""
     parameters = random_parameters(configuration, seed)
-    text = samples(documents)
+    text = make_samples(documents)
     count = text.targets.shape[0]
     select = np.array(data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=9)))
     batch = plan(text, configuration, select)
-    gradient = leaves(model_gradient(parameters, batch, configuration.layer))
+    gradient = flatten(model_gradient(parameters, batch, configuration.layer))
     random = np.random.default_rng(seed)
     directions = [random.normal(size=leaf.shape) for leaf in gradient]
     with shapes_unchecked():
@@ -266,14 +268,14 @@ def test_the_gradient_by_central_differences(options: LayerOptions, depth: int) 
     parameters = random_parameters(configuration, 11)
     batch = whole(TEXT, configuration)
     random = np.random.default_rng(13)
-    gradient = leaves(model_gradient(parameters, batch, options))
+    gradient = flatten(model_gradient(parameters, batch, options))
     h = 1e-5
 
     def loss_at(k: int, step: Array) -> float:
-        arrays = list(leaves(parameters))
+        arrays = list(flatten(parameters))
         arrays[k] = arrays[k] + step
         with shapes_unchecked():
-            return model_loss(rebuild(parameters, arrays), batch, options, signed=True)
+            return model_loss(unflatten(parameters, arrays), batch, options, signed=True)
 
     for k, name in enumerate(names(parameters)):
         v = random.normal(size=gradient[k].shape)
@@ -290,7 +292,7 @@ def test_a_state_at_hand_gives_the_same_gradient() -> None:
     state: ModelState = model_forward(parameters, batch, configuration.layer)
     with_state = model_gradient(parameters, batch, configuration.layer, state=state)
     without = model_gradient(parameters, batch, configuration.layer)
-    for one, two in zip(leaves(with_state), leaves(without), strict=True):
+    for one, two in zip(flatten(with_state), flatten(without), strict=True):
         assert one.tobytes() == two.tobytes()
 
 
@@ -300,7 +302,7 @@ def test_tokens_that_are_not_looked_at_get_no_gradient() -> None:
     gradient = model_gradient(
         random_parameters(configuration), whole(TEXT, configuration), configuration.layer
     )
-    seen = np.unique(samples(TEXT).tokens)
+    seen = np.unique(make_samples(TEXT).tokens)
     unseen = np.setdiff1d(np.arange(VOCABULARY), seen)
     assert {1, 12} <= set(unseen.tolist())
     assert not gradient.embedding[unseen].any()
@@ -320,15 +322,15 @@ def test_gradients_of_parts_of_a_batch_add_up(
 ) -> None:
     """The loss is a mean, so parts weigh as many samples as they hold."""
     parameters = random_parameters(configuration)
-    text = samples(documents)
+    text = make_samples(documents)
     count = text.targets.shape[0]
     order = np.array(data.draw(st.permutations(range(count))))
     cut = data.draw(st.integers(0, count))
-    total = [np.zeros_like(leaf) for leaf in leaves(parameters)]
+    total = [np.zeros_like(leaf) for leaf in flatten(parameters)]
 
     def gradient(part: Array) -> tuple[Array, ...]:
         batch = plan(text, configuration, part)
-        return leaves(model_gradient(parameters, batch, configuration.layer))
+        return flatten(model_gradient(parameters, batch, configuration.layer))
 
     with shapes_unchecked():
         for part in (order[:cut], order[cut:]):
@@ -347,9 +349,9 @@ def test_steps_down_the_gradient_lower_the_loss(options: LayerOptions) -> None:
     parameters, batch = random_parameters(configuration), whole(TEXT, configuration)
     losses = [model_loss(parameters, batch, options)]
     for _ in range(5):
-        gradient = leaves(model_gradient(parameters, batch, options, signed=True))
-        arrays = [p - 0.02 * g for p, g in zip(leaves(parameters), gradient, strict=True)]
-        parameters = rebuild(parameters, arrays)
+        gradient = flatten(model_gradient(parameters, batch, options, signed=True))
+        arrays = [p - 0.02 * g for p, g in zip(flatten(parameters), gradient, strict=True)]
+        parameters = unflatten(parameters, arrays)
         losses.append(model_loss(parameters, batch, options, signed=True))
     assert all(after < before for before, after in pairwise(losses))
 

@@ -45,12 +45,12 @@ from saffu.network.labels import find_parts, owners, part_codes, part_of
 from saffu.network.layers import (
     Layers,
     cold_layers,
-    leaves,
+    flatten,
     network_errors,
     network_forward,
     network_gradient,
     network_loss,
-    rebuild,
+    unflatten,
 )
 from saffu.network.stack import restricted
 from saffu.network.training import TrainingState, start_training, train
@@ -107,13 +107,13 @@ def test_forward_number_by_number(sizes: tuple[int, ...], rng: draw.Seeded) -> N
 @given(stacks, draw.generators())
 def test_the_gradient_by_the_complex_step(sizes: tuple[int, ...], rng: draw.Seeded) -> None:
     layers, data = generic(rng, sizes), some(rng, sizes, 11)
-    arrays = leaves(layers)
+    arrays = flatten(layers)
     loss, got = network_gradient(layers, *data)
     assert loss == pytest.approx(float(network_loss(layers, *data)), rel=1e-14)
     for index, array in enumerate(arrays):
 
         def changed(x: Array, at: int = index) -> Array:
-            return network_loss(rebuild([*arrays[:at], x, *arrays[at + 1 :]]), *data)
+            return network_loss(unflatten([*arrays[:at], x, *arrays[at + 1 :]]), *data)
 
         along = rng.normal(size=array.shape)
         scale = np.abs(got[index] * along).sum() + 1e-30
@@ -422,7 +422,7 @@ def test_three_layers_and_single_precision() -> None:
     for dtype in ("float64", "float32"):
         network = SoftmaxNetwork(4, 2, [HiddenLayer(2), HiddenLayer(1)], dtype=dtype)
         network.fit_explicit(data, held_out)
-        assert {array.dtype.name for array in leaves(network.layers)} == {dtype}
+        assert {array.dtype.name for array in flatten(network.layers)} == {dtype}
         assert network.predict_log_probabilities(data.features).dtype == dtype
         results.append(network.predict_log_probabilities(held_out.features))
     np.testing.assert_allclose(results[1], results[0], atol=2e-3)
@@ -455,10 +455,10 @@ def test_one_epoch_of_gradient_descent_step_by_step() -> None:
     data = learnable(np.random.default_rng(29), 30)
     network = SoftmaxNetwork(7, 3, [HiddenLayer(1)])
     network.cold_start(0.5, seed=7)
-    arrays = leaves(network.layers)
+    arrays = flatten(network.layers)
     history = network.fit(data, settings=TrainingSettings(0.3, "sgd", batch=30, epochs=1))
-    loss, slopes = network_gradient(rebuild(arrays), *data)
-    for got, array, slope in zip(leaves(network.layers), arrays, slopes, strict=True):
+    loss, slopes = network_gradient(unflatten(arrays), *data)
+    for got, array, slope in zip(flatten(network.layers), arrays, slopes, strict=True):
         np.testing.assert_allclose(got, array - 0.3 * slope, rtol=0, atol=1e-14)
     assert [epoch.epoch for epoch in history] == [0, 1]
     assert history[1].train_nats == pytest.approx(loss, rel=1e-12)
@@ -487,7 +487,7 @@ def test_every_sample_is_seen_once_an_epoch() -> None:
     network.cold_start(0.0)
     whole = network_gradient(network.layers, *data)[1]
     network.fit(data, settings=TrainingSettings(1e-9, "sgd", batch=1, epochs=1))
-    for got, slope in zip(leaves(network.layers), whole, strict=True):
+    for got, slope in zip(flatten(network.layers), whole, strict=True):
         np.testing.assert_allclose(got, -1e-9 * 23 * slope, rtol=1e-5, atol=1e-16)
 
 
@@ -511,9 +511,9 @@ def test_a_start_that_training_only_spoils_comes_back_as_it_was() -> None:
     data, held_out = learnable(rng, 30), learnable(rng, 61)
     network = SoftmaxNetwork(7, 3)
     network.fit_explicit(data, held_out)
-    before = leaves(network.layers)
+    before = flatten(network.layers)
     network.fit(data, held_out, TrainingSettings(30.0, "sgd", batch=5, epochs=5))
-    assert all(map(np.array_equal, before, leaves(network.layers)))
+    assert all(map(np.array_equal, before, flatten(network.layers)))
 
 
 def test_the_seed_decides_the_order() -> None:
@@ -537,7 +537,7 @@ def test_a_state_is_a_value_and_training_goes_on_from_it() -> None:
     whole = train(start, data, held_out, settings, keep=states.append)
     assert [state.history[-1].epoch for state in states] == [1, 2, 3, 4, 5, 6]
     resumed = train(states[2], data, held_out, settings)
-    assert all(map(np.array_equal, leaves(whole.layers), leaves(resumed.layers)))
+    assert all(map(np.array_equal, flatten(whole.layers), flatten(resumed.layers)))
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
@@ -558,7 +558,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped(
     stopped = fitted(3, tmp_path / "state")
     resumed = fitted(7, tmp_path / "state")
     assert not np.array_equal(stopped.layers[0].weights, whole.layers[0].weights)
-    assert all(map(np.array_equal, leaves(whole.layers), leaves(resumed.layers)))
+    assert all(map(np.array_equal, flatten(whole.layers), flatten(resumed.layers)))
     losses = [(e.epoch, e.train_nats, e.validation_nats) for e in whole.history]
     assert [(e.epoch, e.train_nats, e.validation_nats) for e in resumed.history] == losses
 
@@ -641,7 +641,7 @@ def test_a_network_comes_back_from_its_file(tmp_path: Path, dtype: Any) -> None:
     got = SoftmaxNetwork.load(tmp_path / "network")
     assert (got.sizes, got.hidden, got.dtype) == ((7, 5, 6, 3), tuple(hidden), dtype)
     assert got.history == network.history
-    assert all(map(np.array_equal, leaves(network.layers), leaves(got.layers)))
+    assert all(map(np.array_equal, flatten(network.layers), flatten(got.layers)))
     before = network.predict_log_probabilities(data.features)
     assert np.array_equal(got.predict_log_probabilities(data.features), before)
 
@@ -830,7 +830,7 @@ def test_one_layer_is_multinomial_naive_bayes(rng: draw.Seeded, strength: float)
 def test_the_gradient_is_that_of_torch(sizes: tuple[int, ...], rng: draw.Seeded) -> None:
     torch = pytest.importorskip("torch")
     layers, data = generic(rng, sizes), some(rng, sizes, 11)
-    arrays = [torch.tensor(array, requires_grad=True) for array in leaves(layers)]
+    arrays = [torch.tensor(array, requires_grad=True) for array in flatten(layers)]
     h = z = torch.tensor(data.features)
     for weights, bias in zip(arrays[::2], arrays[1::2], strict=True):
         z = h @ weights + bias

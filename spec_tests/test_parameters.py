@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Document, Radial
+from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.errors import BadOption, WrongShape
 from saffu.layer import LayerOptions
 from saffu.parameters import (
@@ -20,17 +20,17 @@ from saffu.parameters import (
     assemble,
     cast,
     cold_start,
-    leaves,
+    flatten,
     names,
-    rebuild,
     shapes,
+    unflatten,
 )
 from saffu.types import Array
 from spec_tests.support.models import configurations, random_parameters
 
 WIDE = Configuration(
     vocabulary=19,
-    contexts=(Radial(3), Document(), Block(2)),
+    contexts=(RadialContext(3), DocumentContext(), BlockContext(2)),
     bits=5,
     label_bits=7,
     radii=(1, 4),
@@ -43,7 +43,7 @@ WIDE = Configuration(
 def same(one: Parameters, other: Parameters) -> bool:
     """Equal form, and the very same arrays."""
     return names(one) == names(other) and all(
-        a is b for a, b in zip(leaves(one), leaves(other), strict=True)
+        a is b for a, b in zip(flatten(one), flatten(other), strict=True)
     )
 
 
@@ -75,7 +75,7 @@ def test_names_say_which_array_is_which() -> None:
 
 def test_leaves_stand_where_the_names_say() -> None:
     parameters = random_parameters(WIDE)
-    for name, leaf in zip(names(parameters), leaves(parameters), strict=True):
+    for name, leaf in zip(names(parameters), flatten(parameters), strict=True):
         if "." not in name:
             assert leaf is getattr(parameters, name)
             continue
@@ -87,8 +87,8 @@ def test_leaves_stand_where_the_names_say() -> None:
 @given(configurations())
 def test_shapes_and_names_go_with_the_leaves(configuration: Configuration) -> None:
     parameters = random_parameters(configuration)
-    assert tuple(leaf.shape for leaf in leaves(parameters)) == shapes(configuration)
-    assert len(set(names(parameters))) == len(leaves(parameters))
+    assert tuple(leaf.shape for leaf in flatten(parameters)) == shapes(configuration)
+    assert len(set(names(parameters))) == len(flatten(parameters))
 
 
 # --- there and back -----------------------------------------------------------------------------
@@ -97,32 +97,32 @@ def test_shapes_and_names_go_with_the_leaves(configuration: Configuration) -> No
 @given(configurations())
 def test_rebuild_undoes_leaves_and_leaves_undo_rebuild(configuration: Configuration) -> None:
     parameters, other = random_parameters(configuration, 1), random_parameters(configuration, 2)
-    assert same(rebuild(other, leaves(parameters)), parameters)
-    arrays = [np.zeros(k) for k in range(len(leaves(parameters)))]  # in any shape
-    back = leaves(rebuild(parameters, arrays))
+    assert same(unflatten(other, flatten(parameters)), parameters)
+    arrays = [np.zeros(k) for k in range(len(flatten(parameters)))]  # in any shape
+    back = flatten(unflatten(parameters, arrays))
     assert all(a is b for a, b in zip(back, arrays, strict=True))
 
 
 @given(configurations())
 def test_assemble_undoes_leaves(configuration: Configuration) -> None:
     parameters = random_parameters(configuration)
-    assert same(assemble(configuration, leaves(parameters)), parameters)
+    assert same(assemble(configuration, flatten(parameters)), parameters)
 
 
 @pytest.mark.parametrize("difference", [-1, 1])
 def test_another_number_of_arrays_is_refused(difference: int) -> None:
     parameters = random_parameters(WIDE)
-    arrays = [*leaves(parameters), np.zeros((1, 1))][: len(leaves(parameters)) + difference]
+    arrays = [*flatten(parameters), np.zeros((1, 1))][: len(flatten(parameters)) + difference]
     expected = rf"arrays={12 + difference}, but 12 arrays"
     with pytest.raises(BadOption, match=expected):
         assemble(WIDE, arrays)
     with pytest.raises(BadOption, match=expected):
-        rebuild(parameters, arrays)
+        unflatten(parameters, arrays)
 
 
 @pytest.mark.parametrize("index", range(12))
 def test_arrays_of_other_shapes_are_refused_by_index(index: int) -> None:
-    arrays: list[Array] = list(leaves(random_parameters(WIDE)))
+    arrays: list[Array] = list(flatten(random_parameters(WIDE)))
     arrays[index] = np.zeros((arrays[index].shape[0] + 1, arrays[index].shape[1]))
     with pytest.raises(WrongShape, match=rf"arrays\[{index}\] has shape"):
         assemble(WIDE, arrays)
@@ -136,11 +136,11 @@ def test_cast_keeps_the_form_and_rounds_the_numbers(configuration: Configuration
     parameters = random_parameters(configuration)
     single = cast(parameters, np.float32)
     assert names(single) == names(parameters)
-    for got, given_ in zip(leaves(single), leaves(parameters), strict=True):
+    for got, given_ in zip(flatten(single), flatten(parameters), strict=True):
         assert got.dtype == np.float32
         assert got.tobytes() == given_.astype(np.float32).tobytes()
     back = cast(single, np.float64)
-    for got, given_ in zip(leaves(back), leaves(single), strict=True):
+    for got, given_ in zip(flatten(back), flatten(single), strict=True):
         assert got.dtype == np.float64
         assert np.array_equal(got, given_)
 
@@ -155,7 +155,7 @@ def start(scale: float, seed: int = 5, dtype: Any = np.float64) -> Parameters:
 
 def drawn(parameters: Parameters) -> Array:
     """All numbers that a cold start draws, one after the other."""
-    return np.concatenate([leaf.ravel() for leaf in leaves(parameters)[1:]])
+    return np.concatenate([leaf.ravel() for leaf in flatten(parameters)[1:]])
 
 
 @given(st.integers(0, 2**32), st.floats(0, 1e3))
@@ -163,7 +163,7 @@ def test_a_cold_start_is_a_matter_of_its_seed(seed: int, scale: float) -> None:
     embedding = random_parameters(WIDE).embedding
     one, two = (cold_start(WIDE, embedding, scale=scale, seed=seed) for _ in range(2))
     assert one.embedding is embedding
-    assert tuple(leaf.shape for leaf in leaves(one)) == shapes(WIDE)
+    assert tuple(leaf.shape for leaf in flatten(one)) == shapes(WIDE)
     assert drawn(one).tobytes() == drawn(two).tobytes()
     np.testing.assert_allclose(drawn(one), scale * drawn(start(1.0, seed)), rtol=1e-12)
 
@@ -192,7 +192,7 @@ def test_scale_zero_gives_zeros() -> None:
 
 def test_a_cold_start_has_the_precision_of_its_embedding() -> None:
     single = start(0.5, dtype=np.float32)
-    assert {leaf.dtype for leaf in leaves(single)} == {np.dtype(np.float32)}
+    assert {leaf.dtype for leaf in flatten(single)} == {np.dtype(np.float32)}
     np.testing.assert_allclose(drawn(single), drawn(start(0.5)), rtol=1e-6)
 
 

@@ -45,7 +45,6 @@ def test_the_page_of_an_operation_leads_to_all_that_is_known_of_it(
 
 
 def test_every_public_name_is_in_the_reference_once(texts: dict[str, str]) -> None:
-    assert reference.public_names(ROOT) == saffu.MODULES
     for name, module in saffu.MODULES.items():
         short = module.removeprefix("saffu.")
         assert re.search(rf"(members|py:data)::?.*\b{name}\b", texts[f"api/{short}.md"]) or (

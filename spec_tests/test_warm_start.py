@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from saffu.batch import plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Document, Radial
+from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.errors import (
     BadOption,
     FractionalCount,
@@ -28,8 +28,8 @@ from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing
 from saffu.layer import LayerOptions
 from saffu.model import model_forward, model_loss
 from saffu.numerics import softmax
-from saffu.parameters import leaves, names, shapes
-from saffu.positions import samples
+from saffu.parameters import flatten, names, shapes
+from saffu.positions import make_samples
 from saffu.types import Array
 from saffu.warm.layer import WarmSettings
 from saffu.warm.start import WarmStart, warm_start
@@ -87,9 +87,9 @@ def check_against_loops(
     )
     inner = [array for tower in expected.towers for layer in tower for array in layer]
     wanted = [expected.embedding, *inner, expected.output]
-    assert tuple(leaf.shape for leaf in leaves(got.parameters)) == shapes(configuration)
+    assert tuple(leaf.shape for leaf in flatten(got.parameters)) == shapes(configuration)
     for name, mine, other in zip(
-        names(got.parameters), leaves(got.parameters), wanted, strict=True
+        names(got.parameters), flatten(got.parameters), wanted, strict=True
     ):
         np.testing.assert_allclose(mine, other, rtol=rtol, atol=rtol, err_msg=name)
     np.testing.assert_allclose(
@@ -114,7 +114,7 @@ def test_the_steps_for_every_option(options: LayerOptions) -> None:
 @pytest.mark.parametrize("attention", ["softmax", "surprisal"])
 def test_rounds_of_attention(rounds: int, attention: Any) -> None:
     options = LayerOptions(attention=attention)
-    check_against_loops(TEXT, small([Radial(3)], 1, options), WarmSettings(rounds=rounds))
+    check_against_loops(TEXT, small([RadialContext(3)], 1, options), WarmSettings(rounds=rounds))
 
 
 @pytest.mark.parametrize(("depth", "refits"), [(2, 0), (2, 1), (3, 1), (2, 2)])
@@ -122,7 +122,7 @@ def test_rounds_of_attention(rounds: int, attention: Any) -> None:
     "options", [LayerOptions(), LayerOptions("sum", "surprisal"), LayerOptions("sum", "uniform")]
 )
 def test_stacks_and_their_refits(options: LayerOptions, depth: int, refits: int) -> None:
-    configuration = small([Radial(3), Document(), Block(2)], depth, options)
+    configuration = small([RadialContext(3), DocumentContext(), BlockContext(2)], depth, options)
     check_against_loops(TEXT, configuration, WarmSettings(refits=refits), rtol=1e-8)
 
 
@@ -177,7 +177,9 @@ def test_radial_embeddings(radii: tuple[int, ...], combine: Any) -> None:
 def test_the_steps_on_any_text(
     documents: Documents, options: LayerOptions, size: int, rounds: int, depth: int
 ) -> None:
-    configuration = small([Document(), Block(size), Radial(size)], depth, options)
+    configuration = small(
+        [DocumentContext(), BlockContext(size), RadialContext(size)], depth, options
+    )
     settings = WarmSettings(rounds=rounds)
     lonely = size == 1 or all(len(document) == 2 for document in documents)
     if options.attention == "surprisal" and lonely:  # one slot has no surprise
@@ -201,7 +203,7 @@ def test_the_order_of_documents_does_not_matter(
     with shapes_unchecked():
         one = warm_start(documents, configuration)
         two = warm_start([documents[d] for d in order], configuration)
-    for a, b in zip(leaves(one.parameters), leaves(two.parameters), strict=True):
+    for a, b in zip(flatten(one.parameters), flatten(two.parameters), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9)
 
 
@@ -230,10 +232,10 @@ def test_the_same_text_twice_gives_the_same_model_but_for_the_smoothing() -> Non
 
 def test_one_hot_codes_of_the_newest_token_are_smoothed_bigrams() -> None:
     """One slot, one-hot: K = 1, and the hidden state is exactly the share of what followed."""
-    configuration = Configuration(13, (Radial(1),), bits=13, label_bits=13)
+    configuration = Configuration(13, (RadialContext(1),), bits=13, label_bits=13)
     settings = WarmSettings(hidden_smoothing=Additive(0.25))
     model = warm_start(TEXT, configuration, settings).parameters
-    text = samples(TEXT)
+    text = make_samples(TEXT)
     followed = np.full((13, 13), 0.25)
     for token, target in zip(text.tokens, text.targets, strict=True):
         followed[token, target] += 1
@@ -247,8 +249,8 @@ def test_parameters_do_not_depend_on_the_width_of_the_integers() -> None:
     narrow = [document.astype(np.uint16) for document in TEXT]
     configuration = small(THREE_CONTEXTS)
     for a, b in zip(
-        leaves(warm_start(TEXT, configuration).parameters),
-        leaves(warm_start(narrow, configuration).parameters),
+        flatten(warm_start(TEXT, configuration).parameters),
+        flatten(warm_start(narrow, configuration).parameters),
         strict=True,
     ):
         assert a.dtype == np.float64
@@ -283,7 +285,11 @@ def unigram_nats(train: Documents, test: Documents, size: int) -> float:
 
 @pytest.mark.parametrize("attention", ["softmax", "surprisal", "uniform"])
 @pytest.mark.parametrize("aggregation", ["cat", "sum"])
-@pytest.mark.parametrize("contexts", [(Radial(3),), (Block(3),), (Radial(2), Document())], ids=str)
+@pytest.mark.parametrize(
+    "contexts",
+    [(RadialContext(3),), (BlockContext(3),), (RadialContext(2), DocumentContext())],
+    ids=str,
+)
 def test_explicit_models_beat_the_unigram_on_text_with_structure(
     contexts: Any, aggregation: Any, attention: Any
 ) -> None:
@@ -294,7 +300,7 @@ def test_explicit_models_beat_the_unigram_on_text_with_structure(
     )
     settings = WarmSettings(hidden_temper=None, output_temper=None)
     model = warm_start(train, configuration, settings).parameters
-    batch = plan(samples(test), configuration)
+    batch = plan(make_samples(test), configuration)
     nats = model_loss(model, batch, configuration.layer)
     assert nats < unigram_nats(train, test, 19) - 0.1
 
@@ -340,7 +346,7 @@ def test_a_document_that_does_not_open_is_refused() -> None:
 
 
 def test_direct_output_is_refused_with_the_way_to_go() -> None:
-    configuration = replace(small([Radial(3)]), output="direct")
+    configuration = replace(small([RadialContext(3)]), output="direct")
     with pytest.raises(BadOption, match=r"output='direct'.*saffu\.direct"):
         warm_start(TEXT, configuration)
 
@@ -360,7 +366,7 @@ def test_zeros_without_smoothing_are_refused(settings: WarmSettings, cell: str) 
     Feature 0 is bit 0 of slot 0, the code of token 5.  After it come 5 and 1, of labels 0 and 1.
     """
     with pytest.raises(ZeroCount, match=cell):
-        warm_start([np.array([0, 5, 5, 1])], small([Radial(5)]), settings)
+        warm_start([np.array([0, 5, 5, 1])], small([RadialContext(5)]), settings)
 
 
 def test_discounting_of_weighted_features_is_refused() -> None:

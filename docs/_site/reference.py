@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from docs._site import docstrings
+from saffu import MODULES
 
 WHOLE = ("saffu.types", "saffu.errors")
 """Modules of which everything is shown: the symbol table, and all refusals."""
@@ -19,20 +20,9 @@ modules import one another: whoever reads from the top meets nothing before it w
 """
 
 
-def public_names(root: Path) -> dict[str, str]:
-    """Where each public name is defined: the table `MODULES` of the package."""
-    source = (root / "reference" / "saffu" / "__init__.py").read_text(encoding="utf-8")
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "MODULES":
-            assert node.value is not None
-            found: dict[str, str] = ast.literal_eval(node.value)
-            return found
-    raise LookupError("reference/saffu/__init__.py has no table MODULES of its public names")
-
-
 def modules(root: Path) -> dict[str, list[str]]:
     """Modules with public names, in reading order, each with its names in the order of its file."""
-    public = public_names(root)
+    public = MODULES
     order = reading_order(root)
 
     def place(module: str) -> tuple[int, str]:
@@ -75,7 +65,7 @@ def overview(root: Path) -> str:
         [
             "# The package",
             "",
-            INTRODUCTION.format(len(public_names(root))),
+            INTRODUCTION.format(len(MODULES)),
             "",
             "| module | idea | public |",
             "| --- | --- | --- |",
@@ -112,7 +102,7 @@ def page(root: Path, module: str, names: list[str]) -> str:
     lines.append("")
     for name, (value, about) in shown.items():
         lines += [f".. py:data:: {name}", f"   :module: {module}", f"   :value: {value}", ""]
-        said = docstrings.reading(about.splitlines(), public_names(root)) if about else []
+        said = docstrings.reading(about.splitlines(), MODULES) if about else []
         lines += [*(f"   {line}".rstrip() for line in said), ""]
     return "\n".join([*lines, "```", ""])
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import optimize
 
 import saffu
-from saffu.contexts import Block, Radial, steps_back
+from saffu.contexts import BlockContext, RadialContext, steps_back
 from saffu.direct import evidence_table
 from saffu.explicit.choice import leave_one_out_nats
 from saffu.explicit.newton import Curve, minimise_convex
@@ -211,9 +211,9 @@ def cipher() -> Any:
 def contexts() -> Any:
     """Chapter 8: what each sample sees."""
     figure = canvas(9.0, 3.4)
-    models: tuple[tuple[str, Radial | Block | None], ...] = (
-        ("Radial(4)", Radial(4)),
-        ("Block(4)", Block(4)),
+    models: tuple[tuple[str, RadialContext | BlockContext | None], ...] = (
+        ("Radial(4)", RadialContext(4)),
+        ("Block(4)", BlockContext(4)),
         ("Document()", None),
     )
     for axes, (name, model) in zip(figure.subplots(1, 3), models, strict=True):

@@ -10,7 +10,9 @@ package costs little; `saffu.MODULES` says in which module each name is defined 
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -30,10 +32,10 @@ if TYPE_CHECKING:
     from saffu.configuration import SMALL as SMALL
     from saffu.configuration import TINY as TINY
     from saffu.configuration import Configuration as Configuration
-    from saffu.contexts import Block as Block
+    from saffu.contexts import BlockContext as BlockContext
     from saffu.contexts import Context as Context
-    from saffu.contexts import Document as Document
-    from saffu.contexts import Radial as Radial
+    from saffu.contexts import DocumentContext as DocumentContext
+    from saffu.contexts import RadialContext as RadialContext
     from saffu.contexts import block_context as block_context
     from saffu.contexts import document_context as document_context
     from saffu.contexts import radial_context as radial_context
@@ -102,110 +104,24 @@ if TYPE_CHECKING:
     from saffu.parameters import LayerParameters as LayerParameters
     from saffu.parameters import Parameters as Parameters
     from saffu.parameters import cold_start as cold_start
-    from saffu.parameters import leaves as leaves
-    from saffu.parameters import rebuild as rebuild
+    from saffu.parameters import flatten as flatten
+    from saffu.parameters import unflatten as unflatten
     from saffu.positions import Samples as Samples
-    from saffu.positions import samples as samples
+    from saffu.positions import make_samples as make_samples
     from saffu.warm.layer import WarmSettings as WarmSettings
     from saffu.warm.start import WarmStart as WarmStart
     from saffu.warm.start import warm_start as warm_start
 
-MODULES: Final[dict[str, str]] = {
-    "AdamState": "saffu.optim",
-    "Additive": "saffu.explicit.smoothing",
-    "BASE": "saffu.configuration",
-    "Backoff": "saffu.explicit.smoothing",
-    "Batch": "saffu.batch",
-    "Block": "saffu.contexts",
-    "Bytes": "saffu.data.tokenisers",
-    "Characters": "saffu.data.tokenisers",
-    "Configuration": "saffu.configuration",
-    "Context": "saffu.contexts",
-    "Cooccurrence": "saffu.counts",
-    "Corpus": "saffu.data.corpus",
-    "DIRECT": "saffu.configuration",
-    "DirectParameters": "saffu.direct",
-    "Discount": "saffu.explicit.smoothing",
-    "Document": "saffu.contexts",
-    "ExplicitFit": "saffu.explicit.solution",
-    "HuggingFace": "saffu.data.tokenisers",
-    "Interrupted": "saffu.models.training",
-    "LayerOptions": "saffu.layer",
-    "LayerParameters": "saffu.parameters",
-    "ModelState": "saffu.model",
-    "PAPER": "saffu.configuration",
-    "PRESETS": "saffu.configuration",
-    "Parameters": "saffu.parameters",
-    "Radial": "saffu.contexts",
-    "Rates": "saffu.models.training",
-    "Record": "saffu.models.training",
-    "Refinement": "saffu.explicit.refinement",
-    "SMALL": "saffu.configuration",
-    "SaffuError": "saffu.errors",
-    "SaffuGradient": "saffu.layer",
-    "SaffuState": "saffu.layer",
-    "SaffuTransformer": "saffu.models.transformer",
-    "Samples": "saffu.positions",
-    "Schedule": "saffu.models.training",
-    "SmoothingChoice": "saffu.explicit.choice",
-    "SoftmaxNetwork": "saffu.network",
-    "TINY": "saffu.configuration",
-    "TemperFit": "saffu.explicit.temper",
-    "Vocabulary": "saffu.data.vocabulary",
-    "WarmSettings": "saffu.warm.layer",
-    "WarmStart": "saffu.warm.start",
-    "Words": "saffu.data.tokenisers",
-    "adam_start": "saffu.optim",
-    "adam_step": "saffu.optim",
-    "bit_cipher": "saffu.cipher",
-    "bits_per_byte": "saffu.loss",
-    "block_context": "saffu.contexts",
-    "choose_smoothing": "saffu.explicit.choice",
-    "cipher_decode": "saffu.cipher",
-    "cipher_embedding": "saffu.cipher",
-    "cold_start": "saffu.parameters",
-    "compare": "saffu.attention",
-    "compare_vjp": "saffu.attention",
-    "cooccurrence": "saffu.counts",
-    "count_tokens": "saffu.data.counting",
-    "cross_entropy": "saffu.loss",
-    "cross_entropy_gradient": "saffu.loss",
-    "direct_logits": "saffu.direct",
-    "document_context": "saffu.contexts",
-    "explicit_solution": "saffu.explicit.solution",
-    "fit_temper": "saffu.explicit.temper",
-    "hidden_targets": "saffu.explicit.hidden",
-    "leaves": "saffu.parameters",
-    "load_counts": "saffu.files.countfile",
-    "log_softmax": "saffu.numerics",
-    "log_softmax_vjp": "saffu.numerics",
-    "model_forward": "saffu.model",
-    "model_gradient": "saffu.model",
-    "model_loss": "saffu.model",
-    "perplexity": "saffu.loss",
-    "plan": "saffu.batch",
-    "priming_number": "saffu.counts",
-    "prose": "saffu.data.prose",
-    "radial_context": "saffu.contexts",
-    "radial_embedding": "saffu.embedding",
-    "rank_tokens": "saffu.cipher",
-    "read_documents": "saffu.data.readers",
-    "rebuild": "saffu.parameters",
-    "refine": "saffu.explicit.refinement",
-    "refined_logits": "saffu.explicit.refinement",
-    "saffu_backward": "saffu.layer",
-    "saffu_forward": "saffu.layer",
-    "samples": "saffu.positions",
-    "save_counts": "saffu.files.countfile",
-    "sgd_step": "saffu.optim",
-    "smooth": "saffu.explicit.smoothing",
-    "softmax": "saffu.numerics",
-    "softmax_vjp": "saffu.numerics",
-    "tempered_logits": "saffu.explicit.temper",
-    "tempered_weights": "saffu.explicit.temper",
-    "token_nats": "saffu.loss",
-    "warm_start": "saffu.warm.start",
-}
+
+def _public_names() -> dict[str, str]:
+    """Each name imported above, for type checkers only, and the module that defines it."""
+    source = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in source.body if isinstance(node, ast.If))
+    imports = (node for node in block.body if isinstance(node, ast.ImportFrom))
+    return {name.name: str(node.module) for node in imports for name in node.names}
+
+
+MODULES: Final = _public_names()
 """Where each public name is defined."""
 
 

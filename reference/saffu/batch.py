@@ -17,7 +17,7 @@ import numpy as np
 from saffu import checks
 from saffu.arrays.namespace import beside
 from saffu.configuration import Configuration
-from saffu.contexts import ContextModel, Document, earlier_samples, steps_back
+from saffu.contexts import ContextModel, DocumentContext, earlier_samples, steps_back
 from saffu.errors import BadOption
 from saffu.positions import Samples
 from saffu.types import Array, IntArray, Pivot, SlotMask, Slots, TokenIds
@@ -59,7 +59,7 @@ def plan(samples: Samples, configuration: Configuration, select: IntArray | None
     Refuses: token ids out of range; no samples; indices that are not of a sample.
 
     >>> from saffu.configuration import TINY
-    >>> from saffu.positions import samples
+    >>> from saffu.positions import make_samples
     >>> text = samples([np.array([0, 7, 8, 1])])
     >>> plan(text, TINY, np.array([1])).towers[0][0].slots.tolist()
     [[7, 0, 0, 0]]
@@ -93,7 +93,7 @@ def place(batch: Batch, like: Array) -> Batch:
 
 
 def _tower(samples: Samples, context: ContextModel, depth: int, chosen: IntArray) -> TowerPlan:
-    if isinstance(context, Document):
+    if isinstance(context, DocumentContext):
         owner, earlier = earlier_samples(samples.offsets[chosen])
         start = (chosen - samples.offsets[chosen])[owner]
         return DocumentPlan(owner, samples.tokens[start + earlier].astype(np.int64))

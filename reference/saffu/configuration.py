@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from saffu import checks
-from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.contexts import BlockContext, ContextModel, DocumentContext, RadialContext
 from saffu.embedding import check_radii
 from saffu.errors import BadOption, SaffuError, TooFewBits
 from saffu.layer import LayerOptions
@@ -25,7 +25,7 @@ class Configuration:
 
     vocabulary: int
     """V, the number of token ids"""
-    contexts: tuple[ContextModel, ...] = (Radial(8),)
+    contexts: tuple[ContextModel, ...] = (RadialContext(8),)
     """one tower each"""
     bits: int = 128
     """b, width of the token cipher"""
@@ -37,7 +37,7 @@ class Configuration:
     """how the radial embedding joins its radii"""
     layer: LayerOptions = field(default_factory=LayerOptions)
     depth: int = 1
-    """SAFFU layers of each tower (a `Document` tower always has one)"""
+    """SAFFU layers of each tower (a `DocumentContext` tower always has one)"""
     output: Literal["softmax", "direct"] = "softmax"
     """`softmax`: hidden states and an output layer; `direct`: neither, one table a slot"""
 
@@ -65,7 +65,7 @@ class Configuration:
             if not isinstance(context, ContextModel):
                 raise BadOption(f"contexts[{c}]", context, "Radial, Block or Document", "SPEC 3")
         if self.output == "direct" and (
-            self.depth > 1 or any(isinstance(c, Document) for c in self.contexts)
+            self.depth > 1 or any(isinstance(c, DocumentContext) for c in self.contexts)
         ):
             raise BadOption(
                 "output", "direct", "depth 1 and contexts with slots (no Document)", "SPEC 4"
@@ -78,26 +78,26 @@ class Configuration:
 
     def layers(self, context: ContextModel) -> int:
         """How many layers the tower of a context model has."""
-        return 1 if isinstance(context, Document) else self.depth
+        return 1 if isinstance(context, DocumentContext) else self.depth
 
     def features(self, context: ContextModel, level: int) -> int:
         """S, the number of features that layer `level` (from 0) of a tower reads."""
         below = self.width if level == 0 else self.label_bits
-        if isinstance(context, Document) or self.layer.aggregation == "sum":
+        if isinstance(context, DocumentContext) or self.layer.aggregation == "sum":
             return below
         return context.slots * below
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, numbers and words."""
         record = asdict(self)
-        record["contexts"] = [[type(c).__name__, *asdict(c).values()] for c in self.contexts]
+        record["contexts"] = [[c.kind, *asdict(c).values()] for c in self.contexts]
         record["radii"] = list(self.radii)
         return record
 
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Configuration:
         """The configuration that `to_json` wrote; refuses unknown fields."""
-        models = {m.__name__: m for m in (Radial, Block, Document)}
+        models = {m.kind: m for m in (RadialContext, BlockContext, DocumentContext)}
         fields = dict(record)
         try:
             fields["contexts"] = tuple(models[name](*sizes) for name, *sizes in fields["contexts"])
@@ -112,13 +112,15 @@ class Configuration:
             ) from None
 
 
-TINY = Configuration(vocabulary=256, contexts=(Radial(4),), bits=32, label_bits=32)
+TINY = Configuration(vocabulary=256, contexts=(RadialContext(4),), bits=32, label_bits=32)
 """Seconds on anything; for tests and first looks."""
 
-SMALL = Configuration(vocabulary=2048, contexts=(Radial(8),), bits=128, label_bits=128)
+SMALL = Configuration(vocabulary=2048, contexts=(RadialContext(8),), bits=128, label_bits=128)
 """The setting in which the claims are measured."""
 
-BASE = Configuration(vocabulary=8192, contexts=(Radial(8), Document()), bits=256, label_bits=256)
+BASE = Configuration(
+    vocabulary=8192, contexts=(RadialContext(8), DocumentContext()), bits=256, label_bits=256
+)
 """A local and a document context, wider codes."""
 
 DIRECT = replace(SMALL, output="direct", layer=LayerOptions(attention="uniform"))
@@ -126,7 +128,7 @@ DIRECT = replace(SMALL, output="direct", layer=LayerOptions(attention="uniform")
 
 PAPER = Configuration(
     vocabulary=16384,
-    contexts=(Block(64), Radial(16), Document()),
+    contexts=(BlockContext(64), RadialContext(16), DocumentContext()),
     bits=512,
     label_bits=512,
     radii=(16,),

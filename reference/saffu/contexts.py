@@ -4,15 +4,15 @@ A document is a row of token ids from `<sod>` to `<eod>`, and every token after 
 The newest token before target t stands at t−1; it is called sample m = t−1 of the document, and all
 a context model needs to know is the sample's distance from the start of the document, its `offset`:
 
-    Radial(r)     slot k holds the token k steps back      pivot: slot 0
-    Block(b)      slot s holds position s of the block     pivot: slot (t−1) mod b
-    Document()    all tokens so far, as one mean           no slots, no pivot   [T]
+    RadialContext(r)     slot k holds the token k steps back      pivot: slot 0
+    BlockContext(b)      slot s holds position s of the block     pivot: slot (t−1) mod b
+    DocumentContext()    all tokens so far, as one mean           no slots, no pivot   [T]
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,8 +23,11 @@ from saffu.types import Array, Embedding, IntArray, Pivot, SlotMask, Slots
 
 
 @dataclass(frozen=True)
-class Radial:
+class RadialContext:
     """The `radius` newest tokens, nearest first."""
+
+    kind: ClassVar[str] = "Radial"
+    """its name in records"""
 
     radius: int
 
@@ -38,8 +41,11 @@ class Radial:
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockContext:
     """The fixed block of `length` tokens that the newest token lies in, up to that token."""
+
+    kind: ClassVar[str] = "Block"
+    """its name in records"""
 
     length: int
 
@@ -53,11 +59,14 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Document:
+class DocumentContext:
     """A bag of all earlier tokens of the document."""
 
+    kind: ClassVar[str] = "Document"
+    """its name in records"""
 
-ContextModel: TypeAlias = Radial | Block | Document
+
+ContextModel: TypeAlias = RadialContext | BlockContext | DocumentContext
 
 
 class Context(NamedTuple):
@@ -71,14 +80,14 @@ class Context(NamedTuple):
     """[n] the query's slot."""
 
 
-def steps_back(model: Radial | Block, offsets: IntArray) -> Context:
+def steps_back(model: RadialContext | BlockContext, offsets: IntArray) -> Context:
     """The same as a context, but each slot holds how many steps back its token stands.
 
     Parameters: `offsets` [n], how far each sample's newest token stands from its document's start.
     """
     at = on_host(offsets)[:, None].astype(np.int64)
     slot = np.arange(model.slots)[None, :]
-    if isinstance(model, Radial):
+    if isinstance(model, RadialContext):
         back = np.broadcast_to(slot, (at.shape[0], model.slots))
         pivot = np.zeros(at.shape[0], dtype=np.int64)
     else:
@@ -98,7 +107,7 @@ def radial_context(document: IntArray, radius: int) -> Context:
     >>> radial_context(np.array([7, 8, 9]), 2).slots.tolist()
     [[7, 0], [8, 7]]
     """
-    return _tokens(document, Radial(radius))
+    return _tokens(document, RadialContext(radius))
 
 
 def block_context(document: IntArray, length: int) -> Context:
@@ -112,7 +121,7 @@ def block_context(document: IntArray, length: int) -> Context:
     >>> context.slots.tolist(), context.pivot.tolist()
     ([[7, 0], [7, 8], [9, 0]], [0, 1, 0])
     """
-    return _tokens(document, Block(length))
+    return _tokens(document, BlockContext(length))
 
 
 def document_context(document: IntArray, vectors: Embedding) -> Array:
@@ -146,7 +155,7 @@ def earlier_samples(offsets: IntArray) -> tuple[Array, Array]:
     return owner, np.arange(owner.shape[0]) - first
 
 
-def _tokens(document: IntArray, model: Radial | Block) -> Context:
+def _tokens(document: IntArray, model: RadialContext | BlockContext) -> Context:
     document = on_host(document)
     _check_document(document)
     newest = np.arange(document.shape[0] - 1)
@@ -169,7 +178,7 @@ def parse_contexts(text: str) -> tuple[ContextModel, ...]:
     Refuses: other words; sizes that are no whole numbers >= 1.
 
     >>> parse_contexts("radial:8,document")
-    (Radial(radius=8), Document())
+    (RadialContext(radius=8), DocumentContext())
     """
     return tuple(_context(part.strip()) for part in text.split(","))
 
@@ -177,10 +186,10 @@ def parse_contexts(text: str) -> tuple[ContextModel, ...]:
 def _context(part: str) -> ContextModel:
     name, _, size = part.partition(":")
     if name == "document" and not size:
-        return Document()
+        return DocumentContext()
     if name not in ("radial", "block"):
         expected = "radial:SLOTS, block:SLOTS or document, with commas between,"
         raise BadOption("contexts", part, expected, "SPEC 3")
     if not size.isdecimal() or int(size) < 1:
         raise BadOption("contexts", part, "a number of slots >= 1 behind the colon", "SPEC 3")
-    return Radial(int(size)) if name == "radial" else Block(int(size))
+    return RadialContext(int(size)) if name == "radial" else BlockContext(int(size))

@@ -19,7 +19,7 @@ from saffu.errors import SignedInput
 from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
 from saffu.loss import cross_entropy_gradient, token_nats
 from saffu.numerics import softmax, softmax_vjp
-from saffu.parameters import LayerParameters, Parameters, leaves, names
+from saffu.parameters import LayerParameters, Parameters, flatten, names
 from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, Logits, Targets, TokenIds
 
 
@@ -50,7 +50,7 @@ def model_forward(
     Returns all stages; `.logits` [M, V].
     Refuses: what `saffu_forward` refuses; any parameter that is not finite, read or not.
     """
-    for name, array in zip(names(parameters), leaves(parameters), strict=True):
+    for name, array in zip(names(parameters), flatten(parameters), strict=True):
         checks.finite(name, array, "SPEC 4")
     batch = place(batch, parameters.output)
     towers = tuple(

@@ -10,7 +10,7 @@ import numpy as np
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
 from saffu.configuration import Configuration
-from saffu.contexts import Document
+from saffu.contexts import DocumentContext
 from saffu.errors import BadOption
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, Weights
 
@@ -35,13 +35,13 @@ class Parameters(NamedTuple):
     """O [C·N_h, V]"""
 
 
-def leaves(parameters: Parameters) -> tuple[Array, ...]:
+def flatten(parameters: Parameters) -> tuple[Array, ...]:
     """All arrays in a fixed order: E, then W and U of each layer of each tower, then O."""
     inner = [array for tower in parameters.towers for layer in tower for array in layer]
     return (parameters.embedding, *inner, parameters.output)
 
 
-def rebuild(like: Parameters, arrays: Sequence[Array]) -> Parameters:
+def unflatten(like: Parameters, arrays: Sequence[Array]) -> Parameters:
     """The inverse of `leaves`, in the form of `like`.  Refuses another number of arrays.
 
     >>> p = Parameters(np.zeros((2, 1)), ((LayerParameters(np.zeros((1, 1)), np.ones((1, 3))),),),
@@ -74,7 +74,7 @@ def shapes(configuration: Configuration) -> tuple[tuple[int, int], ...]:
     """The shape of each of the `leaves`."""
     inner: list[tuple[int, int]] = []
     for context in configuration.contexts:
-        slots = 0 if isinstance(context, Document) else context.slots
+        slots = 0 if isinstance(context, DocumentContext) else context.slots
         for level in range(configuration.layers(context)):
             inner += [
                 (slots, slots),
@@ -127,11 +127,11 @@ def cold_start(
 
 def place(parameters: Parameters, like: Array) -> Parameters:
     """The same numbers as arrays of the library and on the device of `like`, from NumPy's."""
-    return rebuild(parameters, [beside(array, like) for array in leaves(parameters)])
+    return unflatten(parameters, [beside(array, like) for array in flatten(parameters)])
 
 
 def cast(parameters: Parameters, dtype: object) -> Parameters:
     """The same numbers in another precision."""
-    arrays = leaves(parameters)
+    arrays = flatten(parameters)
     xp = namespace(*arrays)
-    return rebuild(parameters, [xp.astype(a, dtype) for a in arrays])
+    return unflatten(parameters, [xp.astype(a, dtype) for a in arrays])

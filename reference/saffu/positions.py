@@ -38,7 +38,7 @@ class Samples(NamedTuple):
     """[M] int32, how far the newest token stands from the `<sod>` of its document."""
 
 
-def samples(documents: Sequence[IntArray]) -> Samples:
+def make_samples(documents: Sequence[IntArray]) -> Samples:
     """All samples of some documents, in order.   (SPEC 3)
 
     Parameters: `documents`, each [T+1] token ids that begin with `<sod>`; an open end is allowed.

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from saffu.batch import Batch, plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.contexts import BlockContext, ContextModel, DocumentContext, RadialContext
 from saffu.layer import LayerOptions
 from saffu.parameters import LayerParameters, Parameters
-from saffu.positions import samples
+from saffu.positions import make_samples
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import naive_model
 from spec_tests.support.naive_model import Choices, ContextWords, Numbers
@@ -38,7 +38,7 @@ GAINS: tuple[Literal["unit", "count"], ...] = ("unit", "count")
 ALL_OPTIONS = [LayerOptions(s, a, g) for s in AGGREGATIONS for a in ATTENTIONS for g in GAINS]
 """Every option of SPEC 4."""
 
-THREE_CONTEXTS: tuple[ContextModel, ...] = (Radial(3), Document(), Block(2))
+THREE_CONTEXTS: tuple[ContextModel, ...] = (RadialContext(3), DocumentContext(), BlockContext(2))
 
 TEXT: Documents = (
     np.array([0, 5, 9, 5, 3, 11, 4, 9, 1]),
@@ -50,9 +50,9 @@ TEXT: Documents = (
 option_sets = st.sampled_from(ALL_OPTIONS)
 
 context_models: st.SearchStrategy[ContextModel] = st.one_of(
-    st.builds(Radial, st.integers(1, 5)),
-    st.builds(Block, st.integers(1, 5)),
-    st.builds(Document),
+    st.builds(RadialContext, st.integers(1, 5)),
+    st.builds(BlockContext, st.integers(1, 5)),
+    st.builds(DocumentContext),
 )
 
 
@@ -106,7 +106,7 @@ def random_parameters(configuration: Configuration, seed: int = 0) -> Parameters
 
     towers: list[tuple[LayerParameters, ...]] = []
     for context in configuration.contexts:
-        if isinstance(context, Document):
+        if isinstance(context, DocumentContext):
             towers.append((layer(0, configuration.width),))
         else:
             widths = [configuration.width, *[hidden] * (configuration.depth - 1)]
@@ -141,4 +141,4 @@ def naive_logits(
 
 def whole(documents: Documents, configuration: Configuration) -> Batch:
     """All targets of the documents."""
-    return plan(samples(documents), configuration)
+    return plan(make_samples(documents), configuration)

@@ -10,7 +10,7 @@ import numpy as np
 from saffu.data.corpus import Corpus
 from saffu.data.tokenisers import Words
 from saffu.data.vocabulary import Vocabulary
-from saffu.positions import Samples, samples
+from saffu.positions import Samples, make_samples
 from saffu.types import IntArray
 
 
@@ -31,10 +31,10 @@ class Chunked(NamedTuple):
         for i in order:
             held.append(self.documents[i])
             if sum(len(d) - 1 for d in held) >= targets_per_chunk:
-                yield samples(held)
+                yield make_samples(held)
                 held = []
         if held:
-            yield samples(held)
+            yield make_samples(held)
 
     def parts(self, targets_per_part: int) -> Iterator[Chunked]:
         held: list[IntArray] = []

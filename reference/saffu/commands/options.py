@@ -70,7 +70,7 @@ def contexts(text: str) -> tuple[ContextModel, ...]:
     """Read `radial:8,block:16,document` as context models.
 
     >>> contexts("radial:8,document")
-    (Radial(radius=8), Document())
+    (RadialContext(radius=8), DocumentContext())
     """
     try:
         return parse_contexts(text)

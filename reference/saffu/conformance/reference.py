@@ -24,8 +24,8 @@ from saffu.explicit import choice, hidden, refinement, solution
 from saffu.explicit import temper as tempering
 from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
 from saffu.layer import LayerOptions
-from saffu.parameters import Parameters, assemble, leaves, names
-from saffu.positions import samples
+from saffu.parameters import Parameters, assemble, flatten, names
+from saffu.positions import make_samples
 from saffu.types import Array
 from saffu.warm import start as warm
 from saffu.warm.layer import WarmSettings
@@ -297,7 +297,7 @@ def warm_start(
     }
     text = _numbered("document", documents)
     solved = warm.warm_start(text, shape, WarmSettings(**fields), like=like)
-    labels = warm.label_embedding(samples(text).targets, shape)
+    labels = warm.label_embedding(make_samples(text).targets, shape)
     return {"labels": labels, **_named(solved.parameters)}
 
 
@@ -327,12 +327,12 @@ def _model(record: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
         for name in ("attention", "features")
     ]
     parameters = assemble(shape, [arrays["embedding"], *inner, arrays["output"]])
-    return parameters, plan(samples(_numbered("document", arrays)), shape), shape.layer
+    return parameters, plan(make_samples(_numbered("document", arrays)), shape), shape.layer
 
 
 def _named(parameters: Parameters) -> Arrays:
     """Arrays by name; a document layer has no attention."""
-    pairs = zip(names(parameters), leaves(parameters), strict=True)
+    pairs = zip(names(parameters), flatten(parameters), strict=True)
     return {name: array for name, array in pairs if array.shape != (0, 0)}
 
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from saffu.attention import gains
-from saffu.contexts import Block, Radial
+from saffu.contexts import BlockContext, RadialContext
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.engines.passes import Passes
 from saffu.explicit.hidden import hidden_targets
@@ -53,8 +53,8 @@ def by_fields(record: Any) -> tuple[type[Any], tuple[Any, ...]]:
     For `__reduce__`.
 
     >>> from saffu.contexts import Radial
-    >>> by_fields(Radial(3))
-    (<class 'saffu.contexts.Radial'>, (3,))
+    >>> by_fields(RadialContext(3))
+    (<class 'saffu.contexts.RadialContext'>, (3,))
     """
     return type(record), tuple(getattr(record, field.name) for field in fields(record))
 
@@ -87,7 +87,7 @@ class CountingLayer(Protocol):
 class TokenLayer:
     """The first layer of a tower with slots."""
 
-    context: Radial | Block
+    context: RadialContext | BlockContext
     embedding: Embedding
     labels: Labels
     options: LayerOptions
@@ -194,7 +194,7 @@ class TokenScorer:
 class HigherLayer:
     """A layer that reads the hidden states of the one below."""
 
-    context: Radial | Block
+    context: RadialContext | BlockContext
     below: Callable[[Samples], Hidden]
     width: int
     """N_h of the layer below"""

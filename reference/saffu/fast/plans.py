@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from saffu.batch import LayerPlan
-from saffu.contexts import Block, Radial
+from saffu.contexts import BlockContext, RadialContext
 from saffu.positions import Samples
 from saffu.types import Array
 
 
-def step_in_tokens(chunk: Samples, context: Radial | Block) -> LayerPlan:
+def step_in_tokens(chunk: Samples, context: RadialContext | BlockContext) -> LayerPlan:
     """What the first layer looks up for all samples of a chunk: token ids."""
     at, mask, pivot = step_in_samples(chunk, context)
     slots = np.take(chunk.tokens, at).astype(np.int64, copy=False)
@@ -20,13 +20,13 @@ def step_in_tokens(chunk: Samples, context: Radial | Block) -> LayerPlan:
     return LayerPlan(slots, mask, pivot)
 
 
-def step_in_samples(chunk: Samples, context: Radial | Block) -> LayerPlan:
+def step_in_samples(chunk: Samples, context: RadialContext | BlockContext) -> LayerPlan:
     """What a higher layer looks up for all samples of a chunk: samples of the chunk.
 
     What `saffu.contexts.steps_back` says, in as few passes as can be.
     """
     n, slot = chunk.targets.shape[0], np.arange(context.slots)
-    if isinstance(context, Radial):
+    if isinstance(context, RadialContext):
         at = np.arange(n)[:, None] - slot
         mask = slot <= chunk.offsets[:, None]
         pivot = np.zeros(n, dtype=np.int64)

@@ -13,7 +13,7 @@ import numpy as np
 from saffu import checks
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Document, Radial
+from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.loss import nats_of
 from saffu.fast.plans import running_means, slices, step_in_samples, step_in_tokens
@@ -42,7 +42,7 @@ def token_scores(
 
 def higher_states(
     chunk: Samples,
-    context: Radial | Block,
+    context: RadialContext | BlockContext,
     below: Hidden,
     layer: LayerParameters,
     options: LayerOptions,
@@ -63,7 +63,7 @@ def chunk_hidden(
     hidden = []
     options = configuration.layer
     for context, layers in zip(configuration.contexts, parameters.towers, strict=True):
-        if isinstance(context, Document):
+        if isinstance(context, DocumentContext):
             h = softmax(running_means(parameters.embedding, chunk) @ layers[0].features)
         else:
             table = feature_table(

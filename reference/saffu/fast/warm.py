@@ -18,7 +18,7 @@ from saffu import checks
 from saffu.arrays.namespace import add_rows
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
-from saffu.contexts import Document, Radial
+from saffu.contexts import DocumentContext, RadialContext
 from saffu.counts import Cooccurrence
 from saffu.embedding import annulus, check_radii, normalise_or_fall_back
 from saffu.engines.passes import Passes
@@ -141,14 +141,14 @@ def _embedding(passes: Passes, configuration: Configuration, counts: TokenCounts
         return vectors
     edges = check_radii(configuration.radii, configuration.combine)
     rings = [annulus(back + 1, edges) for back in range(edges[-1])]
-    neighbours = partial(_neighbours, Radial(edges[-1]), rings, configuration.vocabulary)
+    neighbours = partial(_neighbours, RadialContext(edges[-1]), rings, configuration.vocabulary)
     pairs = passes.add_up("counting neighbours", neighbours, exact=True).pairs
     near = np.concatenate([np.asarray((ring + ring.T) @ vectors) for ring in pairs], axis=1)
     return normalise_or_fall_back(near, vectors)
 
 
 def _neighbours(
-    context: Radial, rings: Sequence[int], size: int, chunks: Iterable[Samples]
+    context: RadialContext, rings: Sequence[int], size: int, chunks: Iterable[Samples]
 ) -> PairTotal:
     """How often each token stood before each other one, by the ring of their distance."""
     sums = PairSums(size, rings)
@@ -192,7 +192,7 @@ def layer_above(
 ) -> CountingLayer:
     """The next layer of a tower, to be solved."""
     context = configuration.contexts[index]
-    if isinstance(context, Document):
+    if isinstance(context, DocumentContext):
         return BagLayer(found.embedding, found.labels)
     if not below:
         return TokenLayer(context, found.embedding, found.labels, configuration.layer)

@@ -99,7 +99,7 @@ def fit_baselines(train: Source, validation: Source, size: int) -> Baselines:
     Refuses: ids that are not below `size`.
 
     >>> from saffu.engines.passes import Everything
-    >>> from saffu.positions import samples
+    >>> from saffu.positions import make_samples
     >>> text = Everything(samples([np.array([0, 3, 4, 3, 4, 1])]))
     >>> both = fit_baselines(text, text, size=5)
     >>> both.unigram.shares.tolist()

@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from saffu.configuration import Configuration
-from saffu.contexts import Document
+from saffu.contexts import DocumentContext
 from saffu.direct import DirectParameters, DirectTower
 from saffu.models.training import Record, TrainingState
 from saffu.optim import AdamState
-from saffu.parameters import Parameters, assemble, leaves, names
+from saffu.parameters import Parameters, assemble, flatten, names
 from saffu.types import Array
 
 
@@ -40,7 +40,7 @@ def parameters_from_arrays(
     size = configuration.vocabulary
     towers = []
     for c, context in enumerate(configuration.contexts):
-        slots = 0 if isinstance(context, Document) else context.slots
+        slots = 0 if isinstance(context, DocumentContext) else context.slots
         tables = tuple(
             sparse.csr_array(
                 tuple(arrays[f"tower{c}.table{k}.{p}"] for p in ("data", "indices", "indptr")),
@@ -107,7 +107,7 @@ def state_from_file(
 def _named(prefix: str, parameters: Parameters) -> dict[str, Array]:
     return {
         prefix + name: np.ascontiguousarray(array)
-        for name, array in zip(names(parameters), leaves(parameters), strict=True)
+        for name, array in zip(names(parameters), flatten(parameters), strict=True)
     }
 
 

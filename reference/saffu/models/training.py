@@ -29,7 +29,7 @@ from saffu.fast.frozen import FrozenEmbedding, freeze
 from saffu.fast.predict import chunk_nats
 from saffu.fast.step import step_gradient
 from saffu.optim import AdamState, adam_start, sgd_step
-from saffu.parameters import Parameters, leaves, names, rebuild
+from saffu.parameters import Parameters, flatten, names, unflatten
 from saffu.progress import Progress
 from saffu.types import Array
 
@@ -147,7 +147,7 @@ class Interrupted(SaffuError):
 
 def start_training(parameters: Parameters) -> TrainingState:
     """The state before anything is trained."""
-    moments = adam_start(leaves(parameters))
+    moments = adam_start(flatten(parameters))
     return TrainingState(
         "warm", 0, 0, parameters, moments, parameters, float("inf"), 0, 0.0, 0, 0, 0.0, ()
     )
@@ -256,9 +256,9 @@ class _Run:
                 f"the loss became {nats} in the {state.stage} stage, epoch {state.epoch + 1}; "
                 "lower the learning rates (SPEC 6)"
             )
-        new, moments = self._update(state, leaves(parameters), leaves(gradient))
+        new, moments = self._update(state, flatten(parameters), flatten(gradient))
         after = state._replace(
-            parameters=rebuild(parameters, new),
+            parameters=unflatten(parameters, new),
             optimiser=moments,
             position=done,
             targets=state.targets + batch.targets.shape[0],
@@ -347,7 +347,7 @@ class _Run:
             epoch=0,
             position=0,
             parameters=state.best,
-            optimiser=adam_start(leaves(state.best)),
+            optimiser=adam_start(flatten(state.best)),
             waited=0,
         )
 

@@ -92,7 +92,7 @@ def network_loss(layers: Layers, features: Features, labels: TokenIds) -> Array:
 def network_gradient(
     layers: Layers, features: Features, labels: TokenIds
 ) -> tuple[float, tuple[Array, ...]]:
-    """The loss, and its gradient in every array of `leaves(layers)`.   (SPEC 6)
+    """The loss, and its gradient in every array of `flatten(layers)`.   (SPEC 6)
 
         dU_l = h_{l−1}ᵀ dz_l / M,    db_l = Σ_m dz_l / M
 
@@ -109,13 +109,13 @@ def network_gradient(
     return loss, tuple(gradient)
 
 
-def leaves(layers: Layers) -> tuple[Array, ...]:
+def flatten(layers: Layers) -> tuple[Array, ...]:
     """All arrays in a row: U_1, b_1, U_2, b_2, …"""
     return tuple(array for layer in layers for array in layer)
 
 
-def rebuild(arrays: Sequence[Array]) -> Layers:
-    """The layers whose `leaves` these are.  Refuses (`ValueError`) an odd number."""
+def unflatten(arrays: Sequence[Array]) -> Layers:
+    """The layers whose `flatten` these are.  Refuses (`ValueError`) an odd number."""
     return tuple(map(SoftmaxLayer._make, zip(arrays[::2], arrays[1::2], strict=True)))
 
 

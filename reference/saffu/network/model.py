@@ -22,7 +22,7 @@ from saffu.errors import BadFile, BadOption
 from saffu.files import read_file, write_file
 from saffu.network.explicit import ExplicitSettings
 from saffu.network.labels import Examples, HiddenLayer, check_examples
-from saffu.network.layers import Layers, cold_layers, leaves, network_forward, rebuild
+from saffu.network.layers import Layers, cold_layers, flatten, network_forward, unflatten
 from saffu.network.records import SCHEMA, VERSION, named, read_state, unnamed, write_state
 from saffu.network.stack import ExplicitRound, solve_network
 from saffu.network.training import (
@@ -103,7 +103,7 @@ class SoftmaxNetwork:
             checks.shape(f"layers[{index}].bias", layer.bias, (n,), "N", "SPEC 1")
             checks.finite(f"layers[{index}].weights", layer.weights, "SPEC 1")
             checks.finite(f"layers[{index}].bias", layer.bias, "SPEC 1")
-        self._layers = rebuild([array.astype(self.dtype) for array in leaves(layers)])
+        self._layers = unflatten([array.astype(self.dtype) for array in flatten(layers)])
 
     def cold_start(self, scale: float | Sequence[float] = 0.1, seed: int = 0) -> None:
         """Random weights: the rival of the explicit start.
@@ -130,7 +130,7 @@ class SoftmaxNetwork:
     ) -> tuple[ExplicitRound, ...]:
         """Compute all weights from co-occurrences, without backpropagation.   (SPEC 1, 5)
 
-        Parameters: `validation` is needed where `settings` leaves λ or the smoothing open.
+        Parameters: `validation` is needed where `settings` flatten λ or the smoothing open.
         Returns a record of each round; the weights are those of the best.
         Refuses: features that are negative, not finite, or of another width; labels out of range; a
         class without examples; a hidden layer wider than its parts, or too narrow for their codes.
@@ -222,7 +222,7 @@ class SoftmaxNetwork:
             "dtype": self.dtype,
             "history": [list(epoch) for epoch in self.history],
         }
-        write_file(path, SCHEMA, VERSION, header, named("", leaves(self.layers)))
+        write_file(path, SCHEMA, VERSION, header, named("", flatten(self.layers)))
 
     @staticmethod
     def load(path: str | Path) -> SoftmaxNetwork:
@@ -236,7 +236,7 @@ class SoftmaxNetwork:
             network = SoftmaxNetwork(
                 header["features"], header["classes"], hidden, dtype=header["dtype"]
             )
-            network.layers = rebuild(unnamed("", arrays))
+            network.layers = unflatten(unnamed("", arrays))
             network.history = tuple(Epoch(*epoch) for epoch in header["history"])
         except (KeyError, TypeError, ValueError) as problem:
             raise BadFile(

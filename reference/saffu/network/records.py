@@ -8,7 +8,7 @@ from pathlib import Path
 
 from saffu.errors import BadFile
 from saffu.files import read_file, write_file
-from saffu.network.layers import leaves, rebuild
+from saffu.network.layers import flatten, unflatten
 from saffu.network.training import Epoch, TrainingSettings, TrainingState
 from saffu.optim import AdamState
 from saffu.types import Array
@@ -19,7 +19,7 @@ PARTS = ("weights", "bias")
 
 
 def named(prefix: str, arrays: Sequence[Array]) -> dict[str, Array]:
-    """Arrays in the order of `leaves` under the names of their layers.
+    """Arrays in the order of `flatten` under the names of their layers.
 
     >>> import numpy as np
     >>> list(named("now.", [np.ones((3, 2)), np.ones(2)]))
@@ -44,8 +44,8 @@ def write_state(path: str | Path, state: TrainingState, settings: TrainingSettin
         "history": [list(epoch) for epoch in state.history],
     }
     arrays = {
-        **named("now.", leaves(state.layers)),
-        **named("best.", leaves(state.best)),
+        **named("now.", flatten(state.layers)),
+        **named("best.", flatten(state.best)),
         **named("mean.", state.optimiser.mean),
         **named("square.", state.optimiser.square),
     }
@@ -64,9 +64,9 @@ def read_state(path: str | Path, settings: TrainingSettings) -> TrainingState:
         free = ("epochs", "patience")
         differing = [n for n in asked if header["settings"][n] != asked[n] and n not in free]
         state = TrainingState(
-            rebuild(unnamed("now.", arrays)),
+            unflatten(unnamed("now.", arrays)),
             AdamState(header["step"], unnamed("mean.", arrays), unnamed("square.", arrays)),
-            rebuild(unnamed("best.", arrays)),
+            unflatten(unnamed("best.", arrays)),
             tuple(Epoch(*epoch) for epoch in header["history"]),
         )
     except (KeyError, TypeError, ValueError) as wrong:

@@ -57,7 +57,7 @@ def solve_network(
     """All layers, without backpropagation.   (SPEC 5)
 
     Parameters: `splits`, training data and, behind it, validation data if there is any: what
-    `settings` leaves open is chosen on it, and the best round; `hidden`, the layers below the
+    `settings` flatten open is chosen on it, and the best round; `hidden`, the layers below the
     output, from the features up.
     Returns layers in the precision of the features.
     Refuses: what `solve_layer`, `find_parts` and `part_codes` refuse.

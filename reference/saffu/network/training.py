@@ -18,7 +18,7 @@ from saffu import checks
 from saffu.errors import NonFiniteEntry, NotConverged
 from saffu.loss import token_nats
 from saffu.network.labels import Examples
-from saffu.network.layers import Layers, leaves, network_forward, network_gradient, rebuild
+from saffu.network.layers import Layers, flatten, network_forward, network_gradient, unflatten
 from saffu.optim import AdamState, adam_start, adam_step, sgd_step
 from saffu.progress import Progress, silent
 
@@ -86,7 +86,7 @@ def start_training(layers: Layers, validation: Examples | None) -> TrainingState
     began = time.monotonic()
     nats = None if validation is None else mean_nats(layers, validation)
     first = Epoch(0, None, nats, time.monotonic() - began)
-    return TrainingState(layers, adam_start(leaves(layers)), layers, (first,))
+    return TrainingState(layers, adam_start(flatten(layers)), layers, (first,))
 
 
 def train(
@@ -146,15 +146,15 @@ def _step(
         with np.errstate(over="ignore", invalid="ignore"):
             nats, gradient = network_gradient(layers, *batch)
             if settings.optimiser == "adam":
-                new, optimiser = adam_step(leaves(layers), gradient, optimiser, settings.rate)
+                new, optimiser = adam_step(flatten(layers), gradient, optimiser, settings.rate)
             else:
-                new = sgd_step(leaves(layers), gradient, settings.rate)
+                new = sgd_step(flatten(layers), gradient, settings.rate)
     except NonFiniteEntry as problem:
         raise NotConverged(
             f"training left the finite numbers ({problem}); "
             f"lower the rate, which is {settings.rate:g} (SPEC 6)"
         ) from problem
-    return rebuild(new), optimiser, nats
+    return unflatten(new), optimiser, nats
 
 
 def mean_nats(layers: Layers, data: Examples) -> float:

@@ -19,7 +19,7 @@ from saffu import checks
 from saffu.attention import Attention, gains
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Document, Radial
+from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.direct import DirectParameters, DirectTower, evidence_table, log_shares, slot_evidence
 from saffu.engines.passes import Passes
@@ -112,7 +112,7 @@ def choose_direct(
 
 def count_slots(passes: Passes, configuration: Configuration) -> tuple[Array, list[list[Pairs]]]:
     """Target counts [V], and pair counts C_k of every slot of every context model."""
-    contexts = tuple(c for c in configuration.contexts if not isinstance(c, Document))
+    contexts = tuple(c for c in configuration.contexts if not isinstance(c, DocumentContext))
     count = partial(_slot_pairs, contexts, configuration.vocabulary)
     total = passes.add_up("pairs of tokens", count, exact=True)
     borders = [0, *accumulate(context.slots for context in contexts)]
@@ -120,7 +120,7 @@ def count_slots(passes: Passes, configuration: Configuration) -> tuple[Array, li
 
 
 def _slot_pairs(
-    contexts: Sequence[Radial | Block], size: int, chunks: Iterable[Samples]
+    contexts: Sequence[RadialContext | BlockContext], size: int, chunks: Iterable[Samples]
 ) -> PairTotal:
     """The pairs of some chunks, all slots of all contexts one after the other."""
     sums = PairSums(size, range(sum(context.slots for context in contexts)))
@@ -233,7 +233,7 @@ def _evidence(
     every = [
         step_in_tokens(chunk, context)
         for context in configuration.contexts
-        if not isinstance(context, Document)
+        if not isinstance(context, DocumentContext)
     ]
     for block in slices(chosen.shape[0], ROWS):
         part = chosen[block]

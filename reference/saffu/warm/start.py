@@ -29,7 +29,7 @@ from saffu.layer import saffu_backward
 from saffu.model import look_up, look_up_vjp, one_hot
 from saffu.numerics import softmax
 from saffu.parameters import LayerParameters, Parameters
-from saffu.positions import samples
+from saffu.positions import make_samples
 from saffu.types import Array, Embedding, Hidden, IntArray, Labels, Targets
 from saffu.warm.layer import LayerSolution, WarmSettings, solve_layer, solve_softmax
 
@@ -69,7 +69,7 @@ def warm_start(
     """
     if configuration.output != "softmax":
         raise BadOption("output", configuration.output, "'softmax'; see saffu.direct", "SPEC 4")
-    text = samples(documents)
+    text = make_samples(documents)
     batch = plan(text, configuration)
     embedding = embed(documents, configuration)
     labels = label_embedding(batch.targets, configuration)

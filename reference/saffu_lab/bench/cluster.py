@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 
 from saffu.configuration import SMALL, Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.data.corpus import Corpus
 from saffu.engines import Engine, open_engine
 from saffu.engines.passes import Passes
 from saffu.fast.warm import stream_warm_start
-from saffu.parameters import leaves
+from saffu.parameters import flatten
 from saffu_lab.bench.generated import open_text, write_text
 from saffu_lab.bench.growth import ATTENTION_TARGETS, SETTINGS
 from saffu_lab.records.results import Line, circumstances, table
@@ -52,7 +52,9 @@ class Plan:
 TINY = Plan(
     targets=30_000,
     rounds=1,
-    configuration=replace(SMALL, vocabulary=251, contexts=(Radial(3),), bits=31, label_bits=29),
+    configuration=replace(
+        SMALL, vocabulary=251, contexts=(RadialContext(3),), bits=31, label_bits=29
+    ),
 )
 
 
@@ -74,7 +76,7 @@ def solve(text: Corpus, configuration: Configuration, engine: Engine) -> str:
         dtype=np.float32,
     )
     digest = sha256()
-    for array in leaves(start.parameters):
+    for array in flatten(start.parameters):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

@@ -29,14 +29,14 @@ from saffu.arrays.namespace import namespace, on_host
 from saffu.batch import LayerPlan, place, plan
 from saffu.cipher import cipher_embedding
 from saffu.configuration import SMALL, Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.errors import Missing
 from saffu.model import model_forward, model_gradient
 from saffu.optim import sgd_step
 from saffu.pairs import slot_counts
-from saffu.parameters import cold_start, leaves
+from saffu.parameters import cold_start, flatten
 from saffu.parameters import place as place_parameters
-from saffu.positions import samples
+from saffu.positions import make_samples
 from saffu.types import Array
 from saffu_lab.records.results import circumstances, table
 
@@ -56,7 +56,7 @@ class Plan:
     """for each measurement"""
 
 
-TINY = Plan(Configuration(vocabulary=67, contexts=(Radial(3),), bits=13, label_bits=11),
+TINY = Plan(Configuration(vocabulary=67, contexts=(RadialContext(3),), bits=13, label_bits=11),
             targets=29, side=31, numbers=101, seconds=0.01)  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def model_works(chosen: Plan, device: Device, random: np.random.Generator) -> It
     """Predicting, a step down the gradient, and counting, for a batch of random words."""
     shape = chosen.shape
     words = random.zipf(1.3, chosen.targets).clip(1, shape.vocabulary - 3) + 2
-    text = samples([np.concatenate([[0], words])])
+    text = make_samples([np.concatenate([[0], words])])
     counts = np.bincount(text.targets, minlength=shape.vocabulary)
     embedding = cipher_embedding(counts, shape.bits).astype(np.float32)
     labels = device.take(cipher_embedding(counts, shape.label_bits).astype(np.float32))
@@ -166,8 +166,8 @@ def model_works(chosen: Plan, device: Device, random: np.random.Generator) -> It
     batch = place(plan(text, shape), like)
 
     def step() -> tuple[Array, ...]:
-        gradient = leaves(model_gradient(start, batch, shape.layer))
-        return sgd_step(leaves(start), gradient, 0.5)
+        gradient = flatten(model_gradient(start, batch, shape.layer))
+        return sgd_step(flatten(start), gradient, 0.5)
 
     def predict() -> Array:
         return model_forward(start, batch, shape.layer).logits

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from saffu.configuration import DIRECT, SMALL, Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.engines.passes import Passes
 from saffu.errors import SaffuError
 from saffu.fast.warm import stream_warm_start
@@ -60,7 +60,7 @@ class Plan:
         """A SAFFU model and a direct one."""
         if not self.tiny:
             return SMALL, DIRECT
-        small = {"vocabulary": 251, "contexts": (Radial(3),), "bits": 31, "label_bits": 29}
+        small = {"vocabulary": 251, "contexts": (RadialContext(3),), "bits": 31, "label_bits": 29}
         return replace(SMALL, **small), replace(DIRECT, **small)  # type: ignore[arg-type]
 
 

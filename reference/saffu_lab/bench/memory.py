@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu.configuration import DIRECT, SMALL, Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.data.corpus import Corpus
 from saffu.data.counting import count_tokens
 from saffu.data.readers import read_documents
@@ -61,7 +61,7 @@ TINY = Plan(targets=(4_000, 16_000), configurations=("tiny",), seconds=0.5)
 MODELS = {
     "small": SMALL,
     "direct": DIRECT,
-    "tiny": Configuration(vocabulary=251, contexts=(Radial(3),), bits=31, label_bits=29),
+    "tiny": Configuration(vocabulary=251, contexts=(RadialContext(3),), bits=31, label_bits=29),
 }
 
 

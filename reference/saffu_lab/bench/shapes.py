@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu.configuration import SMALL, Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.engines.passes import Passes
 from saffu.fast.warm import stream_warm_start
 from saffu_lab.bench.generated import open_text, write_text
@@ -48,7 +48,7 @@ class Shape:
         return replace(
             SMALL,
             vocabulary=self.vocabulary,
-            contexts=(Radial(self.slots),),
+            contexts=(RadialContext(self.slots),),
             bits=self.bits,
             label_bits=self.bits,
         )

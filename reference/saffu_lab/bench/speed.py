@@ -30,7 +30,7 @@ import numpy as np
 
 from saffu.batch import plan as plan_batch
 from saffu.cipher import cipher_embedding
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.data.corpus import Corpus
 from saffu.engines.passes import Passes
 from saffu.errors import Missing
@@ -41,7 +41,7 @@ from saffu.fast.step import step_gradient
 from saffu.fast.warm import stream_warm_start
 from saffu.models.transformer import judges
 from saffu.optim import adam_start
-from saffu.parameters import Parameters, cold_start, leaves, rebuild
+from saffu.parameters import Parameters, cold_start, flatten, unflatten
 from saffu.positions import Samples
 from saffu.search.warm import choose_warm_start
 from saffu.warm.layer import WarmSettings
@@ -149,15 +149,15 @@ def our_steps(chunk: Samples, start: Parameters, plan: Plan, *, frozen: bool) ->
 
     def work() -> int:
         parameters, done = start, 0
-        state = adam_start(leaves(start)[1 if frozen else 0 :])
+        state = adam_start(flatten(start)[1 if frozen else 0 :])
         for step in range(plan.steps):
             select = np.take(order, range(step * plan.batch, (step + 1) * plan.batch), mode="wrap")
             batch = plan_batch(chunk, configuration, select)
             _, gradient = step_gradient(parameters, batch, options, kept if frozen else None)
             still = 1 if frozen else 0
-            old, d_old = leaves(parameters)[still:], leaves(gradient)[still:]
+            old, d_old = flatten(parameters)[still:], flatten(gradient)[still:]
             new, state = adam_in_blocks(old, d_old, state, 1e-3)
-            parameters = rebuild(parameters, (*leaves(parameters)[:still], *new))
+            parameters = unflatten(parameters, (*flatten(parameters)[:still], *new))
             done += plan.batch
         return done
 
@@ -232,7 +232,7 @@ def account(plan: Plan, measured: Sequence[Pass], ones: float) -> list[list[str]
     Parameters: `ones`, the mean number of ones in the label code of a target.
     """
     (context,) = plan.setting.configuration.contexts
-    assert isinstance(context, Radial)
+    assert isinstance(context, RadialContext)
     b, n_h = context.slots, plan.setting.configuration.label_bits
     work = {
         # per target: multiply-adds (or exponentials), bytes that have to move

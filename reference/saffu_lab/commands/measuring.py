@@ -26,10 +26,10 @@ class Stopped(SaffuError):
 
 
 def add_crew(parser: argparse.ArgumentParser) -> None:
-    """Who works: `--place`, `--workers`, `--scheduler`."""
+    """Who works: `--engine`, `--workers`, `--scheduler`."""
     group = parser.add_argument_group("who works")
     group.add_argument(
-        "--place", choices=("serial", "pool", "dask"), default="pool",
+        "--engine", choices=("serial", "pool", "dask"), default="pool",
         help="this process, several of this machine, or a cluster (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
@@ -45,11 +45,11 @@ def add_crew(parser: argparse.ArgumentParser) -> None:
 def crew_of(arguments: argparse.Namespace) -> AbstractContextManager[Crew]:
     """The crew that the options name.
 
-    Refuses: a scheduler without `--place dask`; what `open_crew` refuses.
+    Refuses: a scheduler without `--engine dask`; what `open_crew` refuses.
     """
-    if arguments.scheduler is not None and arguments.place != "dask":
-        raise BadOption("--scheduler", arguments.scheduler, "--place dask beside it", "SPEC 8")
-    return open_crew(arguments.place, workers=arguments.workers, scheduler=arguments.scheduler)
+    if arguments.scheduler is not None and arguments.engine != "dask":
+        raise BadOption("--scheduler", arguments.scheduler, "--engine dask beside it", "SPEC 8")
+    return open_crew(arguments.engine, workers=arguments.workers, scheduler=arguments.scheduler)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ seconds; the best, and some drawn by chance, are trained by backpropagation as w
   saffu roadmap map.toml --out map               map/roadmap.md, its pictures, map/roadmap.jsonl
   saffu roadmap map.toml --out map               again, after Ctrl-C or a power cut: it goes on
   saffu roadmap map.toml --out map --report      measure nothing, draw what is there; also meanwhile
-  saffu roadmap map.toml --out map --place dask --scheduler tcp://10.0.0.1:8786        on a cluster
+  saffu roadmap map.toml --out map --engine dask --scheduler tcp://10.0.0.1:8786        on a cluster
 
 Every line of roadmap.jsonl is one finished piece of work, with all its settings.
 """

@@ -75,7 +75,7 @@ class PhraseModel(NamedTuple):
 def phrase_keys(samples: Samples, length: int, size: int, skip: int = 0) -> tuple[IntArray, Array]:
     """The key of the `length` tokens from `skip` steps back, and where there are so many.
 
-    >>> from saffu.positions import samples
+    >>> from saffu.positions import make_samples
     >>> keys, valid = phrase_keys(samples([np.array([0, 3, 4, 1])]), 2, 5)
     >>> keys[valid].tolist()
     [3, 19]

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu.configuration import Configuration
-from saffu.contexts import Document
+from saffu.contexts import DocumentContext
 from saffu.data.corpus import Corpus
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.smoothing import Backoff, smooth
@@ -36,7 +36,7 @@ from saffu.positions import Samples
 from saffu.types import Array, Features, Hidden
 from saffu_lab.records.corpora import Texts
 from saffu_lab.records.results import Line
-from saffu_lab.study.recipes import complete, make, size_of
+from saffu_lab.study.recipes import build_model, complete, size_of
 from saffu_lab.study.rows import by_document, kept_at, nats_of_test, predictor
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.texts import texts
@@ -67,7 +67,7 @@ def blocks(
 ) -> Iterator[tuple[Features, Hidden, Array]]:
     """Features, hidden states and targets of a model with one layer, by blocks of samples."""
     (context,) = configuration.contexts
-    assert not isinstance(context, Document)
+    assert not isinstance(context, DocumentContext)
     ((layer,),) = parameters.towers
     every = step_in_tokens(chunk, context)
     for part in slices(chunk.targets.shape[0], ROWS):
@@ -155,7 +155,7 @@ def trial_refined(key: Line, sources: Sources) -> Line:
     In the recipe, `base` is solved; `steps`, at most, and `units` say how it goes on.
     """
     recipe, targets, seed = key["recipe"], key["targets"], key["seed"]
-    start = make(recipe["base"], targets, seed, sources)
+    start = build_model(recipe["base"], targets, seed, sources)
     model, common = start.model, common_texts(key, sources)
     assert isinstance(model.parameters, Parameters)
     corpus = common.amount(targets, seed)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import optimize, sparse
 
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.data.corpus import Corpus
 from saffu.direct import evidence_table
 from saffu.explicit.smoothing import Smoothing
@@ -61,7 +61,7 @@ def one_hot(corpus: Corpus, radius: int, size: int, dtype: type = np.float64) ->
     ([0, 3, 5, 4, 8], [0, 1, 3, 5], [3, 4, 1])
     """
     (chunk,) = corpus.chunks(corpus.targets)
-    step = step_in_tokens(chunk, Radial(radius))
+    step = step_in_tokens(chunk, RadialContext(radius))
     indices = (step.slots + size * np.arange(radius))[step.mask]
     border = np.concatenate([[0], np.cumsum(step.mask.sum(axis=1))])
     ones: Array = np.ones(indices.shape[0], dtype)

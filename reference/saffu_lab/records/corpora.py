@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from saffu.configuration import SMALL, Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.data.bible import bible
 from saffu.data.corpus import Corpus
 from saffu.data.counting import count_tokens
@@ -75,5 +75,5 @@ class Setting:
 BIBLE = Setting("bible", SMALL)
 """The King James Bible."""
 
-PROSE = Setting("prose", Configuration(251, (Radial(3),), bits=31, label_bits=29))
+PROSE = Setting("prose", Configuration(251, (RadialContext(3),), bits=31, label_bits=29))
 """The documentation of Python, and a small model."""

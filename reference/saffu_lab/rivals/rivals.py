@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from saffu.configuration import Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.errors import BadOption, Missing
 from saffu.fast.plans import step_in_tokens
 from saffu.parameters import Parameters
@@ -40,7 +40,7 @@ def torch_or_refuse(threads: int | None = None) -> Any:
 class Contexts:
     """All samples of a text as tensors, so that a batch is a selection of rows."""
 
-    def __init__(self, torch: Any, samples: Samples, context: Radial) -> None:
+    def __init__(self, torch: Any, samples: Samples, context: RadialContext) -> None:
         step = step_in_tokens(samples, context)
         self.slots = torch.from_numpy(np.ascontiguousarray(step.slots))
         self.mask = torch.from_numpy(np.ascontiguousarray(step.mask))
@@ -66,7 +66,7 @@ class TorchSaffu:
         (context, *more), layer = configuration.contexts, configuration.layer
         choices = (layer.aggregation, layer.attention, layer.gain, configuration.depth)
         plain = choices == ("cat", "softmax", "count", 1) and configuration.output == "softmax"
-        if more or not isinstance(context, Radial) or not plain:
+        if more or not isinstance(context, RadialContext) or not plain:
             expected = "one Radial context, depth 1, cat, softmax, count"
             raise BadOption("configuration", configuration, expected, "SPEC 4")
         self.context = context
@@ -109,7 +109,7 @@ class TorchSlots:
     def __init__(self, configuration: Configuration) -> None:
         self.torch = torch_or_refuse()
         (context, *more) = configuration.contexts
-        if more or not isinstance(context, Radial):
+        if more or not isinstance(context, RadialContext):
             raise BadOption("configuration.contexts", context, "one Radial context", "SPEC 4")
         self.context, size = context, configuration.vocabulary
         self.shift = size * self.torch.arange(context.slots)

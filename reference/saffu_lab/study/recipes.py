@@ -26,7 +26,7 @@ from saffu.errors import BadOption
 from saffu.explicit.smoothing import Backoff, Discount
 from saffu.models.training import Rates, Record, Schedule
 from saffu.models.transformer import SaffuTransformer
-from saffu.parameters import Parameters, leaves
+from saffu.parameters import Parameters, flatten
 from saffu.search.direct import DirectChoice, DirectSearch
 from saffu.search.warm import ChosenStart, Search
 from saffu_lab.records.corpora import Texts
@@ -112,7 +112,7 @@ def configuration_of(recipe: Mapping[str, Any]) -> Configuration:
     Refuses: what `Configuration` refuses.
 
     >>> configuration_of({"contexts": "radial:4,document", "attention": "uniform"}).contexts
-    (Radial(radius=4), Document())
+    (RadialContext(radius=4), DocumentContext())
     """
     all_of = complete(recipe)
     contexts: tuple[ContextModel, ...] = parse_contexts(all_of["contexts"])
@@ -131,7 +131,7 @@ def size_of(model: SaffuTransformer) -> int:
     """How many numbers a model has, its embedding counted; for direct models, cells and tempers."""
     parameters = model.parameters
     if isinstance(parameters, Parameters):
-        return sum(int(leaf.size) for leaf in leaves(parameters))
+        return sum(int(leaf.size) for leaf in flatten(parameters))
     assert isinstance(parameters, DirectParameters)
     sizes = [parameters.embedding.size, parameters.prior.size]
     for tower in parameters.towers:
@@ -139,7 +139,9 @@ def size_of(model: SaffuTransformer) -> int:
     return int(sum(sizes))
 
 
-def make(recipe: Mapping[str, Any], targets: int | None, seed: int, sources: Sources) -> Made:
+def build_model(
+    recipe: Mapping[str, Any], targets: int | None, seed: int, sources: Sources
+) -> Made:
     """The model of a recipe on so many targets; from its file, if it has been made before.
 
     Parameters: `targets`, None for all; `seed` of parting, drawing, random weights and order.
@@ -162,7 +164,7 @@ def make(recipe: Mapping[str, Any], targets: int | None, seed: int, sources: Sou
         after = {*TRAINING, "start_targets"}
         before = {name: value for name, value in recipe.items() if name not in after}
         if all_of["start"] == "explicit":
-            start = make(before, all_of["start_targets"] or targets, seed, sources)
+            start = build_model(before, all_of["start_targets"] or targets, seed, sources)
             model, before_that = start.model, start.cpu_seconds
             model.history = []
             began = time.process_time()

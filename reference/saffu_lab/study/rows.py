@@ -23,7 +23,7 @@ from saffu.positions import Samples
 from saffu.search.direct import direct_nats
 from saffu.types import Array, Nats
 from saffu_lab.records.results import Line
-from saffu_lab.study.recipes import complete, make, size_of
+from saffu_lab.study.recipes import build_model, complete, size_of
 from saffu_lab.study.sources import Sources, text_digest
 from saffu_lab.study.task import Answers, Task, digest
 from saffu_lab.study.texts import texts
@@ -91,7 +91,7 @@ def kept_at(key: Line, sources: Sources, suffix: str) -> Path:
 
 def fit_and_judge(key: Line, sources: Sources) -> Line:
     """In a worker: fit one model and judge it on validation text."""
-    made = make(key["recipe"], key["targets"], key["seed"], sources)
+    made = build_model(key["recipe"], key["targets"], key["seed"], sources)
     common = _texts(key, sources)
     nats, targets = by_document(predictor(made.model), common.validation)
     line: Line = {
@@ -109,7 +109,7 @@ def fit_and_judge(key: Line, sources: Sources) -> Line:
 
 def read_test(key: Line, sources: Sources) -> Line:
     """In a worker: the test text, once."""
-    model = make(key["recipe"], key["targets"], key["seed"], sources).model
+    model = build_model(key["recipe"], key["targets"], key["seed"], sources).model
     return nats_of_test(predictor(model), _texts(key, sources).test)
 
 

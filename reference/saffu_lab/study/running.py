@@ -28,7 +28,7 @@ from saffu_lab.records.results import Line, circumstances
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Plan, Task, digest
 
-Place: TypeAlias = Literal["serial", "pool", "dask"]
+EngineName: TypeAlias = Literal["serial", "pool", "dask"]
 
 
 class State(NamedTuple):
@@ -73,20 +73,20 @@ class Crew(NamedTuple):
 
 @contextmanager
 def open_crew(
-    place: Place = "pool", *, workers: int | None = None, scheduler: str | None = None
+    engine: EngineName = "pool", *, workers: int | None = None, scheduler: str | None = None
 ) -> Iterator[Crew]:
     """Whoever does the tasks, for as long as they are needed.
 
-    Parameters: `place`: `"serial"`, this process; `"pool"`, `workers` processes of this machine (by
-    default one a core), each with one thread; `"dask"`, the cluster of a `scheduler`, or one of
-    `workers` processes here.
-    Refuses: other places; what `saffu.engines.cluster.Cluster` refuses.
+    Parameters: `engine`: `"serial"`, this process; `"pool"`, `workers` processes of this machine
+    (default: one per core), each with one thread; `"dask"`, the cluster of a `scheduler`, or one
+    of `workers` processes here.
+    Refuses: other engines; what `saffu.engines.cluster.Cluster` refuses.
     """
-    checks.choice("place", place, ("serial", "pool", "dask"), "SPEC 7")
+    checks.choice("engine", engine, ("serial", "pool", "dask"), "SPEC 7")
     number = checks.whole("workers", cores() if workers is None else workers, 1, "SPEC 7")
-    if place == "serial":
+    if engine == "serial":
         yield Crew(Here(), 1)
-    elif place == "dask":
+    elif engine == "dask":
         with Cluster(scheduler, workers=workers) as cluster:
             yield Crew(cluster.executor(), cluster.workers)
     else:

@@ -17,7 +17,7 @@ from saffu.positions import Samples
 from saffu.types import Array
 from saffu_lab.records.results import Line
 from saffu_lab.replication.attention.chapter import chapter
-from saffu_lab.study.recipes import configuration_of, make
+from saffu_lab.study.recipes import build_model, configuration_of
 from saffu_lab.study.rows import Row, best_trial, row_tasks
 from saffu_lab.study.sources import Sources, text_digest
 from saffu_lab.study.task import Answers, Task
@@ -136,7 +136,7 @@ def map_key(row: Row, recipe: Line, sources: Sources) -> Line:
 def read_map(key: Line, sources: Sources) -> Line:
     """In a worker: W, the mean attention of each slot, and that of one sentence."""
     recipe, seed = key["recipe"], key["seed"]
-    model = make(recipe, key["targets"], seed, sources).model
+    model = build_model(recipe, key["targets"], seed, sources).model
     configuration = configuration_of(recipe)
     assert isinstance(model.parameters, Parameters)
     w = model.parameters.towers[0][0].attention

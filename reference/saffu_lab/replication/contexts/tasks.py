@@ -13,7 +13,7 @@ import numpy as np
 
 from saffu.arrays.namespace import add_rows
 from saffu.configuration import SMALL
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.counts import Cooccurrence
 from saffu.explicit.smoothing import Backoff, smooth
 from saffu.explicit.temper import tempered_weights
@@ -86,7 +86,7 @@ def solve_filled(key: Line, sources: Sources) -> Line:
     first targets of each document apart.
     """
     small = TINY if sources.tiny else {"vocabulary": SMALL.vocabulary}
-    configuration = replace(SMALL, contexts=(Radial(FILLED_RADIUS),), **small)
+    configuration = replace(SMALL, contexts=(RadialContext(FILLED_RADIUS),), **small)
     common = texts(sources, configuration.vocabulary, key["seed"])
     train = common.amount(key["targets"], key["seed"])
     held = common.validation.take(min(key["targets"], common.validation.targets), key["seed"])
@@ -118,6 +118,6 @@ def solve_filled(key: Line, sources: Sources) -> Line:
 
 def _slots(chunk: Samples, embedding: Array, *, filled: bool) -> tuple[Array, Array, Array]:
     """Vectors [n, B, D], mask and pivot; `filled` makes every slot valid."""
-    step = step_in_tokens(chunk, Radial(FILLED_RADIUS))
+    step = step_in_tokens(chunk, RadialContext(FILLED_RADIUS))
     mask = np.ones_like(step.mask) if filled else step.mask
     return embedding[step.slots] * mask[:, :, None], mask, step.pivot

@@ -51,7 +51,7 @@ DEFAULTS: Mapping[str, Any] = {
     "rate": None,
     "epochs": 20,
 }
-"""What a record leaves out.  `soft`: a factor on λ of hidden layers."""
+"""What a record flatten out.  `soft`: a factor on λ of hidden layers."""
 
 
 class Made(NamedTuple):
@@ -86,7 +86,7 @@ def images_digest(name: str, sources: Sources) -> str:
 
 
 def complete(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A record with everything that it leaves out.
+    """A record with everything that it flatten out.
 
     Refuses: fields that there are not.
 

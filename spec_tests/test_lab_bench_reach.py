@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from saffu.configuration import Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.errors import Missing
 from saffu_lab.bench import reach
 from saffu_lab.bench.reach import Plan, cold, main, summary
@@ -18,7 +18,7 @@ from saffu_lab.records import corpora as texts
 from spec_tests.support.texts import sentences
 
 TEXT = [" ".join(sentences(i, 5)) for i in range(199)]
-SMALL = Configuration(13, (Radial(3),), bits=7, label_bits=5)
+SMALL = Configuration(13, (RadialContext(3),), bits=7, label_bits=5)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from saffu.batch import plan
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
-from saffu.contexts import Document, Radial
+from saffu.contexts import DocumentContext, RadialContext
 from saffu.errors import BadOption, NotConverged
 from saffu.model import model_loss
 from saffu.models.training import (
@@ -26,12 +26,12 @@ from saffu.models.training import (
     train,
     validation_nats,
 )
-from saffu.parameters import Parameters, cold_start, leaves
+from saffu.parameters import Parameters, cold_start, flatten
 from saffu.progress import silent
 from spec_tests.support.texts import corpora
 
 TRAIN, HELD, VOCABULARY, _ = corpora()
-SHAPE = Configuration(len(VOCABULARY), (Radial(3), Document()), bits=7, label_bits=6)
+SHAPE = Configuration(len(VOCABULARY), (RadialContext(3), DocumentContext()), bits=7, label_bits=6)
 SCHEDULE = Schedule(
     batch=64, frozen_epochs=3, thawed_epochs=2, patience=9, rates=Rates.all(0.02), chunk=150
 )
@@ -49,7 +49,7 @@ def _train(
 
 
 def _same(one: Parameters, other: Parameters) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(leaves(one), leaves(other), strict=True))
+    return all(np.array_equal(a, b) for a, b in zip(flatten(one), flatten(other), strict=True))
 
 
 class _Stop:

@@ -26,7 +26,7 @@ from saffu.data.store import InMemory, gather
 from saffu.data.tokenisers import Characters, Words
 from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption, NoSamples, SaffuError, TokenOutOfRange
-from saffu.positions import MARKERS, UNKNOWN, Samples, samples
+from saffu.positions import MARKERS, UNKNOWN, Samples, make_samples
 from saffu.types import IntArray
 
 VOCABULARY = Vocabulary((*MARKERS, "a", "b", "c"), (1, 1, 0, 3, 2, 1))
@@ -140,7 +140,7 @@ def test_ids_take_two_bytes_or_where_needed_four(
 class TestChunks:
     @staticmethod
     def whole(corpus: Corpus) -> Samples:
-        return samples(list(corpus))
+        return make_samples(list(corpus))
 
     @given(texts=texts, room=st.integers(1, 40))
     def test_together_they_are_the_corpus(self, texts: list[str], room: int) -> None:
@@ -315,7 +315,7 @@ def test_parts_of_parts_are_read_as_they_should_be(small_blocks: None) -> None:
     train, test = encode(texts).split((0.7, 0.3), seed=5)
     held, rest = train.split((0.5, 0.5), seed=6)
     assert sorted(listed(held) + listed(rest) + listed(test)) == sorted(listed(encode(texts)))
-    assert_same(joined(held.chunks(9)), samples(list(held)))
+    assert_same(joined(held.chunks(9)), make_samples(list(held)))
 
 
 def test_splits_depend_on_the_seed() -> None:

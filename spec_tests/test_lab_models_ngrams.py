@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.explicit.smoothing import shares_of_totals
-from saffu.positions import Samples, samples
+from saffu.positions import Samples, make_samples
 from saffu.types import Array
 from saffu_lab.models.ngrams import (
     CLASSES,
@@ -34,7 +34,7 @@ def drawn(seed: int, number: int = 23) -> Samples:
         np.concatenate([[0], 3 + random.choice(4, random.integers(1, 12), p=chances), [1]])
         for _ in range(number)
     ]
-    return samples([document.astype(np.int64) for document in documents])
+    return make_samples([document.astype(np.int64) for document in documents])
 
 
 def share(counts: dict[tuple[int, ...], Array], context: Sequence[int], q: Array) -> Array:
@@ -87,8 +87,8 @@ def test_fitted_tempers_are_no_worse_on_what_they_were_fitted_on() -> None:
 
 
 def test_a_phrase_that_was_never_seen_says_nothing() -> None:
-    train = samples([np.array([0, 3, 4, 3, 1])])
-    other = samples([np.array([0, 5, 6, 1])])
+    train = make_samples([np.array([0, 3, 4, 3, 1])])
+    other = make_samples([np.array([0, 5, 6, 1])])
     model = count_model(train, SIZE, 1, 3, DISCOUNT)
     ((_, evidence, _),) = evidence_of(model, other, np.arange(3))
     assert not evidence[1:].any()
@@ -96,7 +96,7 @@ def test_a_phrase_that_was_never_seen_says_nothing() -> None:
 
 
 def test_phrases_do_not_reach_over_the_start_of_a_document() -> None:
-    text = samples([np.array([0, 3, 1]), np.array([0, 4, 5, 1])])
+    text = make_samples([np.array([0, 3, 1]), np.array([0, 4, 5, 1])])
     keys, valid = phrase_keys(text, 2, SIZE)
     assert valid.tolist() == [False, True, False, True, True]
     assert keys[valid].tolist() == [3 + 7 * 0, 4 + 7 * 0, 5 + 7 * 4]
@@ -113,7 +113,7 @@ def test_longer_phrases_help_where_the_text_repeats_them() -> None:
     names = {w: 3 + i for i, w in enumerate(sorted({w for d in words for w in d}))}
     size = 3 + len(names)
     documents = [np.array([0, *(names[w] for w in d), 1]) for d in words]
-    train, judge = samples(documents[:150]), samples(documents[150:])
+    train, judge = make_samples(documents[:150]), make_samples(documents[150:])
     nats = [
         float(
             phrase_nats(fit_tempers(count_model(train, size, 1, n, DISCOUNT), judge), judge).mean()

@@ -25,7 +25,7 @@ from saffu.models.baselines import (
     measure,
     unigram_of,
 )
-from saffu.positions import END, START, UNKNOWN, samples
+from saffu.positions import END, START, UNKNOWN, make_samples
 from saffu.types import IntArray
 from spec_tests.support.texts import Chunked, random_documents
 
@@ -61,7 +61,7 @@ def test_the_unigram_is_add_one(train: list[IntArray], validation: list[IntArray
     unigram = fitted(train, validation).unigram
     np.testing.assert_allclose(unigram.shares, naive_unigram(train), rtol=1e-13)
     np.testing.assert_allclose(
-        unigram.nats(samples(validation)),
+        unigram.nats(make_samples(validation)),
         [-math.log(naive_unigram(train)[y]) for _, y in pairs(validation)],
         rtol=1e-13,
     )
@@ -75,7 +75,7 @@ def test_the_bigram_is_a_mixture(train: list[IntArray], validation: list[IntArra
     for x, y in pairs(validation):
         trust = bigram.trust[x]
         expected.append(-math.log(trust * share_after(train, x, y) + (1 - trust) * q[y]))
-    np.testing.assert_allclose(bigram.nats(samples(validation)), expected, rtol=1e-12)
+    np.testing.assert_allclose(bigram.nats(make_samples(validation)), expected, rtol=1e-12)
 
 
 @given(documents, documents)
@@ -115,7 +115,7 @@ def test_no_other_weight_makes_held_out_text_likelier(one: int, other: int) -> N
 def test_what_follows_is_a_distribution_and_the_one_that_is_measured(
     train: list[IntArray], validation: list[IntArray]
 ) -> None:
-    text = samples(validation)
+    text = make_samples(validation)
     for model in fitted(train, validation):
         for x in range(SIZE):
             follows = model.follows(x)
@@ -127,7 +127,9 @@ def test_what_follows_is_a_distribution_and_the_one_that_is_measured(
 
 def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     train, validation = random_documents(5, SIZE, [31, 7, 23]), random_documents(6, SIZE, [13, 29])
-    whole = fit_baselines(Everything(samples(train)), Everything(samples(validation)), SIZE)
+    whole = fit_baselines(
+        Everything(make_samples(train)), Everything(make_samples(validation)), SIZE
+    )
     monkeypatch.setattr("saffu.models.baselines.CHUNK", 11)
     parts = fitted(train, validation)
     np.testing.assert_array_equal(parts.unigram.shares, whole.unigram.shares)

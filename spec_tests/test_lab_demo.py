@@ -21,7 +21,7 @@ from saffu.errors import BadFile, BadOption
 from saffu.models.baselines import fit_baselines, measure
 from saffu.models.training import Interrupted, TrainingState, start_training
 from saffu.models.transformer import SaffuTransformer
-from saffu.parameters import Parameters, leaves
+from saffu.parameters import Parameters, flatten
 from saffu.positions import Samples
 from saffu.progress import silent
 from saffu_lab.demo import contest as contest_module
@@ -188,7 +188,7 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(
     assert whole.targets == parts.targets > 4 * text.train.targets
     for field in ("parameters", "best"):
         for one, other in zip(
-            leaves(getattr(whole, field)), leaves(getattr(parts, field)), strict=True
+            flatten(getattr(whole, field)), flatten(getattr(parts, field)), strict=True
         ):
             np.testing.assert_array_equal(one, other)
     for one, other in zip(whole.optimiser.square, parts.optimiser.square, strict=True):

@@ -232,7 +232,7 @@ def test_a_killed_map_goes_on_to_the_same_end(
     def count() -> int:
         return lines.read_text(encoding="utf-8").count("\n") if lines.exists() else 0
 
-    with begun("map.toml", "--out", "killed", "--place", "serial") as process:
+    with begun("map.toml", "--out", "killed", "--engine", "serial") as process:
         until(lambda: count() >= 3, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -240,16 +240,16 @@ def test_a_killed_map_goes_on_to_the_same_end(
     assert 3 <= kept < 10
     with lines.open("a", encoding="utf-8") as file:
         file.write('{"id": "cut sho')  # as a kill in the middle of a line would leave it
-    assert main(["roadmap", "map.toml", "--out", "killed", "--place", "serial"]) == 0
+    assert main(["roadmap", "map.toml", "--out", "killed", "--engine", "serial"]) == 0
     assert "roadmap.md: written" in capsys.readouterr().out
-    assert main(["roadmap", "map.toml", "--out", "whole", "--place", "serial"]) == 0
+    assert main(["roadmap", "map.toml", "--out", "whole", "--engine", "serial"]) == 0
     assert measured(place / "killed") == measured(place / "whole")
     assert not (place / "whole" / "models").exists()
 
 
 def test_ctrl_c_says_how_to_go_on(place: Path) -> None:
     lines = place / "out" / "roadmap.jsonl"
-    with begun("map.toml", "--out", "out", "--place", "serial") as process:
+    with begun("map.toml", "--out", "out", "--engine", "serial") as process:
         until(lines.exists, process)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate()
@@ -263,9 +263,9 @@ def test_a_cluster_finds_the_same(place: Path) -> None:
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
     ) as cluster:
-        where = ["--place", "dask", "--scheduler", cluster.scheduler_address]
+        where = ["--engine", "dask", "--scheduler", cluster.scheduler_address]
         assert main([*words, "dask", *where]) == 0
-    assert main([*words, "here", "--place", "serial"]) == 0
+    assert main([*words, "here", "--engine", "serial"]) == 0
     assert measured(place / "dask") == measured(place / "here")
 
 
@@ -280,7 +280,7 @@ def test_the_example_is_a_file_to_begin_with(
 REFUSED = {
     "no file": ([], "--example"),
     "not there": (["none.toml"], "none.toml"),
-    "scheduler": (["map.toml", "--scheduler", "tcp://127.0.0.1:1"], "--place dask"),
+    "scheduler": (["map.toml", "--scheduler", "tcp://127.0.0.1:1"], "--engine dask"),
     "no folder": (["map.toml", "--out", "text.txt"], "no folder"),
     "no lines": (["map.toml", "--out", "empty", "--report"], "holds no line"),
 }

@@ -21,7 +21,7 @@ import numpy as np
 from saffu.arrays.namespace import on_host
 from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
-from spec_tests.support.foreign import Library
+from spec_tests.support.array_libraries import Library
 
 
 class Crossing:
@@ -95,7 +95,7 @@ def arrays_in(x: Any) -> Iterator[Array]:
             yield from arrays_in(part)
 
 
-class Abroad:
+class ThroughLibrary:
     """The wrapped functions, and how often each was called with foreign numbers."""
 
     def __init__(self, library: Library, left_alone: frozenset[str] = frozenset()) -> None:

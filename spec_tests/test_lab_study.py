@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from saffu.errors import BadOption, NotConverged, SaffuError
-from saffu.parameters import Parameters, leaves
+from saffu.parameters import Parameters, flatten
 from saffu.positions import Samples
 from saffu_lab.records.evidence import better, change, estimate, gaps, over_all, spread
 from saffu_lab.records.results import Line, Results
 from saffu_lab.study import recipes
 from saffu_lab.study import rows as studied
-from saffu_lab.study.recipes import complete, configuration_of, make, model_path, size_of
+from saffu_lab.study.recipes import build_model, complete, configuration_of, model_path, size_of
 from saffu_lab.study.rows import Row, best_trial, by_document, predictor, row_key, row_tasks
 from saffu_lab.study.running import State, open_crew, run_tasks
 from saffu_lab.study.sources import Sources, documents
@@ -227,10 +227,10 @@ def test_contexts_that_are_none_are_refused(wrong: str) -> None:
 )
 def test_a_model_that_was_lost_is_made_again_to_the_last_bit(more: Line, sources: Sources) -> None:
     recipe = {**SHAPE, **more}
-    first = make(recipe, 700, 1, sources)
-    read = make(recipe, 700, 1, sources)
+    first = build_model(recipe, 700, 1, sources)
+    read = build_model(recipe, 700, 1, sources)
     model_path(recipe, 700, 1, sources).unlink()
-    again = make(recipe, 700, 1, sources)
+    again = build_model(recipe, 700, 1, sources)
     assert read.history == first.history
     assert read.chosen == first.chosen
     sample = texts(sources, 13, 1).validation
@@ -242,7 +242,7 @@ def test_a_model_that_was_lost_is_made_again_to_the_last_bit(more: Line, sources
 
 def test_two_threads_may_write_the_same_model(sources: Sources) -> None:
     """Workers of a cluster may be threads of one process, and their tasks may share a start."""
-    made = make(SHAPE, 700, 1, sources)
+    made = build_model(SHAPE, 700, 1, sources)
     path = model_path(SHAPE, 700, 1, sources)
     save, others = made.model.save, iter([True])
 
@@ -254,24 +254,24 @@ def test_two_threads_may_write_the_same_model(sources: Sources) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(made.model, "save", save_while_another_writes)
         recipes._write(made, path)
-    assert make(SHAPE, 700, 1, sources).cpu_seconds == made.cpu_seconds
+    assert build_model(SHAPE, 700, 1, sources).cpu_seconds == made.cpu_seconds
     assert sorted(p.suffix for p in path.parent.iterdir() if p.stem == path.stem) == [
         ".json", ".saffu"
     ]  # fmt: skip
 
 
 def test_tempers_of_slots_are_told(sources: Sources) -> None:
-    chosen = make({**SHAPE, "slot_tempers": True}, 700, 1, sources).chosen
+    chosen = build_model({**SHAPE, "slot_tempers": True}, 700, 1, sources).chosen
     (by_slot,) = chosen["tempers"]
     assert len(by_slot) == len(set(by_slot)) > 1
-    assert "tempers" not in make(SHAPE, 700, 1, sources).chosen
+    assert "tempers" not in build_model(SHAPE, 700, 1, sources).chosen
 
 
 def test_a_warm_start_may_read_less_than_the_training(sources: Sources) -> None:
     plan = {"rate": 1e-12, "frozen": 1, "thawed": 0}
-    few = make(SHAPE, 200, 1, sources).model
-    trained = make({**SHAPE, **plan, "start_targets": 200}, 700, 1, sources)
-    all_of_it = make({**SHAPE, **plan}, 700, 1, sources).model
+    few = build_model(SHAPE, 200, 1, sources).model
+    trained = build_model({**SHAPE, **plan, "start_targets": 200}, 700, 1, sources)
+    all_of_it = build_model({**SHAPE, **plan}, 700, 1, sources).model
     assert trained.history[0][3] == pytest.approx(
         nats_of(few, texts(sources, 13, 1).watched(1)), abs=1e-4
     )
@@ -298,10 +298,10 @@ def nats_of(model: Any, corpus: Any) -> float:
 
 
 def test_the_size_of_a_model_is_the_number_of_its_numbers(sources: Sources) -> None:
-    model = make(SHAPE, 700, 1, sources).model
+    model = build_model(SHAPE, 700, 1, sources).model
     assert isinstance(model.parameters, Parameters)
     sizes = [13 * 7, 3 * 3, 3 * 7 * 5, 5 * 13]
-    assert size_of(model) == sum(sizes) == sum(leaf.size for leaf in leaves(model.parameters))
+    assert size_of(model) == sum(sizes) == sum(leaf.size for leaf in flatten(model.parameters))
 
 
 # --- rows -------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ def test_trial_and_test_say_what_the_model_says(sources: Sources) -> None:
     row = Row("one", [SHAPE], 700, 1)
     line = studied.fit_and_judge(row_key("s", row, sources, "trial", SHAPE), sources)
     tested_line = studied.read_test(row_key("s", row, sources, "test", SHAPE), sources)
-    model, common = make(SHAPE, 700, 1, sources).model, texts(sources, 13, 1)
+    model, common = build_model(SHAPE, 700, 1, sources).model, texts(sources, 13, 1)
     assert line["validation_nats"] == pytest.approx(
         np.log(model.perplexity(common.validation)), abs=1e-5
     )

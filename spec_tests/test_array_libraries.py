@@ -17,13 +17,13 @@ from saffu.batch import DocumentPlan, TowerPlan
 from saffu.batch import place as batch_place
 from saffu.model import model_forward, model_gradient, model_loss
 from saffu.optim import adam_start, adam_step
-from saffu.parameters import cast, cold_start, leaves, place, rebuild
+from saffu.parameters import cast, cold_start, flatten, place, unflatten
 from saffu.types import Array
 from saffu.warm.layer import WarmSettings
 from saffu.warm.start import warm_start
-from spec_tests.support.abroad import Abroad, Crossing
-from spec_tests.support.foreign import LIBRARIES, Library
+from spec_tests.support.array_libraries import LIBRARIES, Library
 from spec_tests.support.models import TEXT, random_parameters, small, whole
+from spec_tests.support.through_library import Crossing, ThroughLibrary
 
 
 class Row(NamedTuple):
@@ -94,7 +94,7 @@ def test_inside_of_a_call_there_is_no_numpy(library: Library) -> None:
         twice: Array = wrapped_inner(x) * 2
         return twice
 
-    abroad = Abroad(library)
+    abroad = ThroughLibrary(library)
     wrapped_inner, wrapped = abroad.wrapped("inner", inner), abroad.wrapped("outer", outer)
     assert wrapped(X).tolist() == [2.0, 6.0]
     assert all(map(library.owns, seen))
@@ -103,7 +103,7 @@ def test_inside_of_a_call_there_is_no_numpy(library: Library) -> None:
 
 
 def test_a_call_without_numbers_does_not_count(library: Library) -> None:
-    abroad = Abroad(library)
+    abroad = ThroughLibrary(library)
     same = abroad.wrapped("same", lambda x: x)
     assert same(3) == 3
     assert same(IDS) is IDS
@@ -116,7 +116,7 @@ def test_a_call_without_numbers_does_not_count(library: Library) -> None:
     ids=["exp", "asarray", "sum", "max"],
 )
 def test_what_moves_to_the_host_unasked_is_seen(sneak: Any) -> None:
-    wrapped = Abroad(LIBRARIES["strict"]()).wrapped("sneak", sneak)
+    wrapped = ThroughLibrary(LIBRARIES["strict"]()).wrapped("sneak", sneak)
     with pytest.raises((RuntimeError, TypeError, ValueError)):
         wrapped(X)
 
@@ -129,14 +129,14 @@ def trained(like: Array, batch_like: Array) -> list[Array]:
     shape = small(depth=2)
     parameters = warm_start(TEXT, shape, WarmSettings(refits=1), like=like).parameters
     batch = batch_place(whole(TEXT, shape), batch_like)
-    state = adam_start(leaves(parameters))
+    state = adam_start(flatten(parameters))
     for _ in range(3):
         gradient = model_gradient(parameters, batch, shape.layer, signed=True)
-        new, state = adam_step(leaves(parameters), leaves(gradient), state, 0.01)
-        parameters = rebuild(parameters, new)
+        new, state = adam_step(flatten(parameters), flatten(gradient), state, 0.01)
+        parameters = unflatten(parameters, new)
     there = place(cast(parameters, namespace(like).float64), like)
     loss = model_loss(there, batch, shape.layer, signed=True)
-    return [*(on_host(x) for x in leaves(there)), np.asarray(loss)]
+    return [*(on_host(x) for x in flatten(there)), np.asarray(loss)]
 
 
 @pytest.mark.usefixtures("as_users_call")
@@ -155,7 +155,7 @@ def test_a_model_travels(library: Library) -> None:
     shape = small()
     parameters = random_parameters(shape)
     there = place(parameters, library.take(np.zeros(1)))
-    assert all(map(library.owns, leaves(there)))
+    assert all(map(library.owns, flatten(there)))
     assert place(there, there.output).output is there.output
     batch = batch_place(whole(TEXT, shape), there.output)
     assert library.owns(batch.targets)
@@ -164,11 +164,11 @@ def test_a_model_travels(library: Library) -> None:
     got = model_forward(there, batch, shape.layer).logits
     np.testing.assert_allclose(on_host(got), expected, rtol=1e-12)
     single = cast(there, library.xp.float32)
-    assert all(x.dtype == library.xp.float32 for x in leaves(single))
+    assert all(x.dtype == library.xp.float32 for x in flatten(single))
     cold = cold_start(shape, there.embedding, scale=0.5, seed=3)
-    assert all(map(library.owns, leaves(cold)))
+    assert all(map(library.owns, flatten(cold)))
     at_home = cold_start(shape, parameters.embedding, scale=0.5, seed=3)
-    for mine, theirs in zip(leaves(cold), leaves(at_home), strict=True):
+    for mine, theirs in zip(flatten(cold), flatten(at_home), strict=True):
         assert np.array_equal(on_host(mine), theirs)
 
 

@@ -133,7 +133,7 @@ def test_the_command_measures_and_goes_on(
     (tmp_path / "book.txt").write_text(
         "\n\n".join(f"The {w} saw a {v}. It was {w}." for w in WORDS for v in WORDS), "utf-8"
     )
-    command = ["replicate", "precision", "--tiny", "--place", "serial", "--out", str(tmp_path)]
+    command = ["replicate", "precision", "--tiny", "--engine", "serial", "--out", str(tmp_path)]
     command += ["--corpus", str(tmp_path / "book.txt")]
     assert main(command) == 0
     before = (tmp_path / FOLDER / "precision.jsonl").read_bytes()
@@ -157,7 +157,7 @@ def test_a_study_whose_package_is_missing_is_left_out_or_refused_before_any_work
     monkeypatch.setattr(replicate, "finished", lambda *_: None)
     monkeypatch.setattr(replicate, "write_report", lambda *_: [])
     monkeypatch.setattr(replicate, "STUDIES", dict.fromkeys(("contexts", "images"), ""))
-    command = ["replicate", "--tiny", "--place", "serial", "--out", str(tmp_path)]
+    command = ["replicate", "--tiny", "--engine", "serial", "--out", str(tmp_path)]
     assert main(command) == 0
     assert done == ["saffu_lab.replication.contexts.tasks"]
     assert "images is left out: the study images needs the package" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from saffu.positions import samples
+from saffu.positions import make_samples
 from saffu_lab.records.results import Line
 from saffu_lab.replication.attention import chapter as attention_chapter
 from saffu_lab.replication.attention import tasks as attention
@@ -167,7 +167,7 @@ def test_dynamic_contexts_are_better_if_their_nats_are_lower(padded: float, verd
 
 def test_filling_the_slots_makes_them_all_valid() -> None:
     documents = [np.array([0, 3, 4, 1])]
-    chunk, embedding = samples(documents), np.eye(5)
+    chunk, embedding = make_samples(documents), np.eye(5)
     x, mask, _ = contexts._slots(chunk, embedding, filled=True)
     assert mask.all()
     assert x[0, 1].tolist() == embedding[0].tolist()

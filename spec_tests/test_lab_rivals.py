@@ -10,13 +10,13 @@ import pytest
 
 from saffu.batch import plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Radial
+from saffu.contexts import BlockContext, RadialContext
 from saffu.errors import BadOption, Missing
 from saffu.loss import token_nats
 from saffu.model import model_forward, model_gradient
 from saffu.optim import adam_start, adam_step
-from saffu.parameters import leaves
-from saffu.positions import samples
+from saffu.parameters import flatten
+from saffu.positions import make_samples
 from saffu_lab.rivals.rivals import (
     Contexts,
     TorchSaffu,
@@ -29,8 +29,8 @@ from spec_tests.support.models import random_parameters
 from spec_tests.support.texts import random_documents
 
 V = 13
-TEXT = samples(random_documents(7, V, (5, 11, 2, 17, 1)))
-MODEL = Configuration(V, (Radial(3),), bits=5, label_bits=7)
+TEXT = make_samples(random_documents(7, V, (5, 11, 2, 17, 1)))
+MODEL = Configuration(V, (RadialContext(3),), bits=5, label_bits=7)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_one_step_of_the_rival_is_a_step_of_ours(torch: Any) -> None:
     done = train_epoch(rival, text, rival.optimisers(0.01), batch=1000, seed=0)
     assert done == TEXT.targets.shape[0]
     batch = plan(TEXT, MODEL)
-    old, gradient = leaves(parameters), leaves(model_gradient(parameters, batch, MODEL.layer))
+    old, gradient = flatten(parameters), flatten(model_gradient(parameters, batch, MODEL.layer))
     new, _ = adam_step(old, gradient, adam_start(old), 0.01)
     for name, ours, theirs in zip("EWUO", new, rival.tensors, strict=True):
         np.testing.assert_allclose(
@@ -99,7 +99,7 @@ def test_tables_add_up_over_valid_slots(torch: Any) -> None:
 
 @pytest.mark.torch
 def test_other_shapes_are_refused(torch: Any) -> None:
-    other = Configuration(V, (Block(3),), bits=5, label_bits=7)
+    other = Configuration(V, (BlockContext(3),), bits=5, label_bits=7)
     with pytest.raises(BadOption, match="Radial"):
         TorchSaffu(other, random_parameters(other), embeddings=False)
     with pytest.raises(BadOption, match="Radial"):

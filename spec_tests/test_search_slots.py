@@ -9,7 +9,7 @@ import pytest
 
 from saffu.batch import LayerPlan, plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, ContextModel, Document, Radial
+from saffu.contexts import BlockContext, ContextModel, DocumentContext, RadialContext
 from saffu.engines.passes import Everything, Passes
 from saffu.errors import BadOption
 from saffu.explicit.smoothing import Backoff
@@ -18,7 +18,7 @@ from saffu.explicit.temper import slot_scores as plain_scores
 from saffu.fast.warm import Ingredients, Solved, ingredients, solve_tower
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.model import look_up
-from saffu.positions import Samples, samples
+from saffu.positions import Samples, make_samples
 from saffu.search.slots import check_slots, fit_slots, with_slot_tempers
 from saffu.search.warm import Search, choose_warm_start
 from saffu.types import Array
@@ -26,9 +26,9 @@ from saffu.warm.layer import WarmSettings
 from spec_tests.support.texts import random_documents
 
 V = 23
-TEXT = samples(random_documents(3, V, (5, 11, 2, 17, 7, 13, 19)))
-JUDGE = samples(random_documents(11, V, (13, 7, 19, 3)))
-SHAPE = Configuration(V, (Radial(3),), bits=7, label_bits=6)
+TEXT = make_samples(random_documents(3, V, (5, 11, 2, 17, 7, 13, 19)))
+JUDGE = make_samples(random_documents(11, V, (13, 7, 19, 3)))
+SHAPE = Configuration(V, (RadialContext(3),), bits=7, label_bits=6)
 
 
 def solved_layer(shape: Configuration, judge: Samples = JUDGE) -> tuple[Solved, Ingredients]:
@@ -53,7 +53,7 @@ def features_of(shape: Configuration, layer: Solved, found: Ingredients) -> Arra
     return state.features
 
 
-@pytest.mark.parametrize("context", [Radial(3), Block(5)])
+@pytest.mark.parametrize("context", [RadialContext(3), BlockContext(5)])
 @pytest.mark.parametrize("attention", ["softmax", "uniform", "surprisal"])
 def test_the_tempers_are_those_of_the_plain_fit(context: ContextModel, attention: str) -> None:
     options = LayerOptions(attention=attention)  # type: ignore[arg-type]
@@ -108,12 +108,12 @@ def test_a_factor_multiplies_every_slot() -> None:
 
 
 def test_a_document_keeps_its_one_temper() -> None:
-    layer, found = solved_layer(replace(SHAPE, contexts=(Document(),)))
+    layer, found = solved_layer(replace(SHAPE, contexts=(DocumentContext(),)))
     assert with_slot_tempers(layer, found.labels, JUDGE, np.arange(5)) is layer
 
 
 def test_a_search_tells_the_tempers_of_all_slots() -> None:
-    shape = replace(SHAPE, contexts=(Radial(3), Document()))
+    shape = replace(SHAPE, contexts=(RadialContext(3), DocumentContext()))
     search = Search(slot_tempers=True, scales=(2.0, 3.0), hidden=(Backoff(2.0),))
     passes = Passes(Everything(TEXT))
     chosen = choose_warm_start(passes, shape, JUDGE, search)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from saffu.configuration import Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.errors import Missing
 from saffu_lab.bench import speed
 from saffu_lab.bench.speed import Pass, Timed, account, main, ratio, summary, timed
@@ -100,7 +100,7 @@ def test_the_account_divides_work_by_time() -> None:
 
 def run_tiny(out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(texts, "prose", lambda: TEXT)
-    small = Configuration(13, (Radial(3),), bits=7, label_bits=5)
+    small = Configuration(13, (RadialContext(3),), bits=7, label_bits=5)
     text = replace(texts.PROSE, configuration=small)
     plan = speed.Plan(text, 800, 300, batch=31, steps=2, rounds=1, compiled=False)
     monkeypatch.setattr(speed, "TINY", plan)

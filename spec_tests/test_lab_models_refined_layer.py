@@ -9,7 +9,7 @@ import pytest
 
 from saffu.batch import plan
 from saffu.configuration import Configuration
-from saffu.contexts import Radial
+from saffu.contexts import RadialContext
 from saffu.data.corpus import Corpus
 from saffu.data.tokenisers import Words
 from saffu.data.vocabulary import Vocabulary
@@ -18,7 +18,7 @@ from saffu.explicit.smoothing import Backoff
 from saffu.explicit.smoothing import smooth as smoothed
 from saffu.model import model_forward, model_gradient, model_loss
 from saffu.parameters import LayerParameters, Parameters
-from saffu.positions import Samples, samples
+from saffu.positions import Samples, make_samples
 from saffu_lab.models import refined_layer as module
 from saffu_lab.models.refined_layer import add_up, read_refined, refined, step, trial_refined
 from saffu_lab.study.sources import Sources
@@ -26,7 +26,7 @@ from saffu_lab.study.task import digest
 from saffu_lab.study.texts import texts
 from spec_tests.support.studies import little_text
 
-SHAPE = Configuration(13, (Radial(3),), bits=7, label_bits=5)
+SHAPE = Configuration(13, (RadialContext(3),), bits=7, label_bits=5)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def model() -> Parameters:
 def chunk() -> Samples:
     random = np.random.default_rng(5)
     texts = [[0, *random.integers(2, 13, n), 1] for n in (11, 17, 4, 23)]
-    return samples([np.array(text) for text in texts])
+    return make_samples([np.array(text) for text in texts])
 
 
 def test_a_pass_adds_up_what_its_names_say(
@@ -122,7 +122,7 @@ def test_the_best_on_the_way_is_kept_and_steps_end_soon_after(
     monkeypatch.setattr(module, "by_document", lambda *_: (np.array([next(said)]), np.array([1])))
     monkeypatch.setattr(module, "add_up", lambda *_, **__: None)
     monkeypatch.setattr(module, "step", move)
-    nothing = samples([np.array([0, 1])])
+    nothing = make_samples([np.array([0, 1])])
     corpus = Corpus.in_memory(["a b"], Words(), Vocabulary.from_counts({"a": 1}, documents=1))
     best, losses = refined(*(model, SHAPE, nothing, corpus, Backoff(1.0)), steps=20, units=True)
     assert losses == [4.0, 3.0, 3.5, 3.2]

@@ -10,7 +10,7 @@ from saffu.conformance.contract.golden import read_suite
 from saffu.conformance.judging.tolerance import judge
 from saffu.conformance.operations import OPERATIONS, run
 from saffu.errors import SaffuError
-from spec_tests.support.foreign import ON_HOST, ForeignPort, Library
+from spec_tests.support.array_libraries import ON_HOST, ForeignPort, Library
 
 CASES = read_suite()
 

@@ -12,7 +12,7 @@ import pytest
 from saffu import files
 from saffu.batch import plan
 from saffu.configuration import Configuration
-from saffu.contexts import Block, Document, Radial
+from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.data.corpus import Corpus
 from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption, SaffuError
@@ -24,17 +24,22 @@ from saffu.models.sampling import next_logits, pick
 from saffu.models.training import Interrupted, Rates, Schedule
 from saffu.models.transformer import SCHEMA, SaffuTransformer
 from saffu.numerics import softmax
-from saffu.parameters import Parameters, leaves
-from saffu.positions import samples
+from saffu.parameters import Parameters, flatten
+from saffu.positions import make_samples
 from saffu.search.warm import ChosenStart, Search
 from saffu.warm.start import warm_start
 from spec_tests.support.texts import WORDS, corpora
 
 TRAIN, HELD, VOCABULARY, TOKENISER = corpora()
 V = len(VOCABULARY)
-SHAPE = Configuration(V, (Radial(3), Document()), bits=7, label_bits=6)
+SHAPE = Configuration(V, (RadialContext(3), DocumentContext()), bits=7, label_bits=6)
 DIRECT = Configuration(
-    V, (Radial(3),), bits=7, label_bits=6, output="direct", layer=LayerOptions(attention="uniform")
+    V,
+    (RadialContext(3),),
+    bits=7,
+    label_bits=6,
+    output="direct",
+    layer=LayerOptions(attention="uniform"),
 )
 SCHEDULE = Schedule(batch=64, frozen_epochs=2, thawed_epochs=1, rates=Rates.all(0.02), chunk=150)
 
@@ -57,10 +62,10 @@ def _same(one: SaffuTransformer, other: SaffuTransformer) -> bool:
 
 SHAPES = [
     SHAPE,
-    replace(SHAPE, contexts=(Block(2), Radial(2)), depth=2),
+    replace(SHAPE, contexts=(BlockContext(2), RadialContext(2)), depth=2),
     replace(SHAPE, radii=(1, 2), combine="cat"),
     DIRECT,
-    replace(DIRECT, layer=LayerOptions(), contexts=(Block(4), Radial(2))),
+    replace(DIRECT, layer=LayerOptions(), contexts=(BlockContext(4), RadialContext(2))),
 ]
 
 
@@ -85,7 +90,7 @@ def test_totals_add_up_over_every_target_of_the_text() -> None:
     assert isinstance(model.parameters, Parameters)
     expected = 0.0
     for document in HELD:
-        state = model_forward(model.parameters, plan(samples([document]), SHAPE), SHAPE.layer)
+        state = model_forward(model.parameters, plan(make_samples([document]), SHAPE), SHAPE.layer)
         p = softmax(state.logits)
         expected -= sum(np.log(p[t, token]) for t, token in enumerate(document[1:]))
     assert total.nats == pytest.approx(expected, rel=1e-9)
@@ -116,7 +121,7 @@ def test_what_was_chosen_is_among_what_was_tried_and_no_worse() -> None:
 
 def test_the_chosen_settings_repeat_the_model() -> None:
     """What the search reports is what it built: the plain warm start gives the same numbers."""
-    shape = replace(SHAPE, contexts=(Radial(3),), layer=LayerOptions(attention="uniform"))
+    shape = replace(SHAPE, contexts=(RadialContext(3),), layer=LayerOptions(attention="uniform"))
     model = SaffuTransformer(shape, TOKENISER, VOCABULARY, dtype="float64")
     chosen = model.warm_start(TRAIN, HELD)
     assert isinstance(chosen, ChosenStart)
@@ -124,7 +129,7 @@ def test_the_chosen_settings_repeat_the_model() -> None:
     settings = replace(chosen.settings, hidden_temper=lam / chosen.settings.hidden_scale)
     plain = warm_start(list(TRAIN), shape, settings)
     assert isinstance(model.parameters, Parameters)
-    for a, b in zip(leaves(plain.parameters), leaves(model.parameters), strict=True):
+    for a, b in zip(flatten(plain.parameters), flatten(model.parameters), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
 
 
@@ -244,7 +249,7 @@ def test_the_next_logits_are_those_of_the_model_at_that_place(n: int) -> None:
     model = _model(dtype="float64")
     assert isinstance(model.parameters, Parameters)
     document = next(iter(TRAIN)).astype(np.int64)
-    state = model_forward(model.parameters, plan(samples([document]), SHAPE), SHAPE.layer)
+    state = model_forward(model.parameters, plan(make_samples([document]), SHAPE), SHAPE.layer)
     logits = next_logits(model.parameters, SHAPE, document[:n])
     np.testing.assert_allclose(logits, state.logits[n - 1], rtol=1e-12)
 

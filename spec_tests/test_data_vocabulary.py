@@ -23,7 +23,7 @@ from saffu.errors import (
     TokenOutOfRange,
     WrongShape,
 )
-from saffu.positions import END, MARKERS, START, UNKNOWN, samples
+from saffu.positions import END, MARKERS, START, UNKNOWN, make_samples
 from saffu.types import IntArray
 
 words = st.text(alphabet="abcé<>sod", min_size=1, max_size=5)
@@ -209,7 +209,7 @@ documents = st.lists(
 @given(documents)
 def test_samples_are_the_definition(documents: list[IntArray]) -> None:
     expected = [(int(d[t - 1]), int(d[t]), t - 1) for d in documents for t in range(1, d.shape[0])]
-    got = samples(documents)
+    got = make_samples(documents)
     assert list(zip(*(column.tolist() for column in got), strict=True)) == expected
     assert {column.dtype for column in got} == {np.dtype(np.int32)}
 
@@ -218,7 +218,9 @@ def test_samples_are_the_definition(documents: list[IntArray]) -> None:
 def test_samples_of_more_documents_are_more_samples(
     some: list[IntArray], more: list[IntArray]
 ) -> None:
-    for both, first, second in zip(samples(some + more), samples(some), samples(more), strict=True):
+    for both, first, second in zip(
+        make_samples(some + more), make_samples(some), make_samples(more), strict=True
+    ):
         np.testing.assert_array_equal(both, np.concatenate([first, second]))
 
 
@@ -237,9 +239,9 @@ def test_a_document_without_samples_is_refused(
     as_users_call: None, document: IntArray, error: type[SaffuError], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        samples([np.array([START, END]), document])
+        make_samples([np.array([START, END]), document])
 
 
 def test_no_documents_are_refused() -> None:
     with pytest.raises(NoSamples):
-        samples([])
+        make_samples([])
