@@ -1,4 +1,4 @@
-"""Everything that is claimed of this project, as sessions that prove it: `nox -l` is the manual.
+"""Every check of this project as a session: `nox -l` is the manual.
 
 Plain `nox` runs what every change has to pass.  `nox -s NAME` runs one session, with `-R` in the
 environment that is already there; what follows `--` goes to pytest: `nox -R -s tests -- -k cipher`.
