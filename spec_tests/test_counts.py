@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -108,6 +110,44 @@ def test_merging_changes_neither_shard(one: tuple[Array, Array], two: tuple[Arra
     if a.counts.shape != b.counts.shape:
         with pytest.raises(WrongShape, match=r"other\.counts"):
             a.merge(b)
+
+
+# --- precision --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_counts_grow_beyond_the_largest_run_of_integers_of_the_input(dtype: type) -> None:
+    """2^24 + 1 is no float32, and 2^11 + 1 is no float16: a sum in that precision stops there."""
+    single: Array = np.ones((1, 1), dtype)
+    one = cooccurrence(single, single)
+    assert one.counts.dtype == np.float64
+    many = Cooccurrence(np.array([[2.0**24]], np.float32), 2.0**24, 2**24)
+    assert (many + one).counts.tolist() == [[2.0**24 + 1]]
+    assert (one + many).counts.tolist() == [[2.0**24 + 1]]
+    rows: Array = np.ones((2**12 + 1, 1), dtype)
+    assert cooccurrence(rows, rows).counts.tolist() == [[2.0**12 + 1]]
+    assert cooccurrence(rows, rows).norm == 2**12 + 1
+    assert Cooccurrence.zero(1, 1, like=rows).counts.dtype == np.float64
+
+
+@given(st.lists(whole_samples(), min_size=1, max_size=4))
+def test_sum_adds_shards(pairs: list[tuple[Array, Array]]) -> None:
+    width, targets = pairs[0][0].shape[1], pairs[0][1].shape[1]
+    pairs = [(h, y) for h, y in pairs if (h.shape[1], y.shape[1]) == (width, targets)]
+    shards = [cooccurrence(h, y) for h, y in pairs]
+    whole = cooccurrence(*(np.concatenate(arrays) for arrays in zip(*pairs, strict=True)))
+    total = sum(shards)
+    assert isinstance(total, Cooccurrence)
+    assert same(total, whole)
+    assert sum(shards[:1]) is shards[0]
+
+
+def test_nothing_but_zero_stands_before_a_sum() -> None:
+    state = cooccurrence(np.full((3, 5), 0.5), np.full((3, 2), 0.5))
+    other: Any
+    for other in (1, 0.0, None, "0"):
+        with pytest.raises(TypeError):
+            _ = other + state
 
 
 # --- refusals ---------------------------------------------------------------------------------

@@ -6,6 +6,9 @@
 (F, Σ‖h‖, M) is all that the explicit solution needs to know of the data.  Two shards' statistics
 add up to those of their union, in any order and grouping: a commutative monoid.  For integer counts
 the sums are exact, so every partition of the data gives the same bits.
+
+Counts are float64 whatever the type of the input: a sum of ones in float32 stops growing at 2^24,
+and one in uint8 wraps at 2^8.
 """
 
 from __future__ import annotations
@@ -26,12 +29,12 @@ class Cooccurrence:
 
     >>> one = cooccurrence(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
     >>> two = cooccurrence(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]))
-    >>> (one + two).counts.tolist(), (one + two).priming
+    >>> (one + two).counts.tolist(), sum([one, two]).priming
     ([[1.0, 1.0], [2.0, 0.0]], 2.0)
     """
 
     counts: Counts
-    """F [D, N]"""
+    """F [D, N], float64"""
     norm: float
     """Σ_m ‖h_m‖₁"""
     samples: int
@@ -39,12 +42,12 @@ class Cooccurrence:
 
     @staticmethod
     def zero(features: int, targets: int, like: Array | None = None) -> Cooccurrence:
-        """The neutral element: nothing seen yet; beside `like` and in its precision, if given."""
+        """The neutral element: nothing seen yet; of the library and on the device of `like`."""
         d = checks.whole("features", features, 1, "SPEC 1")
         n = checks.whole("targets", targets, 1, "SPEC 1")
         like = np.zeros(0) if like is None else like
-        nothing = namespace(like).zeros((d, n), dtype=like.dtype, device=like.device)
-        return Cooccurrence(nothing, 0.0, 0)
+        xp = namespace(like)
+        return Cooccurrence(xp.zeros((d, n), dtype=xp.float64, device=like.device), 0.0, 0)
 
     @property
     def priming(self) -> float:
@@ -66,11 +69,17 @@ class Cooccurrence:
             )
         namespace(self.counts, other.counts)  # of one library, or a refusal
         return Cooccurrence(
-            self.counts + other.counts, self.norm + other.norm, self.samples + other.samples
+            _in_double(self.counts) + _in_double(other.counts),
+            self.norm + other.norm,
+            self.samples + other.samples,
         )
 
     def __add__(self, other: Cooccurrence) -> Cooccurrence:
         return self.merge(other)
+
+    def __radd__(self, other: int) -> Cooccurrence:
+        """0 + the statistics, with which `sum(shards)` begins."""
+        return self if type(other) is int and other == 0 else NotImplemented
 
 
 def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
@@ -78,7 +87,7 @@ def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
 
     Parameters: `features` H [M, D], non-negative; `targets` Y [M, N], non-negative, no row of
     zeros.
-    Returns F [D, N] with Σ‖h‖ and M.
+    Returns F [D, N], float64 whatever the type of the arguments, with Σ‖h‖ and M.
     Refuses: negative, NaN or infinite entries; a row of zeros in Y; shapes that disagree; no
     samples.
 
@@ -89,8 +98,8 @@ def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
     """
     checks.features(features)
     checks.targets(targets, features.shape[0])
-    xp = namespace(features, targets)
-    return Cooccurrence(features.T @ targets, float(xp.sum(features)), features.shape[0])
+    h, y = _in_double(features), _in_double(targets)
+    return Cooccurrence(h.T @ y, float(namespace(h, y).sum(h)), h.shape[0])
 
 
 def priming_number(features: Features) -> float:
@@ -108,3 +117,11 @@ def priming_number(features: Features) -> float:
     if norm == 0:
         raise ZeroNorm("features")
     return norm / int(features.shape[0])
+
+
+def _in_double(x: Array) -> Array:
+    """The same numbers in float64, in which whole numbers add up exactly below 2^53."""
+    xp = namespace(x)
+    if x.dtype == xp.float64 or xp.isdtype(x.dtype, "complex floating"):
+        return x
+    return xp.astype(x, xp.float64)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu import checks
-from saffu.arrays.namespace import on_host
+from saffu.arrays.namespace import floating, namespace, on_host
 from saffu.counts import Cooccurrence
 from saffu.errors import BadOption, ZeroCount
 from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
@@ -125,10 +125,10 @@ def _held_out(
     checks.targets(targets, features.shape[0], "held_out targets")
     checks.shape("held_out features", features, (None, state.counts.shape[0]), "M D", "SPEC 1")
     checks.shape("held_out targets", targets, (None, state.counts.shape[1]), "M N", "SPEC 1")
-    k = state.priming
+    k, xp = state.priming, namespace(features)
 
     def judge(smoothing: Smoothing) -> float:
-        full = smooth(state.counts, smoothing)
+        full = xp.astype(smooth(state.counts, smoothing), floating(features).dtype)
         if temper:
             return fit_temper(features, targets, full).loss
         return float(cross_entropy(features @ explicit_weights(full, k), targets))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from saffu import checks
-from saffu.arrays.namespace import beside, namespace
+from saffu.arrays.namespace import beside, floating, namespace
 from saffu.attention import gains
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.errors import BadOption
@@ -97,7 +97,9 @@ def solve_softmax(
 ) -> SoftmaxSolution:
     """U_λ of a softmax layer; λ given, or fitted where None, times `scale`.   (SPEC 1)"""
     state = cooccurrence(features, targets)
-    counts = smooth(state.counts, smoothing)
+    counts = namespace(features).astype(
+        smooth(state.counts, smoothing), floating(features).dtype
+    )  # weights are as precise as the features that they meet
     lam = temper
     if lam is None:
         lam = float(fit_temper(features, targets, counts).temper[0])
@@ -152,7 +154,8 @@ def solve_attention(
 ) -> AttentionWeights:
     """W [B, B], the explicit solution for comparisons and hidden targets [n, B].   (SPEC 5)"""
     state: Cooccurrence = cooccurrence(comparisons, targets)
-    return explicit_solution(state, smoothing).weights
+    weights = explicit_solution(state, smoothing).weights
+    return namespace(comparisons).astype(weights, floating(comparisons).dtype)
 
 
 def attention_ascent(
