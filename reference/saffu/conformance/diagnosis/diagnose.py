@@ -20,7 +20,7 @@ import numpy as np
 
 from saffu.conformance.contract.case import Case, Expected
 from saffu.conformance.diagnosis.mistake import Mistake
-from saffu.conformance.diagnosis.pairs import pairs
+from saffu.conformance.diagnosis.pairs import pairs as fitting_pairs
 from saffu.conformance.judging.runner import Result, Run
 from saffu.conformance.judging.tolerance import compare, judge
 from saffu.types import Array
@@ -152,14 +152,14 @@ def diagnose(run: Run, bank: Iterable[Mistake]) -> Diagnosis:
         if explained[mistake]
     }
     findings = cover(explained, against)
-    findings += _at_once(mistakes, suspects, findings, run.precision)
+    findings += _in_pairs(mistakes, suspects, findings, run.precision)
     found = {case for finding in findings for case in finding.cases}
     coarse = run.precision == "float64" and _coarse(suspects)
     unexplained = tuple(result for result in failing if result.case.id not in found)
     return Diagnosis(len(failing), findings, unexplained, coarse and not findings, frozenset(ops))
 
 
-def _at_once(
+def _in_pairs(
     mistakes: Sequence[Mistake],
     suspects: Sequence[Result],
     findings: Sequence[Finding],
@@ -172,8 +172,9 @@ def _at_once(
     def fits(mistake: Mistake, result: Result) -> bool:
         return explains(outcome(mistake, result.case), result, precision)
 
-    found = pairs(mistakes, left, fits, frozenset(finding.mistake.id for finding in findings))
-    return tuple(Finding(pair.one, pair.cases, (), (), pair.other) for pair in found)
+    named = frozenset(finding.mistake.id for finding in findings)
+    pairs = fitting_pairs(mistakes, left, fits, named)
+    return tuple(Finding(pair.one, pair.cases, (), (), pair.other) for pair in pairs)
 
 
 def cover(

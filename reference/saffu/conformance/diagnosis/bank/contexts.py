@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 
@@ -92,48 +92,49 @@ def _unit(rows: Array) -> Array:
 
 def _both(name: str) -> Any:
     return (
-        slip(f"{name}-context-takes-anything", "bad documents, or no slots, not refused",
-             accepts="no-samples option token-range shape"),
+        variant(f"{name}-context-takes-anything", "bad documents, or no slots, not refused",
+            accepts="no-samples option token-range shape"),
     )  # fmt: skip
 
 
 MISTAKES = (
     *mistakes(
-        "radial_context", "SPEC 3", context, *_both("radial"),
-        slip("radial-context-with-target", "the target itself in slot 0", late=1),
-        slip("radial-context-reversed", "the farthest token first", reverse=True),
-        slip("radial-context-pivot-last", "the last slot asks",
-             pivot=lambda pivot, slots: slots - 1),
-        slip("radial-context-unmasked", "slots before the document taken for valid",
-             valid=lambda places, mask, size: [True] * len(mask)),
-        slip("radial-context-keeps-id", "invalid slots hold the id at a negative place", keep=True),
+        "radial_context", context, *_both("radial"),
+        variant("radial-context-with-target", "the target itself in slot 0", late=1),
+        variant("radial-context-reversed", "the farthest token first", reverse=True),
+        variant("radial-context-pivot-last", "the last slot asks",
+            pivot=lambda pivot, slots: slots - 1),
+        variant("radial-context-unmasked", "slots before the document taken for valid",
+            valid=lambda places, mask, size: [True] * len(mask)),
+        variant("radial-context-keeps-id", "invalid slots hold the id at a negative place",
+            keep=True),
     ),
     *mistakes(
-        "block_context", "SPEC 3", context, *_both("block"),
-        slip("block-of-the-target", "the block up to the target, not up to the token before it",
-             late=1),
-        slip("block-slides", "the newest tokens, not a fixed block", places=_slides),
-        slip("block-pivot-first", "the first slot asks", pivot=lambda pivot, slots: 0),
-        slip("block-pivot-off-by-one", "the pivot is t mod b, not (t−1) mod b",
-             pivot=lambda pivot, slots: (pivot + 1) % slots),
-        slip("block-sees-the-future", "slots after the pivot taken for valid",
-             valid=lambda places, mask, size: [place < size for place in places]),
-        slip("block-reversed", "the newest token in slot 0", places=_newest_first),
+        "block_context", context, *_both("block"),
+        variant("block-of-the-target", "the block up to the target, not up to the token before it",
+            late=1),
+        variant("block-slides", "the newest tokens, not a fixed block", places=_slides),
+        variant("block-pivot-first", "the first slot asks", pivot=lambda pivot, slots: 0),
+        variant("block-pivot-off-by-one", "the pivot is t mod b, not (t−1) mod b",
+            pivot=lambda pivot, slots: (pivot + 1) % slots),
+        variant("block-sees-the-future", "slots after the pivot taken for valid",
+            valid=lambda places, mask, size: [place < size for place in places]),
+        variant("block-reversed", "the newest token in slot 0", places=_newest_first),
     ),
     *mistakes(
-        "document_context", "SPEC 3", document_context,
-        slip("document-with-target", "the target among the earlier tokens",
-             upto=lambda newest, size: newest + 2),
-        slip("document-sum", "the sum of the vectors, not their mean",
-             mean=lambda rows: np.sum(rows, axis=0)),
-        slip("document-without-start", "the first token left out", first=1),
-        slip("document-types", "each kind of token counted once", distinct=True),
-        slip("document-whole", "the mean of the whole document for every target",
-             upto=lambda newest, size: size),
-        slip("document-normalised", "the mean divided by its norm", mean=_unit),
-        slip("document-wraps-ids", "token ids out of range wrap around",
-             accepts="token-range no-samples"),
-        slip("document-takes-non-finite", "NaN and infinity among the vectors not refused",
-             accepts="non-finite"),
+        "document_context", document_context,
+        variant("document-with-target", "the target among the earlier tokens",
+            upto=lambda newest, size: newest + 2),
+        variant("document-sum", "the sum of the vectors, not their mean",
+            mean=lambda rows: np.sum(rows, axis=0)),
+        variant("document-without-start", "the first token left out", first=1),
+        variant("document-types", "each kind of token counted once", distinct=True),
+        variant("document-whole", "the mean of the whole document for every target",
+            upto=lambda newest, size: size),
+        variant("document-normalised", "the mean divided by its norm", mean=_unit),
+        variant("document-wraps-ids", "token ids out of range wrap around",
+            accepts="token-range no-samples"),
+        variant("document-takes-non-finite", "NaN and infinity among the vectors not refused",
+            accepts="non-finite"),
     ),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 
@@ -71,37 +71,39 @@ def perplexity(
 
 MISTAKES = (
     *mistakes(
-        "cross_entropy", "SPEC 0", cross_entropy,
-        slip("cross-entropy-sum", "added up over the samples, not averaged", share=lambda y: 1.0),
-        slip("cross-entropy-mean-of-all", "averaged over samples and targets",
-             share=lambda y: 1 / y.size),
-        slip("cross-entropy-bits", "in bits, not nats", unit=np.log(2.0)),
-        slip("cross-entropy-gradient-unscaled", "gradient not divided by the number of samples",
-             of_gradient=lambda y: float(y.shape[0])),
-        slip("cross-entropy-gradient-sign", "gradient y − ŷ", of_gradient=lambda y: -1.0),
-        slip("cross-entropy-largest-target", "targets taken for their largest entry",
-             asked=largest),
-        slip("cross-entropy-mass-ignored", "gradient ŷ − y where y does not add up to one",
-             error=lambda p, y: p - y),
-        slip("cross-entropy-targets-normalised", "targets normalised first", asked=normalised),
-        slip("cross-entropy-log-of-softmax", "the logarithm of the softmax: 0 · −inf is NaN",
-             logs=lambda z, p: np.log(p)),
-        slip("cross-entropy-clipped", "probabilities clipped at 1e-12 before the logarithm",
-             logs=lambda z, p: np.log(np.clip(p, 1e-12, 1))),
-        slip("cross-entropy-no-shift", "the largest logit is not taken off first",
-             shift=lambda z: z),
-        slip("cross-entropy-takes-anything", "bad targets, bad logits or no samples not refused",
-             accepts="negative non-finite zero-target no-samples"),
+        "cross_entropy", cross_entropy,
+        variant("cross-entropy-sum", "added up over the samples, not averaged",
+            share=lambda y: 1.0),
+        variant("cross-entropy-mean-of-all", "averaged over samples and targets",
+            share=lambda y: 1 / y.size),
+        variant("cross-entropy-bits", "in bits, not nats", unit=np.log(2.0)),
+        variant("cross-entropy-gradient-unscaled", "gradient not divided by the number of samples",
+            of_gradient=lambda y: float(y.shape[0])),
+        variant("cross-entropy-gradient-sign", "gradient y − ŷ", of_gradient=lambda y: -1.0),
+        variant("cross-entropy-largest-target", "targets taken for their largest entry",
+            asked=largest),
+        variant("cross-entropy-mass-ignored", "gradient ŷ − y where y does not add up to one",
+            error=lambda p, y: p - y),
+        variant("cross-entropy-targets-normalised", "targets normalised first", asked=normalised),
+        variant("cross-entropy-log-of-softmax", "the logarithm of the softmax: 0 · −inf is NaN",
+            logs=lambda z, p: np.log(p)),
+        variant("cross-entropy-clipped", "probabilities clipped at 1e-12 before the logarithm",
+            logs=lambda z, p: np.log(np.clip(p, 1e-12, 1))),
+        variant("cross-entropy-no-shift", "the largest logit is not taken off first",
+            shift=lambda z: z),
+        variant("cross-entropy-takes-anything", "bad targets, bad logits or no samples not refused",
+            accepts="negative non-finite zero-target no-samples"),
     ),
     *mistakes(
-        "perplexity", "SPEC 7", perplexity,
-        slip("perplexity-in-bits", "2 to the mean nats instead of e", exp=np.exp2),
-        slip("perplexity-of-sum", "exp of the sum, not of the mean", middle=np.sum),
-        slip("perplexity-mean-of-exponentials", "the mean of the exponentials",
-             middle=lambda nats: np.log(np.mean(np.exp(nats)))),
-        slip("perplexity-of-median", "exp of the median", middle=np.median),
-        slip("perplexity-without-exponential", "the mean nats themselves", exp=lambda mean: mean),
-        slip("perplexity-takes-anything", "NaN, infinity or no targets not refused",
-             accepts="no-samples non-finite"),
+        "perplexity", perplexity,
+        variant("perplexity-in-bits", "2 to the mean nats instead of e", exp=np.exp2),
+        variant("perplexity-of-sum", "exp of the sum, not of the mean", middle=np.sum),
+        variant("perplexity-mean-of-exponentials", "the mean of the exponentials",
+            middle=lambda nats: np.log(np.mean(np.exp(nats)))),
+        variant("perplexity-of-median", "exp of the median", middle=np.median),
+        variant("perplexity-without-exponential", "the mean nats themselves",
+            exp=lambda mean: mean),
+        variant("perplexity-takes-anything", "NaN, infinity or no targets not refused",
+            accepts="no-samples non-finite"),
     ),
 )  # fmt: skip

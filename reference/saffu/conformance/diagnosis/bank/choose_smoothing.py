@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from saffu.conformance.diagnosis.bank.explicit_solution import smooth
 from saffu.conformance.diagnosis.bank.loss import cross_entropy
-from saffu.conformance.diagnosis.bank.solution import smooth
-from saffu.conformance.diagnosis.bank.tempering import fit_temper
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.bank.temper import fit_temper
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 Smoothing = Mapping[str, Any]
@@ -85,18 +85,20 @@ def choose_smoothing(
 
 
 MISTAKES = mistakes(
-    "choose_smoothing", "SPEC 1", choose_smoothing,
-    slip("choice-in-sample", "judged on the training samples", in_sample=True),
-    slip("choice-largest", "the largest loss chosen", best=np.argmax),
-    slip("choice-priming-of-held-out", "K measured on the held-out samples", primed_by_held=True),
-    slip("choice-held-out-counted", "held-out samples counted in with the training samples",
-         counted=True),
-    slip("choice-untempered", "judged at λ = 1, though each was to be tempered", tempered=False),
-    slip("choice-nothing-left-out", "samples predicted from counts that hold them", left_out=0.0),
-    slip("choice-shares-of-all", "q of all samples, though one is left out", shares_of_all=True),
-    slip("choice-last-of-ties", "the last of equals chosen, not the first", best=_last),
-    slip("choice-leaves-out-anything", "leave-one-out of weights, or with a temper, not refused",
-         accepts="option"),
-    slip("choice-skips-what-it-cannot-judge", "a candidate that leaves a zero is passed over",
-         accepts="zero-count"),
+    "choose_smoothing", choose_smoothing,
+    variant("choice-in-sample", "judged on the training samples", in_sample=True),
+    variant("choice-largest", "the largest loss chosen", best=np.argmax),
+    variant("choice-priming-of-held-out", "K measured on the held-out samples",
+        primed_by_held=True),
+    variant("choice-held-out-counted", "held-out samples counted in with the training samples",
+        counted=True),
+    variant("choice-untempered", "judged at λ = 1, though each was to be tempered", tempered=False),
+    variant("choice-nothing-left-out", "samples predicted from counts that hold them",
+        left_out=0.0),
+    variant("choice-shares-of-all", "q of all samples, though one is left out", shares_of_all=True),
+    variant("choice-last-of-ties", "the last of equals chosen, not the first", best=_last),
+    variant("choice-leaves-out-anything", "leave-one-out of weights, or with a temper, not refused",
+        accepts="option"),
+    variant("choice-skips-what-it-cannot-judge", "a candidate that leaves a zero is passed over",
+        accepts="zero-count"),
 )  # fmt: skip

@@ -11,12 +11,12 @@ from saffu.arrays.namespace import average_rows
 from saffu.batch import DocumentPlan, LayerPlan, plan
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
-from saffu.conformance.diagnosis.bank.layer import softmax
-from saffu.conformance.diagnosis.bank.models import numbered, text_samples
-from saffu.conformance.diagnosis.bank.refining import hidden_targets
-from saffu.conformance.diagnosis.bank.solution import smooth
-from saffu.conformance.diagnosis.bank.tempering import newton, scored
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.bank.explicit_solution import smooth
+from saffu.conformance.diagnosis.bank.hidden_targets import hidden_targets
+from saffu.conformance.diagnosis.bank.model import numbered, text_samples
+from saffu.conformance.diagnosis.bank.saffu_forward import softmax
+from saffu.conformance.diagnosis.bank.temper import newton, scored
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.embedding import radial_embedding
 from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
 from saffu.model import look_up, look_up_vjp
@@ -155,29 +155,30 @@ def _swapped(settings: Settings) -> Settings:
 
 
 MISTAKES = mistakes(
-    "warm_start", "SPEC 5", warm_start,
-    slip("warm-labels-of-tokens", "labels ranked by how often tokens occur, <sod> among them",
-         labelled=lambda tokens, targets: tokens),
-    slip("warm-embedding-of-targets", "tokens ranked by how often they are targets",
-         embedded=lambda tokens, targets: targets),
-    slip("warm-without-attention", "W stays zero", changed=_with(rounds=0)),
-    slip("warm-old-features", "U from evenly attended features, though W is solved",
-         renewed=False),
-    slip("warm-one-round", "one round, however many are asked for", changed=_with(rounds=1)),
-    slip("warm-hidden-targets-unclipped", "hidden targets not clipped", clips=False),
-    slip("warm-hidden-targets-sign", "hidden targets that go uphill", gain=lambda ascent: -ascent),
-    slip("warm-scale-ignored", "the factor on λ left out", changed=_with(hidden_scale=1.0)),
-    slip("warm-scale-in-targets", "hidden targets of a layer with the factor on λ",
-         scale_in_rounds=True),
-    slip("warm-temper-ignored", "λ = 1 everywhere",
-         changed=_with(hidden_temper=1.0, output_temper=1.0)),
-    slip("warm-temper-on-prior", "λ multiplies the prior too",
-         tempered=lambda evidence, prior, lam, k: lam * (evidence + prior / k)),
-    slip("warm-smoothings-swapped", "smoothing of hidden and of output layers swapped",
-         changed=_swapped),
-    slip("warm-without-refits", "lower layers not solved anew", changed=_with(refits=0)),
-    slip("warm-tiny-for-zero", "log 0 hidden as the logarithm of something tiny",
-         full=lambda full: np.maximum(full, 1e-300), accepts="zero-count"),
-    slip("warm-takes-anything", "bad documents not refused",
-         accepts="token-range no-samples option"),
+    "warm_start", warm_start,
+    variant("warm-labels-of-tokens", "labels ranked by how often tokens occur, <sod> among them",
+        labelled=lambda tokens, targets: tokens),
+    variant("warm-embedding-of-targets", "tokens ranked by how often they are targets",
+        embedded=lambda tokens, targets: targets),
+    variant("warm-without-attention", "W stays zero", changed=_with(rounds=0)),
+    variant("warm-old-features", "U from evenly attended features, though W is solved",
+        renewed=False),
+    variant("warm-one-round", "one round, however many are asked for", changed=_with(rounds=1)),
+    variant("warm-hidden-targets-unclipped", "hidden targets not clipped", clips=False),
+    variant("warm-hidden-targets-sign", "hidden targets that go uphill",
+        gain=lambda ascent: -ascent),
+    variant("warm-scale-ignored", "the factor on λ left out", changed=_with(hidden_scale=1.0)),
+    variant("warm-scale-in-targets", "hidden targets of a layer with the factor on λ",
+        scale_in_rounds=True),
+    variant("warm-temper-ignored", "λ = 1 everywhere",
+        changed=_with(hidden_temper=1.0, output_temper=1.0)),
+    variant("warm-temper-on-prior", "λ multiplies the prior too",
+        tempered=lambda evidence, prior, lam, k: lam * (evidence + prior / k)),
+    variant("warm-smoothings-swapped", "smoothing of hidden and of output layers swapped",
+        changed=_swapped),
+    variant("warm-without-refits", "lower layers not solved anew", changed=_with(refits=0)),
+    variant("warm-tiny-for-zero", "log 0 hidden as the logarithm of something tiny",
+        full=lambda full: np.maximum(full, 1e-300), accepts="zero-count"),
+    variant("warm-takes-anything", "bad documents not refused",
+        accepts="token-range no-samples option"),
 )  # fmt: skip

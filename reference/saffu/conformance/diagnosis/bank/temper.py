@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 Start = float | list[float]
@@ -117,38 +117,40 @@ _BAD = "negative non-finite zero-count zero-target"
 
 MISTAKES = (
     *mistakes(
-        "tempered_logits", "SPEC 1", tempered_logits,
-        slip("tempered-totals-of-rows", "sums over the targets instead of over the features",
-             totals=1),
-        slip("tempered-without-prior", "log n left out", of_prior=lambda lam: 0.0),
-        slip("tempered-prior-too", "log n multiplied by λ too",
-             of_prior=lambda lam: float(np.mean(lam))),
-        slip("tempered-inverse", "1/λ in place of λ", used=lambda lam: 1 / lam),
-        slip("tempered-untempered", "λ = 1 whatever is given", used=np.ones_like),
-        slip("tempered-first-slot", "the first slot's λ for all of them",
-             used=lambda lam: np.full(lam.shape, lam[0])),
-        slip("tempered-slots-interleaved", "feature d in slot d mod S, not in slots of equal width",
-             interleaved=True),
-        slip("tempered-mean-of-slots", "the mean λ for all slots",
-             used=lambda lam: np.full(lam.shape, np.mean(lam))),
-        slip("tempered-takes-anything", "bad features, counts or λ not refused", accepts=_BAD),
+        "tempered_logits", tempered_logits,
+        variant("tempered-totals-of-rows", "sums over the targets instead of over the features",
+            totals=1),
+        variant("tempered-without-prior", "log n left out", of_prior=lambda lam: 0.0),
+        variant("tempered-prior-too", "log n multiplied by λ too",
+            of_prior=lambda lam: float(np.mean(lam))),
+        variant("tempered-inverse", "1/λ in place of λ", used=lambda lam: 1 / lam),
+        variant("tempered-untempered", "λ = 1 whatever is given", used=np.ones_like),
+        variant("tempered-first-slot", "the first slot's λ for all of them",
+            used=lambda lam: np.full(lam.shape, lam[0])),
+        variant("tempered-slots-interleaved", "feature d in slot d mod S, "
+            "not in slots of equal width",
+            interleaved=True),
+        variant("tempered-mean-of-slots", "the mean λ for all slots",
+            used=lambda lam: np.full(lam.shape, np.mean(lam))),
+        variant("tempered-takes-anything", "bad features, counts or λ not refused", accepts=_BAD),
     ),
     *mistakes(
-        "fit_temper", "SPEC 1", fit_temper,
-        slip("temper-one-step", "a single step of Newton's method", steps=1, from_zero=False),
-        slip("temper-without-prior", "log n left out", prior_too=False),
-        slip("temper-is-one", "λ = 1, not fitted", found=np.ones_like),
-        slip("temper-clamped", "λ kept between 0 and 1", found=lambda lam: np.clip(lam, 0, 1)),
-        slip("temper-mass-ignored", "targets normalised, so that they weigh nothing",
-             asked=_shares),
-        slip("temper-one-for-all", "one λ for all slots", one=True),
-        slip("temper-slots-alone", "each slot fitted as if it were alone", alone=True),
-        slip("temper-silent-slot-to-zero", "a slot that says nothing gets 0, not its start",
-             silent=0.0),
-        slip("temper-silent-slot-to-one", "a slot that says nothing gets 1, not its start",
-             silent=1.0),
-        slip("temper-stops-anywhere", "an optimum at infinity not refused",
-             accepts="not-converged"),
-        slip("temper-takes-anything", "bad features, targets or counts not refused", accepts=_BAD),
+        "fit_temper", fit_temper,
+        variant("temper-one-step", "a single step of Newton's method", steps=1, from_zero=False),
+        variant("temper-without-prior", "log n left out", prior_too=False),
+        variant("temper-is-one", "λ = 1, not fitted", found=np.ones_like),
+        variant("temper-clamped", "λ kept between 0 and 1", found=lambda lam: np.clip(lam, 0, 1)),
+        variant("temper-mass-ignored", "targets normalised, so that they weigh nothing",
+            asked=_shares),
+        variant("temper-one-for-all", "one λ for all slots", one=True),
+        variant("temper-slots-alone", "each slot fitted as if it were alone", alone=True),
+        variant("temper-silent-slot-to-zero", "a slot that says nothing gets 0, not its start",
+            silent=0.0),
+        variant("temper-silent-slot-to-one", "a slot that says nothing gets 1, not its start",
+            silent=1.0),
+        variant("temper-stops-anywhere", "an optimum at infinity not refused",
+            accepts="not-converged"),
+        variant("temper-takes-anything", "bad features, targets or counts not refused",
+            accepts=_BAD),
     ),
 )  # fmt: skip

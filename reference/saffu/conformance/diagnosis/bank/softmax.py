@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 Shift = Callable[[Array, Array, int], Array]
@@ -108,44 +108,47 @@ def log_softmax(
 def _both(name: str) -> Any:
     """What goes wrong in both."""
     return (
-        slip(f"{name}-columns", "normalised over the samples instead of the targets", axis=0),
-        slip(f"{name}-no-shift", "the largest logit is not taken off first", shift=_as_they_are),
-        slip(f"{name}-mask-ignored", "masked entries take part", shift=_unmasked),
-        slip(f"{name}-mask-inverted", "True taken for masked", shift=_inverted),
-        slip(f"{name}-shift-by-masked", "the largest logit taken over masked entries too",
-             shift=_below_the_top_of_all),
-        slip(f"{name}-mask-by-product", "exponentials multiplied by the mask, so that NaN stays",
-             shift=_times_the_mask),
-        slip(f"{name}-mask-big-negative", "masked logits set to −1e10, so that an empty mask masks "
-             "nothing", shift=big_negative, accepts="empty-mask"),
-        slip(f"{name}-takes-non-finite", "NaN and infinity are not refused", accepts="non-finite"),
+        variant(f"{name}-columns", "normalised over the samples instead of the targets", axis=0),
+        variant(f"{name}-no-shift", "the largest logit is not taken off first", shift=_as_they_are),
+        variant(f"{name}-mask-ignored", "masked entries take part", shift=_unmasked),
+        variant(f"{name}-mask-inverted", "True taken for masked", shift=_inverted),
+        variant(f"{name}-shift-by-masked", "the largest logit taken over masked entries too",
+            shift=_below_the_top_of_all),
+        variant(f"{name}-mask-by-product", "exponentials multiplied by the mask, so that NaN stays",
+            shift=_times_the_mask),
+        variant(f"{name}-mask-big-negative", "masked logits set to −1e10, so that an empty mask "
+            "masks nothing", shift=big_negative, accepts="empty-mask"),
+        variant(f"{name}-takes-non-finite", "NaN and infinity are not refused",
+            accepts="non-finite"),
     )  # fmt: skip
 
 
 MISTAKES = (
     *mistakes(
-        "softmax", "SPEC 0", softmax, *_both("softmax"),
-        slip("softmax-base-two", "powers of two instead of e", exp=np.exp2),
-        slip("softmax-mask-after", "masked entries zeroed after the normalisation",
-             shift=_unmasked, after=True),
-        slip("softmax-vjp-diagonal", "adjoint p (1 − p) dp, the diagonal alone",
-             pull=lambda p, dp: p * (1 - p) * dp),
-        slip("softmax-vjp-without-p", "adjoint dp − ⟨p, dp⟩, not multiplied by p",
-             pull=lambda p, dp: dp - np.sum(p * dp, axis=-1, keepdims=True)),
-        slip("softmax-vjp-batch-sum", "adjoint with ⟨p, dp⟩ added up over the batch",
-             pull=lambda p, dp: p * (dp - np.sum(p * dp))),
-        slip("softmax-vjp-zero", "the adjoint is left at zero",
-             pull=lambda p, dp: np.zeros_like(p)),
+        "softmax", softmax, *_both("softmax"),
+        variant("softmax-base-two", "powers of two instead of e", exp=np.exp2),
+        variant("softmax-mask-after", "masked entries zeroed after the normalisation",
+            shift=_unmasked, after=True),
+        variant("softmax-vjp-diagonal", "adjoint p (1 − p) dp, the diagonal alone",
+            pull=lambda p, dp: p * (1 - p) * dp),
+        variant("softmax-vjp-without-p", "adjoint dp − ⟨p, dp⟩, not multiplied by p",
+            pull=lambda p, dp: dp - np.sum(p * dp, axis=-1, keepdims=True)),
+        variant("softmax-vjp-batch-sum", "adjoint with ⟨p, dp⟩ added up over the batch",
+            pull=lambda p, dp: p * (dp - np.sum(p * dp))),
+        variant("softmax-vjp-zero", "the adjoint is left at zero",
+            pull=lambda p, dp: np.zeros_like(p)),
     ),
     *mistakes(
-        "log_softmax", "SPEC 0", log_softmax, *_both("log-softmax"),
-        slip("log-softmax-base-two", "powers and logarithms of base two", exp=np.exp2, log=np.log2),
-        slip("log-softmax-log-of-softmax", "the logarithm of the softmax, −inf where it underflows",
-             of_softmax=True),
-        slip("log-softmax-masked-zero", "0 instead of −inf where masked", masked=0.0),
-        slip("log-softmax-vjp-unsummed", "adjoint d − p d instead of d − p Σ d",
-             pull=lambda p, d: d - p * d),
-        slip("log-softmax-vjp-of-softmax", "the adjoint of softmax instead of its logarithm's",
-             pull=_pull),
+        "log_softmax", log_softmax, *_both("log-softmax"),
+        variant("log-softmax-base-two", "powers and logarithms of base two", exp=np.exp2,
+            log=np.log2),
+        variant("log-softmax-log-of-softmax", "the logarithm of the softmax, −inf where it "
+            "underflows",
+            of_softmax=True),
+        variant("log-softmax-masked-zero", "0 instead of −inf where masked", masked=0.0),
+        variant("log-softmax-vjp-unsummed", "adjoint d − p d instead of d − p Σ d",
+            pull=lambda p, d: d - p * d),
+        variant("log-softmax-vjp-of-softmax", "the adjoint of softmax instead of its logarithm's",
+            pull=_pull),
     ),
 )  # fmt: skip

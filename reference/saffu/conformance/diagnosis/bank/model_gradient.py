@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from saffu.batch import DocumentPlan, LayerPlan, plan
-from saffu.conformance.diagnosis.bank.layer import softmax
-from saffu.conformance.diagnosis.bank.models import Model, Tower, read, towers
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.bank.model import Model, Tower, read, towers
+from saffu.conformance.diagnosis.bank.saffu_forward import softmax
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.layer import aggregate_vjp, saffu_backward
 from saffu.model import look_up
 from saffu.numerics import softmax_vjp
@@ -100,22 +100,23 @@ def _layers(
 
 
 MISTAKES = mistakes(
-    "model_gradient", "SPEC 6", model_gradient,
-    slip("gradient-embedding-last-wins", "a token that is looked up twice gets one gradient",
-         scatter=_overwrite),
-    slip("gradient-of-sum", "the gradient of the sum, not of the mean", samples=lambda samples: 1),
-    slip("gradient-comparisons-detached", "inputs get nothing by way of the comparisons",
-         detached=True),
-    slip("gradient-document-unscaled", "document means pulled back without their lengths",
-         unscaled=True),
-    slip("gradient-embedding-of-last-tower", "the embedding's gradient of the last tower alone",
-         joined=lambda tables: tables[-1]),
-    slip("gradient-embedding-frozen", "the embedding gets no gradient",
-         joined=lambda tables: np.zeros_like(tables[0])),
-    slip("gradient-top-layer-only", "nothing is passed down to lower layers", top_only=True),
-    slip("gradient-ascends", "the gradient with the wrong sign", sign=-1.0),
-    slip("model-gradient-takes-anything", "bad documents or embeddings not refused",
-         accepts="token-range no-samples option negative"),
-    slip("model-gradient-takes-non-finite", "NaN and infinity among the parameters not refused",
-         accepts="non-finite"),
+    "model_gradient", model_gradient,
+    variant("gradient-embedding-last-wins", "a token that is looked up twice gets one gradient",
+        scatter=_overwrite),
+    variant("gradient-of-sum", "the gradient of the sum, not of the mean",
+        samples=lambda samples: 1),
+    variant("gradient-comparisons-detached", "inputs get nothing by way of the comparisons",
+        detached=True),
+    variant("gradient-document-unscaled", "document means pulled back without their lengths",
+        unscaled=True),
+    variant("gradient-embedding-of-last-tower", "the embedding's gradient of the last tower alone",
+        joined=lambda tables: tables[-1]),
+    variant("gradient-embedding-frozen", "the embedding gets no gradient",
+        joined=lambda tables: np.zeros_like(tables[0])),
+    variant("gradient-top-layer-only", "nothing is passed down to lower layers", top_only=True),
+    variant("gradient-ascends", "the gradient with the wrong sign", sign=-1.0),
+    variant("model-gradient-takes-anything", "bad documents or embeddings not refused",
+        accepts="token-range no-samples option negative"),
+    variant("model-gradient-takes-non-finite", "NaN and infinity among the parameters not refused",
+        accepts="non-finite"),
 )  # fmt: skip

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saffu.conformance.diagnosis.bank.comparing import (
+from saffu.conformance.diagnosis.bank.compare import (
     pull_comparisons,
     pull_keys,
     pull_square_once,
 )
-from saffu.conformance.diagnosis.bank.layer import State, counted_valid, forward
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.bank.saffu_forward import State, counted_valid, forward
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 
@@ -88,29 +88,29 @@ def saffu_backward(
 
 
 MISTAKES = mistakes(
-    "saffu_backward", "SPEC 6", saffu_backward,
-    slip("backward-softmax-diagonal", "dq = h (1 − h) dh, the diagonal alone",
-         pull_read=lambda h, dh: h * (1 - h) * dh),
-    slip("backward-attention-diagonal", "dz = a (1 − a) da, the diagonal alone",
-         pull_attention=lambda a, da: a * (1 - a) * da),
-    slip("backward-features-unweighted", "dU from the inputs without their weights",
-         features=_unweighted),
-    slip("backward-values-dropped", "inputs get nothing by way of the features", values=0.0),
-    slip("backward-values-only", "inputs get nothing by way of the comparisons", compared=0.0),
-    slip("backward-w-transposed", "dc = dz W in place of dz Wᵀ", w=lambda w: w),
-    slip("backward-square-once", "the pivot's own square counted once", pull=pull_square_once),
-    slip("backward-pivot-dropped", "the gradient through the pivot dropped", pull=pull_keys),
-    slip("backward-gain-dropped", "the gain left out",
-         counted=lambda mask, gain: np.ones((mask.shape[0], 1))),
-    slip("backward-surprisal-sign", "da = dw/a in place of −dw/a",
-         pull_log=lambda a, dw: -_through_log(a, dw)),
-    slip("backward-surprisal-undivided", "da = −dw, not divided by a",
-         pull_log=lambda a, dw: -dw),
-    slip("backward-slot-means", "the gradient of a sum shared out over the slots",
-         each=lambda slots: 1 / slots),
-    slip("backward-leaks-into-empty-slots", "invalid slots get a gradient", masked=False),
-    slip("backward-mean-over-contexts", "gradients of weights averaged over contexts",
-         share=lambda n: 1 / n),
-    slip("backward-takes-anything", "inputs off the simplex, or gradients that are not finite, not "
-         "refused", accepts="negative non-finite"),
+    "saffu_backward", saffu_backward,
+    variant("backward-softmax-diagonal", "dq = h (1 − h) dh, the diagonal alone",
+        pull_read=lambda h, dh: h * (1 - h) * dh),
+    variant("backward-attention-diagonal", "dz = a (1 − a) da, the diagonal alone",
+        pull_attention=lambda a, da: a * (1 - a) * da),
+    variant("backward-features-unweighted", "dU from the inputs without their weights",
+        features=_unweighted),
+    variant("backward-values-dropped", "inputs get nothing by way of the features", values=0.0),
+    variant("backward-values-only", "inputs get nothing by way of the comparisons", compared=0.0),
+    variant("backward-w-transposed", "dc = dz W in place of dz Wᵀ", w=lambda w: w),
+    variant("backward-square-once", "the pivot's own square counted once", pull=pull_square_once),
+    variant("backward-pivot-dropped", "the gradient through the pivot dropped", pull=pull_keys),
+    variant("backward-gain-dropped", "the gain left out",
+        counted=lambda mask, gain: np.ones((mask.shape[0], 1))),
+    variant("backward-surprisal-sign", "da = dw/a in place of −dw/a",
+        pull_log=lambda a, dw: -_through_log(a, dw)),
+    variant("backward-surprisal-undivided", "da = −dw, not divided by a",
+        pull_log=lambda a, dw: -dw),
+    variant("backward-slot-means", "the gradient of a sum shared out over the slots",
+        each=lambda slots: 1 / slots),
+    variant("backward-leaks-into-empty-slots", "invalid slots get a gradient", masked=False),
+    variant("backward-mean-over-contexts", "gradients of weights averaged over contexts",
+        share=lambda n: 1 / n),
+    variant("backward-takes-anything", "inputs off the simplex, or gradients that are not finite, "
+        "not refused", accepts="negative non-finite"),
 )  # fmt: skip

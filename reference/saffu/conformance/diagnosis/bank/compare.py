@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 
@@ -64,18 +64,18 @@ def _cosine(x: Array, pivot: Array) -> Array:
 
 
 MISTAKES = mistakes(
-        "compare", "SPEC 4", compare,
-        slip("compare-first-slot", "compared with the first slot, not with the pivot",
-             asks=lambda x, pivot: np.zeros_like(pivot)),
-        slip("compare-last-slot", "compared with the last slot, not with the pivot",
-             asks=lambda x, pivot: np.full_like(pivot, x.shape[1] - 1)),
-        slip("compare-cosine", "cosines in place of inner products", scale=_cosine),
-        slip("compare-scaled", "divided by √D, as standard attention does",
-             scale=lambda x, pivot: np.sqrt(np.asarray(x.shape[2]))),
-        slip("compare-pivot-dropped", "the gradient through the pivot dropped", pull=pull_keys),
-        slip("compare-keys-dropped", "only the gradient through the pivot", pull=pull_pivot),
-        slip("compare-square-once", "the pivot's own square counted once in the gradient",
-             pull=pull_square_once),
-        slip("compare-takes-anything", "bad inputs and pivots not refused",
-             accepts="non-finite pivot"),
+        "compare", compare,
+        variant("compare-first-slot", "compared with the first slot, not with the pivot",
+            asks=lambda x, pivot: np.zeros_like(pivot)),
+        variant("compare-last-slot", "compared with the last slot, not with the pivot",
+            asks=lambda x, pivot: np.full_like(pivot, x.shape[1] - 1)),
+        variant("compare-cosine", "cosines in place of inner products", scale=_cosine),
+        variant("compare-scaled", "divided by √D, as standard attention does",
+            scale=lambda x, pivot: np.sqrt(np.asarray(x.shape[2]))),
+        variant("compare-pivot-dropped", "the gradient through the pivot dropped", pull=pull_keys),
+        variant("compare-keys-dropped", "only the gradient through the pivot", pull=pull_pivot),
+        variant("compare-square-once", "the pivot's own square counted once in the gradient",
+            pull=pull_square_once),
+        variant("compare-takes-anything", "bad inputs and pivots not refused",
+            accepts="non-finite pivot"),
     )  # fmt: skip

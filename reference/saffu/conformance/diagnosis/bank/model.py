@@ -10,8 +10,8 @@ import numpy as np
 from saffu.arrays.namespace import average_rows
 from saffu.batch import Batch, DocumentPlan, plan
 from saffu.configuration import Configuration
-from saffu.conformance.diagnosis.bank.layer import softmax
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.bank.saffu_forward import softmax
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.layer import SaffuState, saffu_forward
 from saffu.model import look_up
 from saffu.parameters import Parameters, assemble
@@ -152,36 +152,38 @@ _BAD = "token-range no-samples option negative"
 
 MISTAKES = (
     *mistakes(
-        "model_forward", "SPEC 4", model_forward,
-        slip("model-probabilities", "probabilities in place of logits", answer=softmax),
-        slip("model-crosses-documents", "contexts reach over document borders",
-             offsets=lambda offsets: np.arange(offsets.shape[0])),
-        slip("model-output-of-last-tower", "only the last tower is read",
-             order=lambda hidden: hidden[-1:], rows=lambda output, width: output[-width:]),
-        slip("model-towers-reversed", "hidden states side by side in reverse order",
-             order=lambda hidden: hidden[::-1]),
-        slip("model-layers-read-tokens", "upper layers look up token ids among hidden states",
-             by_token=True),
-        slip("model-first-layer-only", "the output reads the first layer, not the last",
-             first=True),
-        slip("model-forward-takes-anything", "bad documents or embeddings not refused",
-             accepts=_BAD),
-        slip("model-forward-takes-non-finite", "NaN and infinity among the parameters not refused",
-             accepts="non-finite"),
+        "model_forward", model_forward,
+        variant("model-probabilities", "probabilities in place of logits", answer=softmax),
+        variant("model-crosses-documents", "contexts reach over document borders",
+            offsets=lambda offsets: np.arange(offsets.shape[0])),
+        variant("model-output-of-last-tower", "only the last tower is read",
+            order=lambda hidden: hidden[-1:], rows=lambda output, width: output[-width:]),
+        variant("model-towers-reversed", "hidden states side by side in reverse order",
+            order=lambda hidden: hidden[::-1]),
+        variant("model-layers-read-tokens", "upper layers look up token ids among hidden states",
+            by_token=True),
+        variant("model-first-layer-only", "the output reads the first layer, not the last",
+            first=True),
+        variant("model-forward-takes-anything", "bad documents or embeddings not refused",
+            accepts=_BAD),
+        variant("model-forward-takes-non-finite",
+            "NaN and infinity among the parameters not refused",
+            accepts="non-finite"),
     ),
     *mistakes(
-        "model_loss", "SPEC 0", model_loss,
-        slip("model-loss-in-bits", "in bits, not nats", unit=float(np.log(2.0))),
-        slip("model-loss-summed", "added up over targets, not averaged",
-             average=lambda nats, lengths, targets: float(np.sum(nats))),
-        slip("model-loss-without-end", "<eod> does not count as a target",
-             average=lambda nats, lengths, targets: float(np.mean(nats[targets != END]))),
-        slip("model-loss-by-document", "averaged over each document, then over documents",
-             average=_by_document),
-        slip("model-loss-log-of-softmax", "the logarithm of the softmax, infinite where it "
-             "underflows", logs=lambda z: np.log(softmax(z))),
-        slip("model-loss-takes-anything", "bad documents or embeddings not refused", accepts=_BAD),
-        slip("model-loss-takes-non-finite", "NaN and infinity among the parameters not refused",
-             accepts="non-finite"),
+        "model_loss", model_loss,
+        variant("model-loss-in-bits", "in bits, not nats", unit=float(np.log(2.0))),
+        variant("model-loss-summed", "added up over targets, not averaged",
+            average=lambda nats, lengths, targets: float(np.sum(nats))),
+        variant("model-loss-without-end", "<eod> does not count as a target",
+            average=lambda nats, lengths, targets: float(np.mean(nats[targets != END]))),
+        variant("model-loss-by-document", "averaged over each document, then over documents",
+            average=_by_document),
+        variant("model-loss-log-of-softmax", "the logarithm of the softmax, infinite where it "
+            "underflows", logs=lambda z: np.log(softmax(z))),
+        variant("model-loss-takes-anything", "bad documents or embeddings not refused",
+            accepts=_BAD),
+        variant("model-loss-takes-non-finite", "NaN and infinity among the parameters not refused",
+            accepts="non-finite"),
     ),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spec_tests.support.cases.drawing import documents
-from spec_tests.support.cases.models import DOCUMENT, MODELS, RADIAL, configuration
+from spec_tests.support.cases.model import DOCUMENT, MODELS, RADIAL, configuration
 from spec_tests.support.cases.question import Question, Record, ask, stream
 
 BACKOFF = {"kind": "backoff", "strength": 1.0}

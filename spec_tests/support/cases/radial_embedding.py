@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from spec_tests.support.cases.ciphers import codes
+from spec_tests.support.cases.cipher import codes
 from spec_tests.support.cases.drawing import documents
 from spec_tests.support.cases.question import Question, ask, stream
 

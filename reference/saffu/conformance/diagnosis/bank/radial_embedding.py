@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saffu.conformance.diagnosis.variants import Arrays, mistakes, slip
+from saffu.conformance.diagnosis.variants import Arrays, mistakes, variant
 from saffu.types import Array
 
 
@@ -77,25 +77,26 @@ def radial_embedding(
 
 
 MISTAKES = mistakes(
-    "radial_embedding", "SPEC 2", radial_embedding,
-    slip("radial-own-occurrence", "the token itself counted as its neighbour",
-         pair=lambda t, u: True),
-    slip("radial-across-documents", "windows reach over document borders", joined=True),
-    slip("radial-not-normalised", "sums not normalised", normalise=lambda near: near),
-    slip("radial-one-side", "only the neighbours before a token", pair=lambda t, u: u < t),
-    slip("radial-norm-euclidean", "divided by the Euclidean norm", normalise=_euclidean),
-    slip("radial-edge-left-out", "neighbours at a distance of r left out", rings=_inside),
-    slip("radial-types-not-tokens", "each kind of neighbour counted once", types=True),
-    slip("radial-disc-for-annulus", "each block holds the whole disc, not its ring", rings=_disc),
-    slip("radial-blocks-normalised", "each block normalised on its own",
-         normalise=_block_by_block),
-    slip("radial-blocks-reversed", "the widest ring first", reverse=True),
-    slip("radial-lonely-to-zero", "a token without neighbours gets zeros",
-         lonely=lambda blocks: []),
-    slip("radial-lonely-in-every-block", "a token without neighbours fills every block",
-         lonely=lambda blocks: list(range(blocks))),
-    slip("radial-skips-itself", "a token next to itself does not count", itself=False),
-    slip("radial-wraps-ids", "token ids out of range wrap around", accepts="token-range"),
-    slip("radial-takes-any-radii", "radii that do not rise, or do not fit, not refused",
-         accepts="option"),
+    "radial_embedding", radial_embedding,
+    variant("radial-own-occurrence", "the token itself counted as its neighbour",
+        pair=lambda t, u: True),
+    variant("radial-across-documents", "windows reach over document borders", joined=True),
+    variant("radial-not-normalised", "sums not normalised", normalise=lambda near: near),
+    variant("radial-one-side", "only the neighbours before a token", pair=lambda t, u: u < t),
+    variant("radial-norm-euclidean", "divided by the Euclidean norm", normalise=_euclidean),
+    variant("radial-edge-left-out", "neighbours at a distance of r left out", rings=_inside),
+    variant("radial-types-not-tokens", "each kind of neighbour counted once", types=True),
+    variant("radial-disc-for-annulus", "each block holds the whole disc, not its ring",
+        rings=_disc),
+    variant("radial-blocks-normalised", "each block normalised on its own",
+        normalise=_block_by_block),
+    variant("radial-blocks-reversed", "the widest ring first", reverse=True),
+    variant("radial-lonely-to-zero", "a token without neighbours gets zeros",
+        lonely=lambda blocks: []),
+    variant("radial-lonely-in-every-block", "a token without neighbours fills every block",
+        lonely=lambda blocks: list(range(blocks))),
+    variant("radial-skips-itself", "a token next to itself does not count", itself=False),
+    variant("radial-wraps-ids", "token ids out of range wrap around", accepts="token-range"),
+    variant("radial-takes-any-radii", "radii that do not rise, or do not fit, not refused",
+        accepts="option"),
 )  # fmt: skip
