@@ -60,7 +60,7 @@ def plan(samples: Samples, configuration: Configuration, select: IntArray | None
 
     >>> from saffu.configuration import TINY
     >>> from saffu.positions import make_samples
-    >>> text = samples([np.array([0, 7, 8, 1])])
+    >>> text = make_samples([np.array([0, 7, 8, 1])])
     >>> plan(text, TINY, np.array([1])).towers[0][0].slots.tolist()
     [[7, 0, 0, 0]]
     """

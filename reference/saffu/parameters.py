@@ -42,11 +42,11 @@ def flatten(parameters: Parameters) -> tuple[Array, ...]:
 
 
 def unflatten(like: Parameters, arrays: Sequence[Array]) -> Parameters:
-    """The inverse of `leaves`, in the form of `like`.  Refuses another number of arrays.
+    """The inverse of `flatten`, in the form of `like`.  Refuses another number of arrays.
 
     >>> p = Parameters(np.zeros((2, 1)), ((LayerParameters(np.zeros((1, 1)), np.ones((1, 3))),),),
     ...                np.zeros((3, 2)))
-    >>> rebuild(p, leaves(p)).towers[0][0].features.tolist()
+    >>> unflatten(p, flatten(p)).towers[0][0].features.tolist()
     [[1.0, 1.0, 1.0]]
     """
     expected = len(names(like))
@@ -60,7 +60,7 @@ def unflatten(like: Parameters, arrays: Sequence[Array]) -> Parameters:
 
 
 def names(parameters: Parameters) -> tuple[str, ...]:
-    """A name for each of the `leaves`, for messages and files."""
+    """A name for each array of `flatten`, for messages and files."""
     inner = [
         f"tower{c}.layer{i}.{name}"
         for c, tower in enumerate(parameters.towers)
@@ -71,7 +71,7 @@ def names(parameters: Parameters) -> tuple[str, ...]:
 
 
 def shapes(configuration: Configuration) -> tuple[tuple[int, int], ...]:
-    """The shape of each of the `leaves`."""
+    """The shape of each array of `flatten`."""
     inner: list[tuple[int, int]] = []
     for context in configuration.contexts:
         slots = 0 if isinstance(context, DocumentContext) else context.slots
@@ -86,7 +86,7 @@ def shapes(configuration: Configuration) -> tuple[tuple[int, int], ...]:
 
 
 def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameters:
-    """Parameters from their `leaves`; refuses shapes that the configuration does not have."""
+    """The parameters that `flatten` returned.  Refuses shapes that the configuration lacks."""
     expected = shapes(configuration)
     if len(arrays) != len(expected):
         raise BadOption("arrays", len(arrays), f"{len(expected)} arrays", "SPEC 4")

@@ -44,7 +44,7 @@ def make_samples(documents: Sequence[IntArray]) -> Samples:
     Parameters: `documents`, each [T+1] token ids that begin with `<sod>`; an open end is allowed.
     Refuses: no documents; a document without a target, or without `<sod>`; negative ids.
 
-    >>> both = samples([np.array([0, 5, 1]), np.array([0, 1])])
+    >>> both = make_samples([np.array([0, 5, 1]), np.array([0, 1])])
     >>> both.tokens.tolist(), both.targets.tolist(), both.offsets.tolist()
     ([0, 5, 0], [5, 1, 1], [0, 1, 0])
     """

@@ -118,7 +118,7 @@ def random_parameters(configuration: Configuration, seed: int = 0) -> Parameters
 
 def words(context: ContextModel) -> ContextWords:
     """A context model as `naive_model` knows it."""
-    return (type(context).__name__, *astuple(context))
+    return (context.kind, *astuple(context))
 
 
 def naive_choices(options: LayerOptions) -> Choices:
