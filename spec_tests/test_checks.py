@@ -49,14 +49,28 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_refusal_is_a_value_error_with_a_reason_that_ports_can_report(
-    kind: type[SaffuError],
-) -> None:
+def test_every_error_has_a_reason_that_ports_can_report(kind: type[SaffuError]) -> None:
     assert issubclass(kind, SaffuError)
-    assert issubclass(kind, ValueError)
     assert kind.reason
     assert set(kind.reason) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert kind.__doc__
+
+
+OUTSIDE = {
+    errors.BadFile: OSError,
+    errors.NotUtf8: OSError,
+    errors.Missing: ImportError,
+    errors.WorkerLost: RuntimeError,
+    errors.NoScheduler: ConnectionError,
+    errors.Interrupted: KeyboardInterrupt,
+}
+"""What is not the fault of an argument, and the built-in exception that it is."""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_bad_input_and_nothing_else_is_a_value_error(kind: type[SaffuError]) -> None:
+    assert issubclass(kind, ValueError) == (kind not in OUTSIDE and kind is not SaffuError)
+    assert issubclass(kind, OUTSIDE.get(kind, Exception))
 
 
 # --- entries ----------------------------------------------------------------------------------

@@ -26,7 +26,12 @@ from saffu.engines.pool import AHEAD, ATTEMPTS, QUEUE, cores
 from saffu.errors import (
     BadFile,
     BadOption,
+    Interrupted,
+    Missing,
     NoSamples,
+    NoScheduler,
+    NotFitted,
+    NotUtf8,
     SaffuError,
     TokenOutOfRange,
     WorkerLost,
@@ -159,6 +164,12 @@ def test_what_a_worker_refuses_is_refused_here(pool: Pool) -> None:
         WrongShape("x", "[M]", (2, 3), "SPEC 1"),
         TokenOutOfRange("tokens", (3,), 9, 7),
         WorkerLost(3, 2),
+        BadFile("a.txt", "it is bad", "take another"),
+        NotUtf8("a.txt", 3, 0x80),
+        Missing("this", "the package that", "pip install that"),
+        NoScheduler("tcp://127.0.0.1:9", "it does not answer"),
+        NotFitted("model"),
+        Interrupted("stopped"),
     ],
     ids=lambda refusal: type(refusal).__name__,
 )
@@ -168,6 +179,8 @@ def test_a_refusal_arrives_as_it_was(refusal: SaffuError) -> None:
     assert type(arrived) is type(refusal)
     assert str(arrived) == str(refusal)
     assert vars(arrived) == vars(refusal)
+    assert arrived.args == refusal.args
+    assert getattr(arrived, "msg", None) == getattr(refusal, "msg", None)  # of an ImportError
 
 
 # --- processes --------------------------------------------------------------------------------

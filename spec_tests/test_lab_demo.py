@@ -19,7 +19,7 @@ from saffu.configuration import TINY, Configuration
 from saffu.data.corpus import Corpus
 from saffu.errors import BadFile, BadOption
 from saffu.models.baselines import fit_baselines, measure
-from saffu.models.training import Interrupted, TrainingState, start_training
+from saffu.models.training import TrainingInterrupted, TrainingState, start_training
 from saffu.models.transformer import SaffuTransformer
 from saffu.parameters import Parameters, flatten
 from saffu.positions import Samples
@@ -201,7 +201,7 @@ def test_ctrl_c_ends_the_demo(outcome: Outcome) -> None:
     def press(stage: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(TrainingInterrupted):
         train_for(1000.0, start_training(cold(text, shape, 0.3)), shape, text, 0.01, 7, press)
 
 

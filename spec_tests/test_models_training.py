@@ -15,10 +15,10 @@ from saffu.contexts import DocumentContext, RadialContext
 from saffu.errors import BadOption, NotConverged
 from saffu.model import model_loss
 from saffu.models.training import (
-    Interrupted,
     Rates,
     Record,
     Schedule,
+    TrainingInterrupted,
     TrainingState,
     off_simplex,
     project_to_simplex,
@@ -70,7 +70,7 @@ def test_an_interrupted_training_goes_on_as_if_it_never_stopped(after: int, dept
     shape = replace(SHAPE, depth=depth)
     whole = _train(_start(shape), shape=shape)
     kept: list[TrainingState] = []
-    with pytest.raises(Interrupted, match="interrupted") as stopped:
+    with pytest.raises(TrainingInterrupted, match="interrupted") as stopped:
         _train(_start(shape), shape=shape, progress=_Stop(after), keep=kept.append)
     assert stopped.value.state is kept[-1]
     assert kept[-1].stage in ("frozen", "thawed")
@@ -95,7 +95,7 @@ def test_interruption_during_a_validation_loses_nothing(monkeypatch: pytest.Monk
         return real(*given)
 
     monkeypatch.setattr(module, "validation_nats", sometimes)
-    with pytest.raises(Interrupted) as stopped:
+    with pytest.raises(TrainingInterrupted) as stopped:
         _train(_start())
     monkeypatch.setattr(module, "validation_nats", real)
     assert _same(_train(stopped.value.state).best, whole.best)

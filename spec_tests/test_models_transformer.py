@@ -15,13 +15,13 @@ from saffu.configuration import Configuration
 from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.data.corpus import Corpus
 from saffu.data.vocabulary import Vocabulary
-from saffu.errors import BadFile, BadOption, SaffuError
+from saffu.errors import BadFile, BadOption, Interrupted, NotFitted, SaffuError
 from saffu.explicit.smoothing import Backoff
 from saffu.layer import LayerOptions
 from saffu.model import model_forward
 from saffu.models.modelfile import to_arrays
 from saffu.models.sampling import next_logits, pick
-from saffu.models.training import Interrupted, Rates, Schedule
+from saffu.models.training import Rates, Schedule
 from saffu.models.transformer import SCHEMA, SaffuTransformer
 from saffu.numerics import softmax
 from saffu.parameters import Parameters, flatten
@@ -256,7 +256,7 @@ def test_the_next_logits_are_those_of_the_model_at_that_place(n: int) -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
-    with pytest.raises(SaffuError, match="warm_start or cold_start"):
+    with pytest.raises(NotFitted, match=r"warm_start\(\) or cold_start\(\)"):
         model.perplexity(HELD)
     with pytest.raises(BadOption, match=r"configuration\.vocabulary"):
         SaffuTransformer(replace(SHAPE, vocabulary=V + 1), TOKENISER, VOCABULARY)

@@ -21,6 +21,7 @@ from saffu.errors import (
     NonFiniteEntry,
     NoSamples,
     NotConverged,
+    NotFitted,
     SaffuError,
     TooFewBits,
     WrongShape,
@@ -734,7 +735,7 @@ def test_a_network_without_weights_says_so(tmp_path: Path) -> None:
         lambda: network.save(tmp_path / "network"),
         lambda: network.layers,
     ):
-        with pytest.raises(BadOption, match=r"fit_explicit\(…\) or cold_start\(…\)"):
+        with pytest.raises(NotFitted, match=r"warm_start\(\) or cold_start\(\)"):
             call()
 
 

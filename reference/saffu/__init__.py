@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from saffu.direct import DirectParameters as DirectParameters
     from saffu.direct import direct_logits as direct_logits
     from saffu.embedding import radial_embedding as radial_embedding
+    from saffu.errors import Interrupted as Interrupted
     from saffu.errors import SaffuError as SaffuError
     from saffu.explicit.choice import SmoothingChoice as SmoothingChoice
     from saffu.explicit.choice import choose_smoothing as choose_smoothing
@@ -87,7 +88,6 @@ if TYPE_CHECKING:
     from saffu.model import model_forward as model_forward
     from saffu.model import model_gradient as model_gradient
     from saffu.model import model_loss as model_loss
-    from saffu.models.training import Interrupted as Interrupted
     from saffu.models.training import Rates as Rates
     from saffu.models.training import Record as Record
     from saffu.models.training import Schedule as Schedule

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import distribution, version
 from typing import Final
 
-from saffu.errors import SaffuError
+from saffu.errors import Interrupted, SaffuError
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit status: all is well; a bug of ours; bad input or options; Ctrl-C."""
@@ -76,10 +76,10 @@ def said(problem: BaseException) -> tuple[str, int]:
     ('bits=0, but …', 2)
     """
     match problem:
+        case SaffuError():
+            return str(problem), INTERRUPTED if isinstance(problem, Interrupted) else REFUSED
         case KeyboardInterrupt():
             return "stopped", INTERRUPTED
-        case SaffuError():
-            return str(problem), INTERRUPTED if problem.reason == "interrupted" else REFUSED
         case OSError():
             return str(problem), REFUSED
         case MemoryError():

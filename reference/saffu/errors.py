@@ -1,7 +1,14 @@
-"""What bad input gets: an error that says what, where, what was expected and what to do.   (SPEC 8)
+"""Exceptions: one root, and below it the built-in exception that callers expect.   (SPEC 8)
 
-Every refusal is a `SaffuError`, hence a `ValueError`; it carries the offending value, and a
-`reason`, a short code that ports in other languages report for the same mistake.
+    SaffuError(Exception)                       everything that saffu raises on purpose
+    ├── BadInput(ValueError)                    an argument, an array entry, a setting, a record
+    ├── BadFile(OSError)                        a file that cannot be read or written as it should
+    ├── Missing(ImportError)                    an optional package or program
+    ├── WorkerLost(RuntimeError), NoScheduler(ConnectionError)
+    └── Interrupted(KeyboardInterrupt)          Ctrl-C, after what was reached has been kept
+
+An error says what was expected, what was given and what to do.  It carries the offending value, and
+a `reason`, a short code that ports in other languages report for the same mistake.
 """
 
 from __future__ import annotations
@@ -9,24 +16,44 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 
-class SaffuError(ValueError):
-    """The root of all refusals."""
+class SaffuError(Exception):
+    """The root of all errors of this package."""
+
+    reason: ClassVar[str] = "error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by contents, not by `__init__`: errors travel between processes unchanged."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[SaffuError], args: tuple[Any, ...], contents: dict[str, Any]
+) -> SaffuError:
+    """The same error, whatever parameters its `__init__` has."""
+    error = kind.__new__(kind, *args)
+    super(SaffuError, error).__init__(*args)  # that of OSError sets args, that of ImportError msg
+    error.__dict__.update(contents)
+    return error
+
+
+class BadInput(SaffuError, ValueError):
+    """The root of all refusals of bad input."""
 
     reason: ClassVar[str] = "refused"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """How it comes back from another process as it was: by its contents, not by __init__."""
-        return _again, (type(self), self.args, self.__dict__)
+
+class NotFitted(BadInput):
+    """An estimator without parameters is asked to predict or to train."""
+
+    reason: ClassVar[str] = "not-fitted"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the {what} is not fitted; call warm_start() or cold_start(), or load one"
+        )
 
 
-def _again(kind: type[SaffuError], args: tuple[Any, ...], contents: dict[str, Any]) -> SaffuError:
-    """The same refusal, whatever its __init__ asks for."""
-    refusal = kind.__new__(kind, *args)
-    refusal.__dict__.update(contents)
-    return refusal
-
-
-class WrongShape(SaffuError):
+class WrongShape(BadInput):
     """Two arrays that should agree in a dimension do not, or one has the wrong number of them."""
 
     reason: ClassVar[str] = "shape"
@@ -40,7 +67,7 @@ class WrongShape(SaffuError):
         self.got: Final = got
 
 
-class NoSamples(SaffuError):
+class NoSamples(BadInput):
     """There is nothing to count."""
 
     reason: ClassVar[str] = "no-samples"
@@ -50,7 +77,7 @@ class NoSamples(SaffuError):
         self.name: Final = name
 
 
-class BadEntry(SaffuError):
+class BadEntry(BadInput):
     """One entry of an array is not allowed; the first one is named."""
 
     reason: ClassVar[str] = "entry"
@@ -140,7 +167,7 @@ class NegativeToken(BadEntry):
     said: str = "token ids are whole numbers >= 0; encode the text with a vocabulary"
 
 
-class EmptyTarget(SaffuError):
+class EmptyTarget(BadInput):
     """A row of targets that is all zero asks for nothing."""
 
     reason: ClassVar[str] = "zero-target"
@@ -153,7 +180,7 @@ class EmptyTarget(SaffuError):
         self.row: Final = row
 
 
-class OffSimplex(SaffuError):
+class OffSimplex(BadInput):
     """A row that should be a distribution does not add up to one."""
 
     reason: ClassVar[str] = "simplex"
@@ -169,7 +196,7 @@ class OffSimplex(SaffuError):
         self.total: Final = total
 
 
-class ZeroNorm(SaffuError):
+class ZeroNorm(BadInput):
     """All features of all samples are zero, so the priming number is zero."""
 
     reason: ClassVar[str] = "zero-norm"
@@ -181,7 +208,7 @@ class ZeroNorm(SaffuError):
         )
 
 
-class ZeroCount(SaffuError):
+class ZeroCount(BadInput):
     """A cell of F is zero and nothing smooths it, so its logarithm has no value."""
 
     reason: ClassVar[str] = "zero-count"
@@ -195,7 +222,7 @@ class ZeroCount(SaffuError):
         self.target: Final = target
 
 
-class BadOption(SaffuError):
+class BadOption(BadInput):
     """A setting outside of what it may be."""
 
     reason: ClassVar[str] = "option"
@@ -206,7 +233,7 @@ class BadOption(SaffuError):
         self.value: Final = value
 
 
-class TooFewBits(SaffuError):
+class TooFewBits(BadInput):
     """2^b - 1 distinct non-zero codes are not enough for the vocabulary."""
 
     reason: ClassVar[str] = "bits"
@@ -220,7 +247,7 @@ class TooFewBits(SaffuError):
         self.bits: Final = bits
 
 
-class InvalidPivot(SaffuError):
+class InvalidPivot(BadInput):
     """The query of a context lies on a slot that holds nothing, or outside of the context."""
 
     reason: ClassVar[str] = "pivot"
@@ -234,7 +261,7 @@ class InvalidPivot(SaffuError):
         self.pivot: Final = pivot
 
 
-class EmptyMask(SaffuError):
+class EmptyMask(BadInput):
     """A row without any valid entry has no softmax."""
 
     reason: ClassVar[str] = "empty-mask"
@@ -248,13 +275,13 @@ class EmptyMask(SaffuError):
         self.row: Final = row
 
 
-class NotConverged(SaffuError):
+class NotConverged(BadInput):
     """An optimum was not reached, or there is none at a finite place."""
 
     reason: ClassVar[str] = "not-converged"
 
 
-class BadFile(SaffuError):
+class BadFile(SaffuError, OSError):
     """A file that is not what it should be: another schema, cut short, or changed."""
 
     reason: ClassVar[str] = "file"
@@ -279,7 +306,7 @@ class NotUtf8(BadFile):
         self.offset: Final = offset
 
 
-class BadRecord(SaffuError):
+class BadRecord(BadInput):
     """A record read back from JSON lacks a field, or a field is not what it should be."""
 
     reason: ClassVar[str] = "record"
@@ -300,7 +327,7 @@ class DuplicateToken(BadEntry):
     said: str = "it stands in the vocabulary already; every token has one id, so remove one of them"
 
 
-class Missing(SaffuError):
+class Missing(SaffuError, ImportError):
     """An optional package or program that is not installed."""
 
     reason: ClassVar[str] = "missing"
@@ -313,7 +340,7 @@ class Missing(SaffuError):
         self.install: Final = install
 
 
-class WorkerLost(SaffuError):
+class WorkerLost(SaffuError, RuntimeError):
     """A part of the data whose workers end without an answer, again and again."""
 
     reason: ClassVar[str] = "worker"
@@ -328,7 +355,7 @@ class WorkerLost(SaffuError):
         self.times: Final = times
 
 
-class NoScheduler(SaffuError):
+class NoScheduler(SaffuError, ConnectionError):
     """A cluster that does not answer, or has no workers."""
 
     reason: ClassVar[str] = "scheduler"
@@ -339,3 +366,9 @@ class NoScheduler(SaffuError):
             "workers with 'dask worker ADDRESS', and give its address, such as tcp://10.0.0.1:8786"
         )
         self.address: Final = address
+
+
+class Interrupted(SaffuError, KeyboardInterrupt):
+    """Work was stopped from outside, by Ctrl-C or SIGTERM; what was reached is kept."""
+
+    reason: ClassVar[str] = "interrupted"

@@ -17,7 +17,7 @@ import numpy as np
 
 from saffu.arrays.kernels import kernels
 from saffu.arrays.standard import Namespace
-from saffu.errors import SaffuError
+from saffu.errors import BadInput, Missing
 from saffu.types import Array, IntArray
 
 __all__ = [
@@ -46,14 +46,12 @@ def namespace(*arrays: Array) -> Namespace:
         import array_api_compat
     except ImportError as missing:
         kinds = sorted({type(a).__module__.split(".")[0] for a in arrays})
-        raise SaffuError(
-            f"arrays of {', '.join(kinds)} need the package array-api-compat; "
-            "install it with: pip install 'saffu[gpu]'"
-        ) from missing
+        needs, install = f"an array of {' and '.join(kinds)}", "pip install 'saffu[gpu]'"
+        raise Missing(needs, "the package array-api-compat", install) from missing
     try:
         return cast(Namespace, array_api_compat.array_namespace(*arrays))
     except TypeError as problem:
-        raise SaffuError(f"{problem}; pass arrays of one library, say np.asarray(…)") from problem
+        raise BadInput(f"{problem}; pass arrays of one library, say np.asarray(…)") from problem
 
 
 def real(x: Array) -> Array:

@@ -25,9 +25,9 @@ from saffu.commands.options import (
     whole,
 )
 from saffu.commands.reading import Text, check_place, check_same, read_text
-from saffu.errors import SaffuError
+from saffu.errors import Interrupted
 from saffu.models.baselines import fit_baselines, measure
-from saffu.models.training import Interrupted, Rates, Record, Schedule
+from saffu.models.training import Rates, Record, Schedule
 from saffu.models.transformer import SaffuTransformer
 from saffu.search.warm import ChosenStart
 
@@ -47,12 +47,6 @@ that an uninterrupted run would have had.
 
 Encoded text is kept in $SAFFU_CACHE, or else in ~/.cache/saffu.
 """
-
-
-class Stopped(SaffuError):
-    """Ctrl-C, and how to go on."""
-
-    reason = "interrupted"
 
 
 def add_parser(commands: Any, about: str) -> None:
@@ -189,4 +183,4 @@ def train(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, sh
         words = [word for word in arguments.words if word != "--resume"]
         again = shlex.join(["saffu", *words, "--resume"])
         kept = f"stopped; what was reached is in {arguments.output}"
-        raise Stopped(f"{kept}; go on with:\n  {again}") from stopped
+        raise Interrupted(f"{kept}; go on with:\n  {again}") from stopped

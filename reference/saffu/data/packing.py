@@ -97,6 +97,8 @@ def blocks_of(path: Path) -> Iterator[bytes]:
         return
     try:
         yield from PACKED[path.suffix](path)
+    except BadFile:
+        raise
     except (*BROKEN, OSError) as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
             raise

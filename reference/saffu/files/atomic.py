@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from saffu.errors import BadFile
+from saffu.errors import BadFile, SaffuError
 
 
 def write_whole(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
@@ -40,6 +40,8 @@ def write_whole(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
             beside.unlink(missing_ok=True)
             raise
         _flush_folder(place.parent)
+    except SaffuError:
+        raise
     except OSError as problem:
         advice = "check that the folder is there, may be written to, and has room"
         raise BadFile(path, f"it cannot be written ({problem})", advice) from problem

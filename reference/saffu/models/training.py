@@ -22,7 +22,7 @@ from saffu import checks
 from saffu.batch import Batch, plan
 from saffu.configuration import Configuration
 from saffu.data.corpus import Corpus
-from saffu.errors import NotConverged, SaffuError
+from saffu.errors import Interrupted, NotConverged
 from saffu.fast.adam import adam_in_blocks
 from saffu.fast.cache import comparisons
 from saffu.fast.frozen import FrozenEmbedding, freeze
@@ -133,10 +133,8 @@ class TrainingState(NamedTuple):
     history: tuple[Record, ...]
 
 
-class Interrupted(SaffuError):
+class TrainingInterrupted(Interrupted):
     """Training was stopped from outside; what was reached is kept."""
-
-    reason = "interrupted"
 
     def __init__(self, state: TrainingState, path: object = None) -> None:
         kept = f"; what was reached is in {path}, and can be resumed" if path else ""
@@ -190,7 +188,7 @@ def train(
     except KeyboardInterrupt:
         if keep is not None:
             keep(state)
-        raise Interrupted(state) from None
+        raise TrainingInterrupted(state) from None
     return state
 
 

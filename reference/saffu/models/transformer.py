@@ -27,16 +27,16 @@ from saffu.data.vocabulary import Vocabulary
 from saffu.direct import DirectParameters
 from saffu.engines import Engine, open_engine
 from saffu.engines.passes import Passes
-from saffu.errors import BadFile, BadOption, SaffuError, WrongShape
+from saffu.errors import BadFile, BadInput, BadOption, NotFitted, WrongShape
 from saffu.fast.cache import comparisons
 from saffu.fast.predict import chunk_nats
 from saffu.loss import bits_per_byte
 from saffu.models.modelfile import parameters_from_arrays, state_from_file, state_to_file, to_arrays
 from saffu.models.sampling import next_logits, pick
 from saffu.models.training import (
-    Interrupted,
     Record,
     Schedule,
+    TrainingInterrupted,
     TrainingState,
     start_training,
     train,
@@ -208,9 +208,9 @@ class SaffuTransformer:
                 on_record=on_record,
                 keep=keep,
             )
-        except Interrupted as stopped:
+        except TrainingInterrupted as stopped:
             self._take(stopped.state)
-            raise Interrupted(stopped.state, checkpoint) from None
+            raise TrainingInterrupted(stopped.state, checkpoint) from None
         self._take(state)
         return self.history
 
@@ -331,13 +331,13 @@ class SaffuTransformer:
 
     def _ready(self) -> Parameters | DirectParameters:
         if self.parameters is None:
-            raise SaffuError("the model has no parameters yet; call warm_start or cold_start first")
+            raise NotFitted("model")
         return self.parameters
 
     def _trainable(self) -> Parameters:
         parameters = self._ready()
         if isinstance(parameters, DirectParameters):
-            raise SaffuError(
+            raise BadInput(
                 "a direct model is all counts and tempers, so backpropagation has nothing to do; "
                 "use output='softmax' (SPEC 4)"
             )

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from saffu import checks
-from saffu.errors import BadFile, BadOption
+from saffu.errors import BadFile, BadOption, NotFitted
 from saffu.files import read_file, write_file
 from saffu.network.explicit import ExplicitSettings
 from saffu.network.labels import Examples, HiddenLayer, check_examples
@@ -87,10 +87,9 @@ class SoftmaxNetwork:
 
     @property
     def layers(self) -> Layers:
-        """The weights.  Refuses: there are none yet."""
+        """The weights.  Refuses (`NotFitted`): there are none yet."""
         if not self._layers:
-            expected = "weights: call fit_explicit(…) or cold_start(…), or load a network"
-            raise BadOption("layers", None, expected, "SPEC 1")
+            raise NotFitted("network")
         return self._layers
 
     @layers.setter

@@ -13,16 +13,9 @@ from typing import Any
 from tqdm import tqdm
 
 from saffu.commands.options import whole
-from saffu.errors import BadOption, SaffuError
-from saffu.models.training import Interrupted
+from saffu.errors import BadOption, Interrupted
 from saffu_lab.records.results import Line
 from saffu_lab.study.running import Crew, State, open_crew
-
-
-class Stopped(SaffuError):
-    """Ctrl-C, and how to go on."""
-
-    reason = "interrupted"
 
 
 def add_crew(parser: argparse.ArgumentParser) -> None:
@@ -57,9 +50,9 @@ def stoppable(arguments: argparse.Namespace) -> Iterator[None]:
     """Ctrl-C ends what happens here, and says how to go on."""
     try:
         yield
-    except (KeyboardInterrupt, Interrupted) as stopped:
+    except KeyboardInterrupt as stopped:
         again = shlex.join(["saffu", *arguments.words])
-        raise Stopped(f"stopped; what is done is kept; go on with:\n  {again}") from stopped
+        raise Interrupted(f"stopped; what is done is kept; go on with:\n  {again}") from stopped
 
 
 EVERY = 60.0

@@ -19,10 +19,10 @@ from typing import NamedTuple
 from saffu.configuration import DIRECT, Configuration
 from saffu.models.baselines import continue_text, fit_baselines, measure
 from saffu.models.training import (
-    Interrupted,
     Rates,
     Record,
     Schedule,
+    TrainingInterrupted,
     TrainingState,
     start_training,
     train,
@@ -219,7 +219,7 @@ def train_for(
 
     try:
         state = train(state, shape, text.train, text.watched, schedule, progress=watch)
-    except Interrupted as stopped:
+    except TrainingInterrupted as stopped:
         if time.monotonic() < end:
             raise
         state = stopped.state

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from saffu.conformance.contract import arrays
 from saffu.conformance.ports import schemas
-from saffu.errors import BadRecord, SaffuError
+from saffu.errors import BadInput, BadRecord
 from saffu.types import Array
 
 VERSION: Final = 1
@@ -30,7 +30,7 @@ MAX_LINE: Final = 8 * 2**20
 """Bytes of one line.  A case is under 64 KiB, and Python needs up to 25 times the text of it."""
 
 
-class BadMessage(SaffuError):
+class BadMessage(BadInput):
     """A line that is no message of the protocol."""
 
     reason: ClassVar[str] = "message"
