@@ -1,8 +1,8 @@
-"""The pages of the site in one folder, for Sphinx: `python -m docs._site.assemble FOLDER`.
+"""Sphinx sources of the site, gathered in one folder: `python -m docs._site.assemble FOLDER`.
 
 A page of `docs/` may link to any file of the repository.  On the site such a link leads to the page
-that tells of the file: a module to its reference, a test to its listing, golden cases to their
-operation; any other file comes along as it is.
+about that file: a module to its reference, a test to its listing, golden cases to their operation.
+Any other file is copied unchanged.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "golden/README.md": "golden.md",
 }
-"""Pages from outside of `docs/`, and where they stand on the site."""
+"""Pages outside `docs/`, and their places on the site."""
+ONE_PAGE = "docs/one_page.py"
+"""The program that has a page of its own."""
 NOT_YET = "# Replication report\n\nNot measured yet: `nox -s replicate` writes this page.\n"
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)]*)?\))")
 ANCHOR = re.compile(r'^<a id="([\w-]+)"></a>\n+', re.MULTILINE)
-"""A place to link to, as plain Markdown has it; MyST writes `(name)=`."""
+"""An anchor in plain Markdown; MyST writes `(name)=`."""
 FENCE = re.compile(r"^(```+|~~~+).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 
 
 class Site(NamedTuple):
-    """Where on the site each thing of the repository is told."""
+    """The site's map: which page describes which file of the repository."""
 
     root: Path
     pages: dict[str, str]
@@ -45,7 +47,7 @@ class Site(NamedTuple):
 
     @classmethod
     def of(cls, root: Path) -> Site:
-        """The map of the site that a repository makes."""
+        """The map of the site for a repository."""
         docs = root / "docs"
         inside = (page.relative_to(docs) for page in sorted(docs.rglob("*.md")))
         pages = {
@@ -61,6 +63,8 @@ class Site(NamedTuple):
     def home(self, path: str) -> str:
         """The place on the site to which a link to a path of the repository leads."""
         file = Path(path)
+        if path == ONE_PAGE:
+            return "one_page.md"
         if path in self.pages:
             return self.pages[path]
         if f"{path}/README.md" in self.pages and path != "golden":
@@ -104,7 +108,7 @@ def assemble(folder: Path, root: Path = ROOT) -> None:
 
 
 def texts(site: Site) -> dict[str, str]:
-    """Every page of the site by its place: those that are written, then those that are made."""
+    """Every page of the site by its place: hand-written pages first, then generated ones."""
     root = site.root
     written = {
         where: site.linked(page) for page, where in site.pages.items() if (root / page).is_file()
@@ -117,6 +121,7 @@ def texts(site: Site) -> dict[str, str]:
     made = {
         "chapters/index.md": chapters(written),
         "decisions/README.md": written["decisions/README.md"] + _toctree("[0-9]*"),
+        "one_page.md": "# One page\n\n```{literalinclude} one_page.py\n:language: python\n```\n",
         "operations.md": operations.overview(contract),
         "api/index.md": reference.overview(root),
     }
@@ -133,11 +138,11 @@ def texts(site: Site) -> dict[str, str]:
 
 
 def chapters(written: dict[str, str]) -> str:
-    """The page that leads to the chapters, in the order of their names."""
+    """The index of the chapters, in the order of their names."""
     found = [where for where in sorted(written) if re.match(r"chapters/(?!index|README)", where)]
     opening = written.get("chapters/index.md", written.get("chapters/README.md", ""))
     if not found:
-        return opening or "# Chapters\n\nNone is written yet.\n"
+        return opening or "# Chapters\n\nThere are none yet.\n"
     if "{toctree}" in opening:
         return opening
     return (opening or "# Chapters\n") + _toctree(*(Path(where).stem for where in found))
@@ -151,7 +156,7 @@ def listing(name: str) -> str:
 
 
 def contents(folder: Path, place: str) -> str:
-    """The page of a folder that pages lead to and that has none of its own: its files."""
+    """A page that lists the files of a folder, for folders that are linked to but have no page."""
     files = (file.name for file in sorted(folder.iterdir()) if file.is_file())
     rows = [f"- [{name}]({name})" for name in files if not name.startswith((".", "_"))]
     return "\n".join(["---", "orphan: true", "---", "", f"# {place}/", "", *rows, ""])
@@ -163,7 +168,7 @@ def _toctree(*entries: str) -> str:
 
 
 def _copy_files(site: Site, folder: Path) -> None:
-    """Pictures, figures and golden files as they are, and what else a page leads to."""
+    """Copy pictures, figures, golden files, and every other file that a page links to."""
     root = site.root
     hidden = shutil.ignore_patterns("_*", "*.md", "conf.py", "*.o", "saffu-port*")
     shutil.copytree(root / "docs", folder, ignore=hidden)
@@ -183,7 +188,7 @@ def _copy_files(site: Site, folder: Path) -> None:
 
 
 def outside_of_fences(text: str, change: Callable[[str], str]) -> str:
-    """Change what is text, and leave blocks of code alone."""
+    """Change the text outside code blocks."""
     written, end = [], 0
     for fence in FENCE.finditer(text):
         written += [change(text[end : fence.start()]), fence[0]]
@@ -193,5 +198,5 @@ def outside_of_fences(text: str, change: Callable[[str], str]) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        raise SystemExit("which folder? python -m docs._site.assemble FOLDER")
+        raise SystemExit("usage: python -m docs._site.assemble FOLDER")
     assemble(Path(sys.argv[1]))

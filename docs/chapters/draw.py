@@ -49,6 +49,32 @@ def loss() -> Any:
     return figure
 
 
+def solution() -> Any:
+    """Chapter 3: counts of a small text, the weights made of them, and what they predict."""
+    words = "the cat sat on the mat the dog sat on the rug the cat saw the dog".split()
+    seen = list(dict.fromkeys(words))
+    one_hot = np.eye(len(seen))[[seen.index(word) for word in words]]
+    state = saffu.cooccurrence(one_hot[:-1], one_hot[1:])
+    weights = saffu.explicit_solution(state, saffu.Backoff(0.5)).weights
+    figure = canvas(9.5, 3.4)
+    panels = (
+        ("count:  F = Hᵀ Y", state.counts, "{:.0f}"),
+        ("solve:  U = log F,  smoothed", weights, "{:.1f}"),
+        ("predict:  ŷ = φ(h U)", saffu.softmax(weights), "{:.2f}"),
+    )
+    for axes, (title, table, form) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
+        shade = (table - table.min()) / (table.max() - table.min())
+        axes.imshow(shade, cmap="Blues", vmin=0, vmax=1.3)
+        for row, column in np.argwhere(table != 0):
+            value = table[row, column]
+            axes.text(column, row, form.format(value), ha="center", va="center", fontsize=7)
+        axes.set(title=title, xlabel="next word")
+        axes.set_xticks(range(len(seen)), seen, rotation=45)
+        axes.set_yticks(range(len(seen)), seen)
+    figure.axes[0].set_ylabel("word")
+    return figure
+
+
 def dependence() -> Any:
     """Chapter 3: gradient of the explicit solution when the second slot repeats the first."""
     figure = canvas(6.0, 3.2)
@@ -399,6 +425,7 @@ def fold() -> Any:
 
 DRAWN: dict[str, Callable[[], Any]] = {
     "01-loss": loss,
+    "03-solution": solution,
     "03-dependence": dependence,
     "04-leave-one-out": leave_one_out,
     "05-temper": temper,
