@@ -51,7 +51,8 @@ def loss() -> Any:
 
 def solution() -> Any:
     """Chapter 3: counts of a small text, the weights made of them, and what they predict."""
-    words = "the cat sat on the mat the dog sat on the rug the cat saw the dog".split()
+    text = "the cat sat on the mat the dog sat on the rug the cat saw the dog"
+    words = text.split()
     seen = list(dict.fromkeys(words))
     one_hot = np.eye(len(seen))[[seen.index(word) for word in words]]
     state = saffu.cooccurrence(one_hot[:-1], one_hot[1:])
