@@ -29,7 +29,7 @@ PROGRAMS: tuple[str, ...] = (
     "bench.memory",
     "digits.mnist",
     "bench.growth",
-    "bench.cluster",
+    "bench.worker_scaling",
     "bench.device",
     "bench.shapes",
     "bench.startup",
@@ -352,7 +352,7 @@ def mutants(session: nox.Session) -> None:
 def scale(session: nox.Session) -> None:
     """Figures: time and memory of counting up to 100M targets; one worker against two (20 min)."""
     install(session, extras="plot,cluster")
-    for name in ("growth", "cluster"):
+    for name in ("growth", "worker_scaling"):
         measure(session, name, *session.posargs)
 
 

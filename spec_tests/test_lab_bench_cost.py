@@ -71,7 +71,7 @@ def record(folder: Path, name: str, found: object) -> None:
 def test_ratios_in_our_favour_are_above_one(tmp_path: Path) -> None:
     steps = {"E frozen": 0.5, "E trained": 2.0}
     record(tmp_path, "speed", {"ratio_wall": 13.0, "step_ratios": steps})
-    record(tmp_path, "race", {"races": {name: {"ratio": 0.25} for name in race.GOALS}})
+    record(tmp_path, "race", {"races": {name: {"ratio": 0.25, "missed": 0} for name in race.GOALS}})
     sizes = [{"targets": 10, "ratio": 4.0}, {"targets": 20, "ratio": None}]
     record(tmp_path, "reach", {"sizes": sizes})
     record(tmp_path, "startup", {"ratio": 0.8})

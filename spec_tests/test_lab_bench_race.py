@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from saffu.network import Examples
-from saffu_lab.bench import race
+from saffu_lab.bench import race, ratios
 from saffu_lab.bench.race import TINY, Clock, Heat, explicit_layer, loss_of, main, polish_to
 from saffu_lab.bench.race import summary as said_of
 from saffu_lab.digits.digits import load
@@ -29,6 +29,23 @@ def test_the_quickest_rival_counts(ours: float, rival: float, word: str) -> None
     found = heat(ours, rival)
     assert found.ratio == pytest.approx(ours / rival)
     assert f"0.5, {word}" in said_of([found])
+
+
+def test_a_round_that_never_got_there_misses_the_goal() -> None:
+    some = Heat("epoch", (0.5, np.inf, 0.5), {"rival": (1.0,) * 3}, {})
+    assert some.ratio == 0.5 < race.GOALS["epoch"]
+    assert some.verdict == "missed: 1 of 3 rounds never got there"
+    assert "1 of 3 rounds never got there" in said_of([some])
+    kept = json.loads(json.dumps(race.record([some], TINY, 1, 0.0), allow_nan=False))
+    assert kept["races"]["epoch"]["ours"] == [0.5, None, 0.5]
+    (goal,) = ratios.of_race(kept)
+    assert goal.ratio == 2.0 > goal.least
+    assert not goal.reached
+    assert "missed in 1 of 3 rounds" in ratios.summary([goal])
+    most = Heat("epoch", (0.5, np.inf, np.inf), {"rival": (1.0,) * 3}, {})
+    assert "never" in said_of([most])
+    (goal,) = ratios.of_race(json.loads(json.dumps(race.record([most], TINY, 1, 0.0))))
+    assert (goal.ratio, goal.reached) == (0.0, False)
 
 
 def test_the_clock_stands_still_for_the_referee() -> None:

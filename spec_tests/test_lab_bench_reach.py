@@ -13,7 +13,7 @@ from saffu.configuration import Configuration
 from saffu.contexts import RadialContext
 from saffu.errors import Missing
 from saffu_lab.bench import reach
-from saffu_lab.bench.reach import Plan, cold, main, summary
+from saffu_lab.bench.reach import ReachSettings, cold, main, summary
 from saffu_lab.records import corpora as texts
 from spec_tests.support.texts import sentences
 
@@ -22,10 +22,10 @@ SMALL = Configuration(13, (RadialContext(3),), bits=7, label_bits=5)
 
 
 @pytest.fixture
-def plan(monkeypatch: pytest.MonkeyPatch) -> Plan:
+def settings(monkeypatch: pytest.MonkeyPatch) -> ReachSettings:
     monkeypatch.setattr(texts, "prose", lambda: TEXT)
     small = replace(texts.PROSE, configuration=SMALL)
-    found = Plan(small, (800,), ((0.03, 1.0), (0.01, 0.3)), batch=31, epochs=2, judges=300)
+    found = ReachSettings(small, (800,), ((0.03, 1.0), (0.01, 0.3)), batch=31, epochs=2, judges=300)
     monkeypatch.setattr(reach, "TINY", found)
     return found
 
@@ -50,35 +50,35 @@ def test_the_best_cold_start_decides() -> None:
 
 
 @pytest.mark.torch
-def test_a_cold_start_stops_where_it_is_good_enough(plan: Plan) -> None:
+def test_a_cold_start_stops_where_it_is_good_enough(settings: ReachSettings) -> None:
     pytest.importorskip("torch")
-    common = plan.setting.texts()
+    common = settings.setting.texts()
     text = common.train.take(800, 1)
-    hopeless = cold(plan, text, common.validation, 0.03, 1.0, goal=0.0, limit=1e9)
+    hopeless = cold(settings, text, common.validation, 0.03, 1.0, goal=0.0, limit=1e9)
     assert not hopeless.reached
-    assert hopeless.targets >= plan.epochs * 800
-    soon = cold(plan, text, common.validation, 0.03, 1.0, goal=hopeless.nats + 1e-3, limit=1e9)
+    assert hopeless.targets >= settings.epochs * 800
+    soon = cold(settings, text, common.validation, 0.03, 1.0, goal=hopeless.nats + 1e-3, limit=1e9)
     assert soon.reached
     assert soon.nats <= hopeless.nats + 1e-3
-    easy = cold(plan, text, common.validation, 0.03, 1.0, goal=100.0, limit=1e9)
-    assert easy.targets <= 800 / plan.checks + plan.batch
-    late = cold(plan, text, common.validation, 0.03, 1.0, goal=0.0, limit=0.0)
+    easy = cold(settings, text, common.validation, 0.03, 1.0, goal=100.0, limit=1e9)
+    assert easy.targets <= 800 / settings.checks + settings.batch
+    late = cold(settings, text, common.validation, 0.03, 1.0, goal=0.0, limit=0.0)
     assert (late.reached, late.targets) == (False, easy.targets)
 
 
 @pytest.mark.torch
-def test_all_of_it_runs(plan: Plan, tmp_path: Path) -> None:
+def test_all_of_it_runs(settings: ReachSettings, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     out = tmp_path / "deep" / "reach.json"
     main(["--tiny", "--out", str(out)])
     (found,) = json.loads(out.read_text("utf-8"))["sizes"]
-    assert len(found["runs"]) == len(plan.cold)
+    assert len(found["runs"]) == len(settings.cold)
     every = sum(run["seconds"] for run in found["runs"])
     assert found["ratio_tuned"] == pytest.approx(every / found["explicit_seconds"])
 
 
 def test_ours_runs_without_torch(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    settings: ReachSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing(*_: object) -> None:
         raise Missing("a rival", "the package torch", "pip install torch")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saffu_lab.bench import cluster, growth
+from saffu_lab.bench import growth, worker_scaling
 from saffu_lab.bench.generated import LONGEST, SHORTEST, open_text, write_text
 from saffu_lab.bench.growth import LINEAR, MEGABYTES, Point, Stopwatch, exponent, judged, summary
 
@@ -71,7 +71,7 @@ def test_a_stopwatch_adds_up_the_passes_of_a_stage() -> None:
 
 def test_one_worker_is_compared_with_two_round_by_round() -> None:
     seconds = {"dask, 1": [4.0, 9.0, 6.0], "dask, 2": [2.0, 3.0, 4.0]}
-    assert cluster.ratio(seconds, "dask") == 2.0
+    assert worker_scaling.ratio(seconds, "dask") == 2.0
 
 
 @pytest.mark.parametrize(("same", "said"), [(True, "gave the same bits"), (False, "NOT the same")])
@@ -86,7 +86,7 @@ def test_the_verdict_of_clusters_follows_the_record(
         "ratios": {"dask": times},
         "load": [0.5, 1.5],
     }
-    text = cluster.summary(record)
+    text = worker_scaling.summary(record)
     assert said in text
     assert f"the goal of 1.7 is {kept}" in text
     assert "500" in text
@@ -108,7 +108,7 @@ def test_growth_is_measured_in_processes_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_all_engines_give_the_same_bits(tmp_path: Path) -> None:
     out = tmp_path / "cluster.json"
-    cluster.main(["--tiny", "--out", str(out)])
+    worker_scaling.main(["--tiny", "--out", str(out)])
     record = json.loads(out.read_text(encoding="utf-8"))
     assert set(record["digests"]) == set(record["seconds"])
     assert len(record["digests"]) == 5

@@ -13,7 +13,7 @@ from saffu.data.readers import MOST
 from saffu.engines import ENGINES, POOL_PAYS
 from saffu.engines.passes import Passes
 from saffu.engines.pool import ATTEMPTS
-from saffu_lab.bench import cluster, growth
+from saffu_lab.bench import growth, worker_scaling
 
 DOCS = Path(__file__).parent.parent / "docs"
 TIMES = {3: "three times"}
@@ -40,9 +40,9 @@ def of_growth() -> str:
 def of_clusters() -> str:
     record = kept("cluster.json")
     for kind, ratio in record["ratios"].items():
-        assert ratio == cluster.ratio(record["seconds"], kind)
+        assert ratio == worker_scaling.ratio(record["seconds"], kind)
     assert record["same_bits"] == (len(set(record["digests"].values())) == 1)
-    return cluster.summary(record)
+    return worker_scaling.summary(record)
 
 
 @pytest.mark.parametrize("summary", [of_growth, of_clusters])
@@ -55,7 +55,7 @@ def test_the_page_is_made_of_the_results(summary: Any) -> None:
 
 def test_the_texts_are_as_long_as_the_page_says() -> None:
     measured = [point["targets"] for point in kept("growth.json")["points"]]
-    assert [round(targets, -6) for targets in measured] == list(growth.Plan().targets)
+    assert [round(targets, -6) for targets in measured] == list(growth.GrowthSizes().targets)
 
 
 def test_the_page_gives_the_numbers_of_the_code() -> None:

@@ -88,13 +88,13 @@ def test_without_rivals_there_is_no_verdict() -> None:
 
 
 def test_the_account_divides_work_by_time() -> None:
-    plan = speed.TINY
+    settings = speed.TINY
     one = Pass("tower 1, layer 1: features", 1_000, 0.5)
-    (row,) = account(plan, [one], ones=2.0)
+    (row,) = account(settings, [one], ones=2.0)
     slots = 3
     operations = 1_000 * slots * 2.0
     assert float(row[3]) == round(operations / 1e6, 1)
-    (idle,) = account(plan, [Pass("ciphers", 5, 0.1)], ones=2.0)
+    (idle,) = account(settings, [Pass("ciphers", 5, 0.1)], ones=2.0)
     assert idle[3:] == ["–"] * 4
 
 
@@ -102,8 +102,8 @@ def run_tiny(out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(texts, "prose", lambda: TEXT)
     small = Configuration(13, (RadialContext(3),), bits=7, label_bits=5)
     text = replace(texts.PROSE, configuration=small)
-    plan = speed.Plan(text, 800, 300, batch=31, steps=2, rounds=1, compiled=False)
-    monkeypatch.setattr(speed, "TINY", plan)
+    settings = speed.SpeedSettings(text, 800, 300, batch=31, steps=2, rounds=1, compiled=False)
+    monkeypatch.setattr(speed, "TINY", settings)
     main(["--tiny", "--out", str(out)])
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return found

@@ -27,8 +27,8 @@ from saffu.progress import silent
 from saffu_lab.demo import contest as contest_module
 from saffu_lab.demo import demo as demo_module
 from saffu_lab.demo.contest import Contest, Course, still, train_for
-from saffu_lab.demo.demo import TINY_PLAN, read_text, record, run_demo, write
-from saffu_lab.demo.outcome import Outcome, Plan, Point, Text
+from saffu_lab.demo.demo import TINY_SETTINGS, read_text, record, run_demo, write
+from saffu_lab.demo.outcome import DemoSettings, Outcome, Point, Text
 from spec_tests.support.texts import sentences
 
 NAMES = (
@@ -96,7 +96,7 @@ def test_the_rows_are_what_the_library_gives(outcome: Outcome) -> None:
     both = fit_baselines(text.train, text.validation, len(text.vocabulary))
     assert outcome.row("unigram").test == measure(both.unigram, text.test)
     assert outcome.row("bigram, interpolated").test == measure(both.bigram, text.test)
-    explicit = SaffuTransformer(outcome.plan.shape, text.tokeniser, text.vocabulary)
+    explicit = SaffuTransformer(outcome.settings.shape, text.tokeniser, text.vocabulary)
     explicit.warm_start(text.train, text.validation, seed=3)
     row = outcome.row("explicit only: SAFFU")
     assert row.test == explicit.nats(text.test)
@@ -111,7 +111,7 @@ def test_a_better_model_is_better_in_all_measures(outcome: Outcome) -> None:
 
 
 def test_the_best_start_goes_on(outcome: Outcome) -> None:
-    assert [(t.scale, t.rate) for t in outcome.tried] == list(outcome.plan.starts)
+    assert [(t.scale, t.rate) for t in outcome.tried] == list(outcome.settings.starts)
     best = min(outcome.tried, key=lambda tried: tried.perplexity)
     assert best.perplexity == min(point.perplexity for point in best.curve)
     same = outcome.row("backpropagation only, same time")
@@ -138,9 +138,9 @@ def test_curves_go_on_in_time_and_begin_where_they_should(outcome: Outcome) -> N
 def test_the_test_text_is_read_once_a_row_and_nowhere_else(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = read_text([path], TINY_PLAN, tiny=True, unit="paragraph", seed=3)
+    text = read_text([path], TINY_SETTINGS, tiny=True, unit="paragraph", seed=3)
     shape = replace(TINY, vocabulary=len(text.vocabulary))
-    plan = Plan(shape, seconds=0.1, least=0.05, starts=((0.3, 0.03),))
+    settings = DemoSettings(shape, seconds=0.1, least=0.05, starts=((0.3, 0.03),))
     read = []
     chunks = Corpus.chunks
 
@@ -150,7 +150,7 @@ def test_the_test_text_is_read_once_a_row_and_nowhere_else(
         return chunks(self, size, seed)
 
     monkeypatch.setattr(Corpus, "chunks", watched)
-    rows = Contest(text, plan, 3).run(time.perf_counter()).rows
+    rows = Contest(text, settings, 3).run(time.perf_counter()).rows
     assert len(read) == len(rows) == len(NAMES)
 
 
@@ -174,7 +174,7 @@ def cold(text: Text, shape: Configuration, scale: float) -> Parameters:
 def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(
     outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text, shape = outcome.text, outcome.plan.shape
+    text, shape = outcome.text, outcome.settings.shape
     start = cold(text, shape, 0.3)
 
     def after(*ticks: float) -> TrainingState:
@@ -196,7 +196,7 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_had_not_been(
 
 
 def test_ctrl_c_ends_the_demo(outcome: Outcome) -> None:
-    text, shape = outcome.text, outcome.plan.shape
+    text, shape = outcome.text, outcome.settings.shape
 
     def press(stage: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
@@ -207,7 +207,7 @@ def test_ctrl_c_ends_the_demo(outcome: Outcome) -> None:
 
 def test_the_best_of_the_end_is_not_overlooked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped before the first check, the parameters of the last step count all the same."""
-    text = read_text([], TINY_PLAN, tiny=True, unit="paragraph", seed=1)
+    text = read_text([], TINY_SETTINGS, tiny=True, unit="paragraph", seed=1)
     shape = replace(TINY, vocabulary=len(text.vocabulary))
     start = start_training(cold(text, shape, 0.1))
     clock(monkeypatch)
@@ -226,7 +226,9 @@ def test_the_best_of_the_end_is_not_overlooked(monkeypatch: pytest.MonkeyPatch) 
 def test_it_says_whether_more_time_would_have_helped(
     outcome: Outcome, perplexities: tuple[float, ...], said: str
 ) -> None:
-    model = SaffuTransformer(outcome.plan.shape, outcome.text.tokeniser, outcome.text.vocabulary)
+    model = SaffuTransformer(
+        outcome.settings.shape, outcome.text.tokeniser, outcome.text.vocabulary
+    )
     curve = tuple(Point(2.0 * i, p) for i, p in enumerate(perplexities))
     assert still(Course(model, 4.0, 10, curve)).startswith(said)
 
@@ -240,8 +242,8 @@ def test_without_files_the_text_is_pythons_own(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(
         demo_module, "topics", lambda: [f"{few} {whole} {'so ' * n}." for n in range(30)]
     )
-    big = read_text([], Plan(), tiny=False, unit="paragraph", seed=1)
-    small = read_text([], TINY_PLAN, tiny=True, unit="paragraph", seed=1)
+    big = read_text([], DemoSettings(), tiny=False, unit="paragraph", seed=1)
+    small = read_text([], TINY_SETTINGS, tiny=True, unit="paragraph", seed=1)
     assert "library" in big.vocabulary.tokens
     assert "Topics" not in big.vocabulary.tokens
     assert "Topics" in small.vocabulary.tokens
@@ -252,7 +254,7 @@ def test_without_files_the_text_is_pythons_own(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_vocabulary_has_the_size_of_the_shape() -> None:
-    text = read_text([], TINY_PLAN, tiny=True, unit="paragraph", seed=1)
+    text = read_text([], TINY_SETTINGS, tiny=True, unit="paragraph", seed=1)
     assert len(text.vocabulary) == TINY.vocabulary
     assert text.watched.targets <= text.validation.targets
 
@@ -270,7 +272,7 @@ def test_what_is_written_can_be_read(outcome: Outcome, tmp_path: Path) -> None:
         assert there["perplexity"] == row.test.perplexity
         assert [Point(*point) for point in there["curve"]] == list(row.curve)
     assert read["text"]["test"]["targets"] == outcome.text.test.targets
-    assert read["settings"]["configuration"] == outcome.plan.shape.to_json()
+    assert read["settings"]["configuration"] == outcome.settings.shape.to_json()
     assert {"saffu", "numpy", "scipy", "matplotlib"} <= read["versions"].keys()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
@@ -308,4 +310,4 @@ def test_too_few_texts_are_refused(path: Path) -> None:
 
 
 def test_a_shorter_text_has_a_smaller_vocabulary(outcome: Outcome) -> None:
-    assert outcome.plan.shape.vocabulary == len(outcome.text.vocabulary) < TINY.vocabulary
+    assert outcome.settings.shape.vocabulary == len(outcome.text.vocabulary) < TINY.vocabulary

@@ -11,7 +11,7 @@ import pytest
 
 from saffu.configuration import TINY
 from saffu.models.transformer import Total
-from saffu_lab.demo.outcome import Outcome, Plan, Point, Row, Text, Tried
+from saffu_lab.demo.outcome import DemoSettings, Outcome, Point, Row, Text, Tried
 from saffu_lab.demo.page import HEAD, cells, html, line, remarks
 from saffu_lab.demo.plots import curves
 from spec_tests.support.texts import corpora
@@ -46,7 +46,7 @@ def outcome(longer: tuple[Point, ...], direct: float = 5000.0) -> Outcome:
     )
     tried = (Tried(0.3, 0.03, 300.0, points((0.0, 999.0), (1.0, 300.0))),)
     text = Text(EVIL, tokeniser, vocabulary, train, held, held, held)
-    return Outcome(text, Plan(TINY), 17, rows, tried, 23.0)
+    return Outcome(text, DemoSettings(TINY), 17, rows, tried, 23.0)
 
 
 SLOW = points((0.0, 999.0), (1.0, 300.0), (2.0, 120.0), (7.0, 91.0))

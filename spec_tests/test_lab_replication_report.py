@@ -13,7 +13,7 @@ from saffu.cli import main
 from saffu.errors import BadOption
 from saffu_lab.commands import replicate
 from saffu_lab.replication import report
-from saffu_lab.replication.completion import UNFINISHED
+from saffu_lab.replication.end_line import UNFINISHED
 from saffu_lab.replication.report import (
     FOLDER,
     PAGE,
@@ -154,7 +154,7 @@ def test_a_study_whose_package_is_missing_is_left_out_or_refused_before_any_work
     done: list[str] = []
     monkeypatch.setattr(report, "find_spec", lambda *_: None)
     monkeypatch.setattr(replicate, "run_tasks", lambda plan, *_: done.append(plan.func.__module__))
-    monkeypatch.setattr(replicate, "finished", lambda *_: None)
+    monkeypatch.setattr(replicate, "write_end_line", lambda *_: None)
     monkeypatch.setattr(replicate, "write_report", lambda *_: [])
     monkeypatch.setattr(replicate, "STUDIES", dict.fromkeys(("contexts", "images"), ""))
     command = ["replicate", "--tiny", "--engine", "serial", "--out", str(tmp_path)]

@@ -9,7 +9,7 @@ import pytest
 from saffu_lab.records.results import Line, Results
 from saffu_lab.replication.chapters import Study
 from saffu_lab.replication.roadmap import tasks as roadmap
-from saffu_lab.roadmap.findings import findings, identity
+from saffu_lab.roadmap.summary import findings, identity
 from saffu_lab.roadmap.walk import front_of
 from saffu_lab.study.running import open_crew, run_tasks
 from saffu_lab.study.sources import Sources

@@ -16,7 +16,7 @@ from saffu.explicit.smoothing import Backoff, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.loss import cross_entropy
 from saffu.types import Array
-from saffu_lab.models.single_layer_problem import (
+from saffu_lab.one_layer.convex_problem import (
     OneHot,
     Problem,
     centred,

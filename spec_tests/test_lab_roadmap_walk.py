@@ -18,7 +18,7 @@ import pytest
 
 from saffu.cli import main
 from saffu_lab.records.results import Line, Results
-from saffu_lab.roadmap.reading import Roadmap, parse_roadmap
+from saffu_lab.roadmap.roadmap_file import Roadmap, parse_roadmap
 from saffu_lab.roadmap.walk import Drawn, best_of, front_of, models_to_walk, to_test, walk
 from saffu_lab.study.recipes import model_path
 from saffu_lab.study.running import open_crew, run_tasks
@@ -72,7 +72,7 @@ class Walked:
         self.sources: Sources = self.roadmap.sources(folder / "models")
         self.answers = Answers(Results(folder / name))
 
-    def plan(self, answers: Answers) -> list[Task]:
+    def name_tasks(self, answers: Answers) -> list[Task]:
         return walk(self.roadmap, self.models, self.sources, answers)
 
     @property
@@ -90,7 +90,7 @@ def by_kind(tasks: list[Task]) -> dict[str, list[Line]]:
 def done_by_hand(walked: Walked) -> Iterator[list[Task]]:
     """The plan before every line, with made-up answers in the order of the tasks."""
     while True:
-        tasks = walked.plan(walked.answers)
+        tasks = walked.name_tasks(walked.answers)
         yield tasks
         left = [task for task in tasks if walked.answers.get(task.key) is None]
         if not left:
@@ -170,13 +170,13 @@ def test_a_map_is_walked_stopped_and_goes_on(place: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), open_crew("serial") as crew:
-        run_tasks(walked.plan, walked.answers, walked.sources, crew, stop)
+        run_tasks(walked.name_tasks, walked.answers, walked.sources, crew, stop)
     again = Walked(place)
     assert [line["id"] for line in again.lines] == seen
     with open_crew("serial") as crew:
-        run_tasks(again.plan, again.answers, again.sources, crew)
+        run_tasks(again.name_tasks, again.answers, again.sources, crew)
     names = [line["id"] for line in again.lines]
-    assert len(names) == len(set(names)) == len(again.plan(again.answers))
+    assert len(names) == len(set(names)) == len(again.name_tasks(again.answers))
     assert names[:5] == seen
     for line in again.lines:
         if line["do"] == "explicit" and line["drawn"]:  # its file was sure to be needed again
@@ -298,7 +298,7 @@ def test_a_report_is_drawn_from_the_lines_of_its_map(
 ) -> None:
     walked = Walked(place, "out/roadmap.jsonl")
     walked.answers.add({"do": "explicit", "of": "another map"}, {"cpu_seconds": 1.0})
-    task = walked.plan(walked.answers)[0]
+    task = walked.name_tasks(walked.answers)[0]
     found = {"validation_nats": 3.0, "parameters": 1001, "fit_cpu_seconds": 1.0}
     walked.answers.add(task.key, {**found, "trained_on": 1500, "cpu_seconds": 2.0})
     assert main(["roadmap", "map.toml", "--out", "out", "--report"]) == 0

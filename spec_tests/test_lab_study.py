@@ -23,10 +23,10 @@ from saffu.positions import Samples
 from saffu_lab.records.evidence import better, change, estimate, gaps, over_all, spread
 from saffu_lab.records.results import Line, Results
 from saffu_lab.study import recipes
-from saffu_lab.study import rows as studied
+from saffu_lab.study import selection as studied
 from saffu_lab.study.recipes import build_model, complete, configuration_of, model_path, size_of
-from saffu_lab.study.rows import Row, best_trial, by_document, predictor, row_key, row_tasks
 from saffu_lab.study.running import State, open_crew, run_tasks
+from saffu_lab.study.selection import Row, best_trial, by_document, predictor, row_key, row_tasks
 from saffu_lab.study.sources import Sources, documents
 from saffu_lab.study.task import Answers, Task, digest
 from saffu_lab.study.texts import texts
@@ -72,9 +72,9 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(text=("prose",), cache=str(tmp_path / "models"))
 
 
-def run_here(plan: Any, answers: Answers, watch: Any = None) -> None:
+def run_here(name_tasks: Any, answers: Answers, watch: Any = None) -> None:
     with open_crew("serial") as crew:
-        run_tasks(plan, answers, Sources(), crew, watch)
+        run_tasks(name_tasks, answers, Sources(), crew, watch)
 
 
 def test_what_has_a_line_is_not_done_again(answers: Answers) -> None:

@@ -68,6 +68,15 @@ def test_the_reference_fits_on_one_page() -> None:
     assert len(ROWS) <= 17
 
 
+def test_no_top_level_module_bears_the_name_of_a_public_function() -> None:
+    """`saffu.x` is either a function or a module: importing one never hides the other."""
+    import saffu
+
+    modules = {path.stem for path in PACKAGE.iterdir()} - {"__init__", "__main__", "__pycache__"}
+    assert len(modules) > 20
+    assert not modules & set(saffu.MODULES)
+
+
 # --- versions, dependencies, licence ----------------------------------------------------------
 
 

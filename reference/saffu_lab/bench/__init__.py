@@ -1,1 +1,1 @@
-"""What the papers claim, measured: each module is a program, `python -m saffu_lab.bench.NAME`."""
+"""Benchmarks: time, memory and ratios, each a program `python -m saffu_lab.bench.NAME`."""

@@ -42,7 +42,7 @@ from saffu_lab.records.results import circumstances, table
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeviceLoad:
     """How much is done."""
 
     shape: Configuration = SMALL
@@ -56,8 +56,10 @@ class Plan:
     """for each measurement"""
 
 
-TINY = Plan(Configuration(vocabulary=67, contexts=(RadialContext(3),), bits=13, label_bits=11),
-            targets=29, side=31, numbers=101, seconds=0.01)  # fmt: skip
+TINY = DeviceLoad(
+    Configuration(vocabulary=67, contexts=(RadialContext(3),), bits=13, label_bits=11),
+    *(29, 31, 101, 0.01),
+)
 
 
 class Device(NamedTuple):
@@ -139,7 +141,7 @@ def at_hand() -> Iterator[Device]:
             continue
 
 
-def works(chosen: Plan, device: Device) -> Iterator[Work]:
+def works(chosen: DeviceLoad, device: Device) -> Iterator[Work]:
     """All that is timed on a device; the same numbers on each."""
     random = np.random.default_rng(7)
     for dtype in (np.float32, np.float64):
@@ -153,7 +155,7 @@ def works(chosen: Plan, device: Device) -> Iterator[Work]:
     yield from model_works(chosen, device, random)
 
 
-def model_works(chosen: Plan, device: Device, random: np.random.Generator) -> Iterator[Work]:
+def model_works(chosen: DeviceLoad, device: Device, random: np.random.Generator) -> Iterator[Work]:
     """Predicting, a step down the gradient, and counting, for a batch of random words."""
     shape = chosen.shape
     words = random.zipf(1.3, chosen.targets).clip(1, shape.vocabulary - 3) + 2
@@ -189,13 +191,13 @@ def timed(work: Work, wait: Callable[[], object], seconds: float) -> list[float]
     """Seconds of each time that the work was done, after one that does not count."""
     work.do()
     wait()
-    found: list[float] = []
-    while sum(found) < seconds or len(found) < 3:
+    seconds_each: list[float] = []
+    while sum(seconds_each) < seconds or len(seconds_each) < 3:
         before = time.perf_counter()
         work.do()
         wait()
-        found.append(time.perf_counter() - before)
-    return found
+        seconds_each.append(time.perf_counter() - before)
+    return seconds_each
 
 
 def answer(result: Any) -> Array:
@@ -204,9 +206,9 @@ def answer(result: Any) -> Array:
     return np.concatenate([on_host(part).astype(np.float64).ravel() for part in parts])
 
 
-def run(chosen: Plan, devices: Sequence[Device]) -> list[Measured]:
+def run(chosen: DeviceLoad, devices: Sequence[Device]) -> list[Measured]:
     """Time every work on every device."""
-    found = []
+    results = []
     truths = {work.name: answer(work.do()) for work in works(chosen, numpy_device())}
     for device in devices:
         for work in works(chosen, device):
@@ -214,25 +216,25 @@ def run(chosen: Plan, devices: Sequence[Device]) -> list[Measured]:
             away = np.max(np.abs(answer(work.do()) - truth)) / np.max(np.abs(truth))
             each = timed(work, device.wait, chosen.seconds)
             rate = work.amount / float(np.median(each))
-            found.append(
+            results.append(
                 Measured(
                     device.library, device.name, work.name, rate, work.unit, len(each), float(away)
                 )
             )
-    return found
+    return results
 
 
-def summary(found: Sequence[Measured]) -> str:
+def summary(results: Sequence[Measured]) -> str:
     """A table with one line for each work, one column for each library."""
-    libraries = list(dict.fromkeys(each.library for each in found))
-    rates = {(each.work, each.library): each.per_second for each in found}
-    units = {each.work: each.unit for each in found}
+    libraries = list(dict.fromkeys(each.library for each in results))
+    rates = {(each.work, each.library): each.per_second for each in results}
+    units = {each.work: each.unit for each in results}
     rows = [
         [f"{work}, {unit}/s", *(f"{rates[work, library]:,.4g}" for library in libraries)]
         for work, unit in units.items()
     ]
-    names = {each.library: f"{each.library}: {each.device}" for each in found}
-    worst = max(each.difference for each in found)
+    names = {each.library: f"{each.library}: {each.device}" for each in results}
+    worst = max(each.difference for each in results)
     return "\n".join(
         [table(["work", *libraries], rows), "", *names.values(), f"differences <= {worst:.1e}"]
     )
@@ -249,9 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("device.json"), help="file of the results")
     chosen = parser.parse_args(arguments)
     devices = [DEVICES[name]() for name in chosen.on] if chosen.on else list(at_hand())
-    found = run(TINY if chosen.tiny else Plan(), devices)
-    print(summary(found))
-    record = {"measured": [each._asdict() for each in found], **circumstances("torch", "cupy")}
+    results = run(TINY if chosen.tiny else DeviceLoad(), devices)
+    print(summary(results))
+    record = {"measured": [each._asdict() for each in results], **circumstances("torch", "cupy")}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

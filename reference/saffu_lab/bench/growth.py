@@ -49,7 +49,7 @@ MEGABYTES = 2048
 
 
 @dataclass(frozen=True)
-class Plan:
+class GrowthSizes:
     """What is counted."""
 
     targets: tuple[int, ...] = (1_000_000, 10_000_000, 100_000_000)
@@ -99,12 +99,12 @@ class Stopwatch:
         self._before = now
 
 
-def count(folder: Path, plan: Plan) -> Point:
+def count(folder: Path, sizes: GrowthSizes) -> Point:
     """All passes over one text, in this process."""
     text = open_text(folder)
     judge = next(text.chunks(1000))
     watch = Stopwatch()
-    small, direct = plan.models
+    small, direct = sizes.models
     passes = Passes(text, watch)
     stream_warm_start(
         *(passes, small, SETTINGS, judge),
@@ -115,28 +115,28 @@ def count(folder: Path, plan: Plan) -> Point:
     return Point(text.targets, watch.seconds, watch.cpu_seconds, peak())
 
 
-def in_a_process(folder: Path, plan: Plan) -> Point:
+def in_a_process(folder: Path, sizes: GrowthSizes) -> Point:
     """The same in a process of its own, so that nothing else is counted."""
     child = [sys.executable, "-m", "saffu_lab.bench.growth", "--child", str(folder)]
     ran = subprocess.run(
-        child + ["--tiny"] * plan.tiny, stdout=subprocess.PIPE, encoding="utf-8", check=False
+        child + ["--tiny"] * sizes.tiny, stdout=subprocess.PIPE, encoding="utf-8", check=False
     )
     if ran.returncode:
         raise SaffuError(f"counting {folder.name} failed in its process; its message is above")
     return Point(*json.loads(ran.stdout.splitlines()[-1]))
 
 
-def measured(plan: Plan) -> list[Point]:
+def measured(sizes: GrowthSizes) -> list[Point]:
     """Count every text."""
-    found = []
-    for targets in plan.targets:
+    points = []
+    for targets in sizes.targets:
         with tempfile.TemporaryDirectory() as name:
-            write_text(Path(name), targets, plan.models[0].vocabulary)
-            found.append(in_a_process(Path(name), plan))
-        last = found[-1]
+            write_text(Path(name), targets, sizes.models[0].vocabulary)
+            points.append(in_a_process(Path(name), sizes))
+        last = points[-1]
         total = sum(last.seconds.values())
         print(f"{last.targets:,} targets: {total:.1f} s, {last.megabytes:.0f} MB", flush=True)
-    return found
+    return points
 
 
 def exponent(targets: Sequence[float | int], seconds: Sequence[float | int]) -> float:
@@ -177,14 +177,14 @@ def summary(points: Sequence[Point], verdict: Line) -> str:
     rows.append(["targets a second", *(f"{rate:,.0f}" for rate in rates)])
     rows.append(["peak memory", *(f"{point.megabytes:.0f} MB" for point in points)])
     kept = {True: "kept", False: "missed"}
-    said = (
+    lines = (
         f"Time grows as the length of the text to the power {verdict['exponent']:.2f} by the "
         f"clock, so that the goal of 1 ± {LINEAR:g} is {kept[verdict['linear']]}, and to the power "
         f"{verdict['exponent_cpu']:.2f} of the processor, where other programs count less: "
         f"{kept[verdict['linear_cpu']]}. The peak of memory is {verdict['megabytes']:.0f} MB; the "
         f"goal of {MEGABYTES} MB is {kept[verdict['bounded']]}."
     )
-    return f"{table(head, rows)}\n\n{said}"
+    return f"{table(head, rows)}\n\n{lines}"
 
 
 def plot(points: Sequence[Point]) -> bytes:
@@ -211,14 +211,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("growth.json"), help="file of the results")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
-    plan = Plan((20_000, 80_000), tiny=True) if chosen.tiny else Plan()
+    sizes = GrowthSizes((20_000, 80_000), tiny=True) if chosen.tiny else GrowthSizes()
     if chosen.child:
-        print(json.dumps(count(chosen.child, plan)))
+        print(json.dumps(count(chosen.child, sizes)))
         return
     if chosen.targets:
-        plan = replace(plan, targets=tuple(chosen.targets))
+        sizes = replace(sizes, targets=tuple(chosen.targets))
     before = os.getloadavg()[0]
-    points = measured(plan)
+    points = measured(sizes)
     verdict = judged(points)
     print(summary(points, verdict))
     record: dict[str, Any] = {

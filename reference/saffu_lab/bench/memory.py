@@ -47,7 +47,7 @@ LENGTH = 400
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryCases:
     """What is fitted."""
 
     targets: tuple[int, ...] = (1_000_000, 10_000_000)
@@ -56,7 +56,7 @@ class Plan:
     """of backpropagation"""
 
 
-TINY = Plan(targets=(4_000, 16_000), configurations=("tiny",), seconds=0.5)
+TINY = MemoryCases(targets=(4_000, 16_000), configurations=("tiny",), seconds=0.5)
 
 MODELS = {
     "small": SMALL,
@@ -159,40 +159,40 @@ def in_a_process(path: Path, model: str, seconds: float, folder: Path) -> Peak:
     )
     if ran.returncode:
         raise SaffuError(f"fitting {path.name} failed in its process; its message is above")
-    found = json.loads(ran.stdout.splitlines()[-1])
-    return Peak(found[0], found[1], tuple(found[2]), tuple(found[3]))
+    peak = json.loads(ran.stdout.splitlines()[-1])
+    return Peak(peak[0], peak[1], tuple(peak[2]), tuple(peak[3]))
 
 
-def run(plan: Plan) -> list[Peak]:
+def run(cases: MemoryCases) -> list[Peak]:
     """Fit every model to every text."""
-    found = []
+    peaks = []
     with tempfile.TemporaryDirectory() as name:
-        for targets in plan.targets:
+        for targets in cases.targets:
             path = Path(name) / f"text-{targets}.txt"
             generate(path, targets)
-            for model in plan.configurations:
-                found.append(in_a_process(path, model, plan.seconds, Path(name) / "cache"))
-                print(f"{model}, {targets:,} targets: {found[-1].megabytes[-1]:.0f} MB", flush=True)
-    return found
+            for model in cases.configurations:
+                peaks.append(in_a_process(path, model, cases.seconds, Path(name) / "cache"))
+                print(f"{model}, {targets:,} targets: {peaks[-1].megabytes[-1]:.0f} MB", flush=True)
+    return peaks
 
 
-def summary(found: Sequence[Peak]) -> str:
+def summary(peaks: Sequence[Peak]) -> str:
     """Peaks after every stage, and what ten times the text costs."""
     rows = []
-    for each in found:
-        peaks = [f"{mb:.0f}" for mb in each.megabytes]
-        rows.append([each.model, f"{each.targets:,}", *peaks, f"{each.seconds[-1]:.0f}"])
-    said = [table(["model", "targets", *(f"{stage}, MB" for stage in STAGES), "s"], rows), ""]
-    for model in dict.fromkeys(each.model for each in found):
-        first, *_, last = (each for each in found if each.model == model)
+    for each in peaks:
+        megabytes = [f"{mb:.0f}" for mb in each.megabytes]
+        rows.append([each.model, f"{each.targets:,}", *megabytes, f"{each.seconds[-1]:.0f}"])
+    lines = [table(["model", "targets", *(f"{stage}, MB" for stage in STAGES), "s"], rows), ""]
+    for model in dict.fromkeys(each.model for each in peaks):
+        first, *_, last = (each for each in peaks if each.model == model)
         grown = last.megabytes[-1] / first.megabytes[-1]
         text = last.targets / first.targets
         kept = "kept" if grown <= GOAL else "missed"
-        said.append(
+        lines.append(
             f"{model}: {text:.0f} times the text takes {grown:.2f} times the memory; "
             f"the goal of at most {GOAL:g} is {kept}."
         )
-    return "\n".join(said)
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -210,12 +210,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path, model, seconds, folder = chosen.child
         print(json.dumps(fit(Path(path), model, float(seconds), Path(folder))))
         return
-    plan = TINY if chosen.tiny else Plan()
+    cases = TINY if chosen.tiny else MemoryCases()
     if chosen.targets:
-        plan = Plan(tuple(chosen.targets), plan.configurations, plan.seconds)
-    found = run(plan)
-    print(summary(found))
-    record = {"stages": STAGES, "peaks": [each._asdict() for each in found], **circumstances()}
+        cases = MemoryCases(tuple(chosen.targets), cases.configurations, cases.seconds)
+    peaks = run(cases)
+    print(summary(peaks))
+    record = {"stages": STAGES, "peaks": [each._asdict() for each in peaks], **circumstances()}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

@@ -38,10 +38,10 @@ from saffu.network import Examples
 from saffu.numerics import softmax
 from saffu.types import Array, Features, Weights
 from saffu_lab.digits.digits import CLASSES, Data, load
-from saffu_lab.models.class_counts import count_classes
-from saffu_lab.models.lbfgs import polish
+from saffu_lab.one_layer.label_cooccurrence import count_classes
+from saffu_lab.one_layer.whitened_lbfgs import polish
 from saffu_lab.records.results import circumstances, table
-from saffu_lab.rivals.rivals import torch_or_refuse
+from saffu_lab.rivals.torch_models import torch_or_refuse
 
 GOALS = {"fit": 0.5, "epoch": 1.0, "logistic": 0.25}
 """Our time over the rival's, at most."""
@@ -50,7 +50,7 @@ WITHIN = 1e-4
 
 
 @dataclass(frozen=True)
-class Plan:
+class RaceSettings:
     """What is timed."""
 
     rounds: int = 5
@@ -69,7 +69,7 @@ class Plan:
     most: int | None = None
 
 
-TINY = Plan(
+TINY = RaceSettings(
     rounds=1, rates=(0.3,), batch=32, iterations=20, tempered=200, few=((256, 1.0),), most=300
 )
 
@@ -77,18 +77,31 @@ Layer: TypeAlias = tuple[Weights, Array]
 
 
 class Heat(NamedTuple):
-    """One race: seconds of each contestant in every round, and what else is to be said."""
+    """One race: seconds of each contestant in every round, and further facts."""
 
     name: str
     ours: tuple[float, ...]
+    """infinite where our side never reached the loss"""
     rivals: dict[str, tuple[float, ...]]
     facts: dict[str, float]
 
     @property
+    def missed(self) -> int:
+        """Rounds in which our side never reached the loss."""
+        return int(np.isinf(self.ours).sum())
+
+    @property
     def ratio(self) -> float:
-        """Our time over that of the quickest rival, the median of the rounds."""
+        """Our time over that of the quickest rival, the median of the rounds; missed: infinite."""
         quickest = min(self.rivals.values(), key=lambda each: float(np.median(each)))
         return float(np.median(np.array(self.ours) / np.array(quickest)))
+
+    @property
+    def verdict(self) -> str:
+        """Whether the goal is reached: by the ratio, and in every round."""
+        if self.missed:
+            return f"missed: {self.missed} of {len(self.ours)} rounds never got there"
+        return "reached" if self.ratio <= GOALS[self.name] else "missed"
 
 
 class Clock:
@@ -105,9 +118,9 @@ class Clock:
     def aside(self, work: Callable[[], bool]) -> bool:
         """Do something that does not count."""
         began = time.perf_counter()
-        said = work()
+        answer = work()
         self._stopped += time.perf_counter() - began
-        return said
+        return answer
 
 
 def loss_of(layer: Layer, examples: Examples) -> float:
@@ -116,12 +129,12 @@ def loss_of(layer: Layer, examples: Examples) -> float:
     return float(nats_of(examples.features @ u + b, examples.labels).mean(dtype=np.float64))
 
 
-def explicit_layer(train: Examples, plan: Plan) -> Layer:
+def explicit_layer(train: Examples, settings: RaceSettings) -> Layer:
     """The tempered explicit solution: U = λ log(F/n), b = log n; λ from some training samples."""
     counts = smooth(count_classes(*train, CLASSES).counts, Additive(1.0))
     classes = counts.sum(axis=0)
     scores, prior = np.log(counts / classes), np.log(classes / classes.sum())
-    some = Examples(*(part[: plan.tempered] for part in train))
+    some = Examples(*(part[: settings.tempered] for part in train))
     lam, _ = fit_one(of_tokens(prior, some.features @ scores, some.labels))
     dtype = train.features.dtype
     return (lam * scores).astype(dtype), prior.astype(dtype)
@@ -130,7 +143,7 @@ def explicit_layer(train: Examples, plan: Plan) -> Layer:
 # --- 1: fitting -------------------------------------------------------------------------------
 
 
-def race_to_fit(train: Examples, test: Examples, plan: Plan) -> Heat:
+def race_to_fit(train: Examples, test: Examples, settings: RaceSettings) -> Heat:
     """Against `MultinomialNB.fit`."""
     from sklearn.naive_bayes import MultinomialNB
 
@@ -141,7 +154,7 @@ def race_to_fit(train: Examples, test: Examples, plan: Plan) -> Heat:
 
     ours_times: list[float] = []
     times: dict[str, list[float]] = {"float64": [], "float32": []}
-    for number in range(plan.rounds + 1):
+    for number in range(settings.rounds + 1):
         seconds = _seconds(ours)
         each = {
             "float64": _seconds(lambda: MultinomialNB().fit(precise, train.labels)),
@@ -175,7 +188,9 @@ def naive_bayes_gap(train: Examples, test: Examples) -> float:
 # --- 2: to what one epoch of SGD reaches ------------------------------------------------------
 
 
-def sgd_epoch(train: Examples, rate: float, plan: Plan, seed: int) -> tuple[Layer, float]:
+def sgd_epoch(
+    train: Examples, rate: float, settings: RaceSettings, seed: int
+) -> tuple[Layer, float]:
     """One epoch of PyTorch's SGD from zeros, and its seconds."""
     torch = torch_or_refuse()
     features, labels = (torch.from_numpy(np.ascontiguousarray(x)) for x in train)
@@ -185,7 +200,7 @@ def sgd_epoch(train: Examples, rate: float, plan: Plan, seed: int) -> tuple[Laye
     optimiser = torch.optim.SGD([u, b], lr=rate)
     clock = Clock()
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    for rows in order.split(plan.batch):
+    for rows in order.split(settings.batch):
         logits = torch.addmm(b, features[rows], u)
         loss = torch.nn.functional.cross_entropy(logits, labels[rows])
         optimiser.zero_grad()
@@ -194,22 +209,24 @@ def sgd_epoch(train: Examples, rate: float, plan: Plan, seed: int) -> tuple[Laye
     return (u.detach().numpy(), b.detach().numpy()), clock.seconds()
 
 
-def race_to_epoch(data: Data, plan: Plan) -> Heat:
+def race_to_epoch(data: Data, settings: RaceSettings) -> Heat:
     """Explicit fit and polish, until the test loss is that of the epoch."""
     chosen = min(
-        plan.rates,
-        key=lambda rate: loss_of(sgd_epoch(data.train, rate, plan, 0)[0], data.validation),
+        settings.rates,
+        key=lambda rate: loss_of(sgd_epoch(data.train, rate, settings, 0)[0], data.validation),
     )
-    layer, _ = sgd_epoch(data.train, chosen, plan, 0)
+    layer, _ = sgd_epoch(data.train, chosen, settings, 0)
     goal = loss_of(layer, data.validation)
-    few = min(plan.few, key=lambda few: polish_to(data.train, data.validation, goal, plan, few)[0])
+    few = min(
+        settings.few, key=lambda few: polish_to(data.train, data.validation, goal, settings, few)[0]
+    )
     ours, theirs, goals = [], [], []
-    for seed in range(plan.rounds):
-        layer, seconds = sgd_epoch(data.train, chosen, plan, seed)
+    for seed in range(settings.rounds):
+        layer, seconds = sgd_epoch(data.train, chosen, settings, seed)
         goal = loss_of(layer, data.test)
         theirs.append(seconds)
         goals.append(goal)
-        ours.append(polish_to(data.train, data.test, goal, plan, few)[0])
+        ours.append(polish_to(data.train, data.test, goal, settings, few)[0])
     return Heat(
         "epoch", tuple(ours), {"SGD epoch, PyTorch": tuple(theirs)},
         {"rate": chosen, "test loss": float(np.median(goals)), "samples": few[0], "ridge": few[1]},
@@ -217,7 +234,11 @@ def race_to_epoch(data: Data, plan: Plan) -> Heat:
 
 
 def polish_to(
-    train: Examples, judge: Examples, goal: float, plan: Plan, few: tuple[int, float] | None = None
+    train: Examples,
+    judge: Examples,
+    goal: float,
+    settings: RaceSettings,
+    few: tuple[int, float] | None = None,
 ) -> tuple[float, float]:
     """Seconds until the loss on `judge` is the goal (infinite: never), and that loss.
 
@@ -238,24 +259,24 @@ def polish_to(
     some = Examples(*(part[:samples] for part in train))
     with threadpool_limits(1, user_api="blas"):  # products with ten columns are quickest on one
         clock = Clock()
-        u, b = explicit_layer(train, plan)
-        found = polish(
+        u, b = explicit_layer(train, settings)
+        polished = polish(
             *(u, b, *some), measured=2048, ridge=ridge, tolerance=0.0, most=40, watch=watch
         )
         seconds = clock.seconds()
-    return seconds if found.stopped else float("inf"), reached[0]
+    return seconds if polished.stopped else float("inf"), reached[0]
 
 
 # --- 3: to the loss of logistic regression ----------------------------------------------------
 
 
-def race_to_logistic(train: Examples, plan: Plan) -> Heat:
+def race_to_logistic(train: Examples, settings: RaceSettings) -> Heat:
     """Against scikit-learn's `LogisticRegression`, in both precisions, once each."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     def fit(features: Features) -> tuple[Layer, float]:
-        model = LogisticRegression(max_iter=plan.iterations)
+        model = LogisticRegression(max_iter=settings.iterations)
         clock = Clock()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -271,7 +292,7 @@ def race_to_logistic(train: Examples, plan: Plan) -> Heat:
         times[f"LogisticRegression, {dtype.__name__}"] = (seconds,)
         losses[f"its training loss, {dtype.__name__}"] = loss_of(layer, train)
     goal = min(losses.values()) + WITHIN
-    ours, reached = polish_to(train, train, goal, plan)
+    ours, reached = polish_to(train, train, goal, settings)
     return Heat("logistic", (ours,), times, {**losses, "our training loss": reached})
 
 
@@ -284,18 +305,18 @@ def _seconds(work: Callable[[], object]) -> float:
     return clock.seconds()
 
 
-def meeting(data: Data, plan: Plan, threads: int) -> list[Heat]:
+def meeting(data: Data, settings: RaceSettings, threads: int) -> list[Heat]:
     """All three races; the second only where PyTorch is installed."""
     whole = Examples(
         *(np.concatenate(pair) for pair in zip(data.train, data.validation, strict=True))
     )
-    heats = [race_to_fit(whole, data.test, plan)]
+    heats = [race_to_fit(whole, data.test, settings)]
     try:
         torch_or_refuse(threads)
-        heats.append(race_to_epoch(data, plan))
+        heats.append(race_to_epoch(data, settings))
     except Missing as missing:
         print(f"without a race: {missing}")
-    return [*heats, race_to_logistic(whole, plan)]
+    return [*heats, race_to_logistic(whole, settings)]
 
 
 def summary(heats: Sequence[Heat]) -> str:
@@ -303,24 +324,26 @@ def summary(heats: Sequence[Heat]) -> str:
     rows = []
     for heat in heats:
         rivals = ", ".join(f"{name}: {np.median(t):.3f} s" for name, t in heat.rivals.items())
-        said = "reached" if heat.ratio <= GOALS[heat.name] else "missed"
-        rows.append(
-            [heat.name, f"{np.median(heat.ours):.3f} s", rivals, f"{heat.ratio:.2f}",
-             f"{GOALS[heat.name]:g}, {said}"]
-        )  # fmt: skip
+        ours = f"{np.median(heat.ours):.3f} s" if np.isfinite(heat.ratio) else "never"
+        ratio = f"{heat.ratio:.2f}" if np.isfinite(heat.ratio) else "–"
+        rows.append([heat.name, ours, rivals, ratio, f"{GOALS[heat.name]:g}, {heat.verdict}"])
     return table(["race", "ours", "rivals", "ratio", "goal"], rows)
 
 
-def record(heats: Sequence[Heat], plan: Plan, threads: int, load: float) -> dict[str, Any]:
-    """What is kept."""
+def record(
+    heats: Sequence[Heat], settings: RaceSettings, threads: int, load: float
+) -> dict[str, Any]:
+    """What is kept: a round in which our side never got there is null."""
     return {
-        "rounds": plan.rounds,
+        "rounds": settings.rounds,
         "torch_threads": threads,
         "load_before": load,
         "races": {
             heat.name: {
-                "ours": heat.ours, "rivals": heat.rivals, "facts": heat.facts,
-                "ratio": heat.ratio, "goal": GOALS[heat.name],
+                "ours": [seconds if np.isfinite(seconds) else None for seconds in heat.ours],
+                "missed": heat.missed, "rivals": heat.rivals, "facts": heat.facts,
+                "ratio": heat.ratio if np.isfinite(heat.ratio) else None,
+                "goal": GOALS[heat.name],
             }
             for heat in heats
         },
@@ -340,15 +363,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, help="how often each race is run (5)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to keep the figures (JSON)")
     chosen = parser.parse_args(arguments)
-    plan = TINY if chosen.tiny else Plan(rounds=chosen.rounds or Plan.rounds)
+    settings = TINY if chosen.tiny else RaceSettings(rounds=chosen.rounds or RaceSettings.rounds)
     before = os.getloadavg()[0]
-    heats = meeting(load(chosen.mnist, 1, plan.most), plan, chosen.threads)
+    heats = meeting(load(chosen.mnist, 1, settings.most), settings, chosen.threads)
     print(summary(heats))
     for heat in heats:
         print(f"{heat.name}: " + ", ".join(f"{k} {v:.5g}" for k, v in heat.facts.items()))
     if chosen.out:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(record(heats, plan, chosen.threads, before), indent=1)
+        text = json.dumps(record(heats, settings, chosen.threads, before), indent=1)
         chosen.out.write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""All goals at a glance: every ratio that the benchmarks found, as a table and a picture.
+"""All goals at a glance: every ratio of the benchmarks, as a table and a picture.
 
     python -m saffu_lab.bench.ratios build                   # after `nox -s bench`
     python -m saffu_lab.bench.ratios docs/results            # what the documents say
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from saffu_lab.bench import cluster, race, reach, speed, startup
+from saffu_lab.bench import race, reach, speed, startup, worker_scaling
 from saffu_lab.records.pictures import canvas, png
 from saffu_lab.records.results import table
 
@@ -28,12 +28,22 @@ class Goal(NamedTuple):
 
     name: str
     ratio: float
+    """0 where most rounds never got there"""
     least: float
+    missed: str = ""
+    """rounds that never got there, if any; then the goal is missed, whatever the ratio"""
 
     @property
     def reached(self) -> bool:
         """Whether it is."""
-        return self.ratio >= self.least
+        return self.ratio >= self.least and not self.missed
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.missed:
+            return f"missed in {self.missed}"
+        return "reached" if self.reached else "missed"
 
 
 def of_speed(record: Record) -> Iterator[Goal]:
@@ -53,8 +63,10 @@ def of_race(record: Record) -> Iterator[Goal]:
         "epoch": "MNIST, test loss of an epoch of SGD: its time over ours",
         "logistic": "MNIST, training loss of LogisticRegression: its time over ours",
     }
-    for heat, found in record["races"].items():
-        yield Goal(names[heat], 1 / found["ratio"], 1 / race.GOALS[heat])
+    for heat, rounds in record["races"].items():
+        ratio = 1 / rounds["ratio"] if rounds["ratio"] else 0.0
+        missed = f"{rounds['missed']} of {len(rounds['ours'])} rounds" if rounds["missed"] else ""
+        yield Goal(names[heat], ratio, 1 / race.GOALS[heat], missed)
 
 
 def of_reach(record: Record) -> Iterator[Goal]:
@@ -73,7 +85,7 @@ def of_startup(record: Record) -> Iterator[Goal]:
 def of_cluster(record: Record) -> Iterator[Goal]:
     """Two workers against one."""
     for engine, ratio in record["ratios"].items():
-        yield Goal(f"{engine}: two workers over one", ratio, cluster.GOAL)
+        yield Goal(f"{engine}: two workers over one", ratio, worker_scaling.GOAL)
 
 
 READERS: dict[str, Callable[[Record], Iterator[Goal]]] = {
@@ -87,36 +99,34 @@ READERS: dict[str, Callable[[Record], Iterator[Goal]]] = {
 
 def goals(folder: Path) -> list[Goal]:
     """Of every record that the folder has."""
-    found: list[Goal] = []
+    goals: list[Goal] = []
     for name, read in READERS.items():
         path = folder / f"{name}.json"
         if path.is_file():
-            found += read(json.loads(path.read_text(encoding="utf-8")))
-    return found
+            goals += read(json.loads(path.read_text(encoding="utf-8")))
+    return goals
 
 
-def summary(found: Sequence[Goal]) -> str:
+def summary(goals: Sequence[Goal]) -> str:
     """A table."""
-    rows = [
-        [goal.name, f"{goal.ratio:.2f}", f"{goal.least:.2f}", ("missed", "reached")[goal.reached]]
-        for goal in found
-    ]
+    rows = [[goal.name, f"{goal.ratio:.2f}", f"{goal.least:.2f}", goal.verdict] for goal in goals]
     return table(["what", "ratio", "goal", ""], rows)
 
 
-def plot(found: Sequence[Goal]) -> bytes:
+def plot(goals: Sequence[Goal]) -> bytes:
     """A bar for each ratio and a mark for its goal, logarithmic, as a PNG.
 
     Refuses: matplotlib missing.
     """
-    figure = canvas(8.0, 0.8 + 0.35 * len(found))
+    figure = canvas(8.0, 0.8 + 0.35 * len(goals))
     axes = figure.add_subplot()
-    places = range(len(found), 0, -1)
-    colours = ["tab:blue" if goal.reached else "tab:orange" for goal in found]
-    axes.barh(list(places), [goal.ratio for goal in found], color=colours, height=0.6)
-    for place, goal in zip(places, found, strict=True):
+    places = range(len(goals), 0, -1)
+    colours = ["tab:blue" if goal.reached else "tab:orange" for goal in goals]
+    axes.barh(list(places), [goal.ratio for goal in goals], color=colours, height=0.6)
+    for place, goal in zip(places, goals, strict=True):
         axes.plot([goal.least] * 2, [place - 0.4, place + 0.4], color="black", linewidth=2)
-    axes.set_yticks(list(places), [goal.name for goal in found], fontsize=8)
+    names = [goal.name + f" (missed in {goal.missed})" * bool(goal.missed) for goal in goals]
+    axes.set_yticks(list(places), names, fontsize=8)
     axes.set_xscale("log")
     axes.set_xlabel("ratio; black: its goal; orange: missed")
     axes.grid(axis="x", alpha=0.3)
@@ -127,17 +137,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The program."""
     parser = argparse.ArgumentParser(
         prog="python -m saffu_lab.bench.ratios",
-        description="Every ratio that the benchmarks found, and its goal.",
+        description="Every ratio of the benchmarks, and its goal.",
     )
     parser.add_argument("folder", nargs="?", type=Path, default=Path("build"), help="(build)")
     parser.add_argument("--tiny", action="store_true", help="changes nothing; it takes no time")
     parser.add_argument("--out", type=Path, metavar="PNG", help="where to keep the picture")
     chosen = parser.parse_args(arguments)
-    found = goals(chosen.folder)
-    print(summary(found) if found else f"{chosen.folder} has no results of benchmarks")
-    if chosen.out and found:
+    every = goals(chosen.folder)
+    print(summary(every) if every else f"{chosen.folder} has no results of benchmarks")
+    if chosen.out and every:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_bytes(plot(found))
+        chosen.out.write_bytes(plot(every))
 
 
 if __name__ == "__main__":

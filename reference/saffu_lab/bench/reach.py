@@ -34,14 +34,20 @@ from saffu.models.transformer import SaffuTransformer
 from saffu.parameters import cold_start
 from saffu_lab.records.corpora import BIBLE, PROSE, Setting, Texts
 from saffu_lab.records.results import Line, circumstances, table
-from saffu_lab.rivals.rivals import Contexts, TorchSaffu, torch_nats, torch_or_refuse, train_epoch
+from saffu_lab.rivals.torch_models import (
+    Contexts,
+    TorchSaffu,
+    torch_nats,
+    torch_or_refuse,
+    train_epoch,
+)
 
 GOAL = 5.0
 """Seconds of the best cold start over seconds of the explicit solution, at least."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReachSettings:
     """What is run."""
 
     setting: Setting = BIBLE
@@ -57,7 +63,9 @@ class Plan:
     """validation targets"""
 
 
-TINY = Plan(PROSE, targets=(3_000,), cold=((0.03, 1.0),), batch=128, epochs=2, judges=1_000)
+TINY = ReachSettings(
+    PROSE, targets=(3_000,), cold=((0.03, 1.0),), batch=128, epochs=2, judges=1_000
+)
 
 
 class Run(NamedTuple):
@@ -73,21 +81,21 @@ class Run(NamedTuple):
     reached: bool
 
 
-def cold(plan: Plan, train: Corpus, judge: Corpus, rate: float, scale: float, goal: float,
-         limit: float) -> Run:  # fmt: skip
+def cold(settings: ReachSettings, train: Corpus, judge: Corpus, rate: float, scale: float,
+         goal: float, limit: float) -> Run:  # fmt: skip
     """Train from a cold start until the goal is reached, or the time is up."""
-    shape = plan.setting.configuration
+    shape = settings.setting.configuration
     embedding = cipher_embedding(train.counts(shape.vocabulary), shape.bits)
-    start = cold_start(shape, embedding.astype(np.float32), scale=scale, seed=plan.setting.seed)
+    start = cold_start(shape, embedding.astype(np.float32), scale=scale, seed=settings.setting.seed)
     model = TorchSaffu(shape, start, embeddings=False)
     (chunk,) = train.chunks(train.targets)
     (judges,) = judge.chunks(judge.targets)
     text, optimisers = Contexts(model.torch, chunk, model.context), model.optimisers(rate)
-    steps = max(1, math.ceil(train.targets / plan.batch / plan.checks))
+    steps = max(1, math.ceil(train.targets / settings.batch / settings.checks))
     seconds, seen, nats = 0.0, 0, math.inf
-    for number in range(plan.epochs * plan.checks):
+    for number in range(settings.epochs * settings.checks):
         clock = time.perf_counter()
-        seen += train_epoch(model, text, optimisers, batch=plan.batch, seed=number, steps=steps)
+        seen += train_epoch(model, text, optimisers, batch=settings.batch, seed=number, steps=steps)
         seconds += time.perf_counter() - clock
         nats = float(torch_nats(model, judges).mean())
         if nats <= goal or seconds > limit:
@@ -95,25 +103,29 @@ def cold(plan: Plan, train: Corpus, judge: Corpus, rate: float, scale: float, go
     return Run(rate, scale, seconds, seen, nats, nats <= goal)
 
 
-def explicit(plan: Plan, train: Corpus, common: Texts, judge: Corpus) -> tuple[float, float]:
+def explicit(
+    settings: ReachSettings, train: Corpus, common: Texts, judge: Corpus
+) -> tuple[float, float]:
     """Seconds of the explicit solution, choices included, and its validation nats."""
-    model = SaffuTransformer(plan.setting.configuration, Words(), common.vocabulary)
+    model = SaffuTransformer(settings.setting.configuration, Words(), common.vocabulary)
     clock = time.perf_counter()
-    model.warm_start(train, common.validation, seed=plan.setting.seed)
+    model.warm_start(train, common.validation, seed=settings.setting.seed)
     seconds = time.perf_counter() - clock
     total = model.nats(judge)
     return seconds, total.nats / total.targets
 
 
-def compared(plan: Plan, size: int, common: Texts) -> Line:
+def compared(settings: ReachSettings, size: int, common: Texts) -> Line:
     """One amount of text."""
-    train = common.train.take(min(size, common.train.targets), plan.setting.seed)
-    judge = common.validation.take(min(plan.judges, common.validation.targets), plan.setting.seed)
-    seconds, goal = explicit(plan, train, common, judge)
+    train = common.train.take(min(size, common.train.targets), settings.setting.seed)
+    judge = common.validation.take(
+        min(settings.judges, common.validation.targets), settings.setting.seed
+    )
+    seconds, goal = explicit(settings, train, common, judge)
     runs: list[Run] = []
     limit = math.inf
-    for rate, scale in plan.cold:
-        runs.append(cold(plan, train, judge, rate, scale, goal, limit))
+    for rate, scale in settings.cold:
+        runs.append(cold(settings, train, judge, rate, scale, goal, limit))
         if runs[-1].reached:
             limit = min(limit, runs[-1].seconds)
         print(f"{train.targets:,} targets, rate {rate:g}, scale {scale:g}: {runs[-1]}", flush=True)
@@ -129,11 +141,11 @@ def compared(plan: Plan, size: int, common: Texts) -> Line:
     }
 
 
-def summary(found: Sequence[Line]) -> str:
+def summary(lines: Sequence[Line]) -> str:
     """A table, and a verdict for each amount of text."""
     head = ["targets", "perplexity to reach", "explicit", "best cold start", "ratio", "tuning too"]
     rows = []
-    for line in found:
+    for line in lines:
         there = [run for run in line["runs"] if run["reached"]]
         best = min(there, key=lambda run: float(run["seconds"])) if there else None
         rows.append([
@@ -144,11 +156,26 @@ def summary(found: Sequence[Line]) -> str:
             f"{line['ratio']:.1f}" if best else "–",
             f"{line['ratio_tuned']:.1f}" if best else f"more than {line['ratio_tuned']:.1f}",
         ])  # fmt: skip
-    if not all(line["runs"] for line in found):
+    if not all(line["runs"] for line in lines):
         return table(head, rows)
-    reached = all(line["ratio"] is None or line["ratio"] >= GOAL for line in found)
-    word = "reached" if reached else "missed"
-    return f"{table(head, rows)}\n\nThe goal of {GOAL:g} times, tuning not counted, is {word}."
+    verdict = f"The goal of {GOAL:g} times, tuning not counted, is {in_a_word(lines)}."
+    return f"{table(head, rows)}\n\n{verdict}"
+
+
+def in_a_word(lines: Sequence[Line]) -> str:
+    """Reached, missed, or undecided where no cold start got to the loss within its limit.
+
+    >>> in_a_word([{"ratio": GOAL}]), in_a_word([{"ratio": 0.9 * GOAL}, {"ratio": None}])
+    ('reached', 'missed')
+    >>> in_a_word([{"ratio": GOAL}, {"ratio": None}])
+    'undecided: at one size no cold start got there'
+    """
+    ratios = [line["ratio"] for line in lines]
+    if any(ratio is not None and ratio < GOAL for ratio in ratios):
+        return "missed"
+    none = ratios.count(None)
+    sizes = "one size" if none == 1 else f"{none} sizes"
+    return f"undecided: at {sizes} no cold start got there" if none else "reached"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -162,20 +189,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--targets", type=int, nargs="+", help="of the training texts")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to keep the figures (JSON)")
     chosen = parser.parse_args(arguments)
-    plan = TINY if chosen.tiny else Plan()
+    settings = TINY if chosen.tiny else ReachSettings()
     try:
         torch_or_refuse(chosen.threads)
     except Missing as missing:
-        plan = replace(plan, cold=())
+        settings = replace(settings, cold=())
         print(f"without rivals: {missing}")
     before = os.getloadavg()[0]
-    common = plan.setting.texts()
-    found = [compared(plan, size, common) for size in chosen.targets or plan.targets]
-    print(summary(found))
+    common = settings.setting.texts()
+    lines = [compared(settings, size, common) for size in chosen.targets or settings.targets]
+    print(summary(lines))
     if chosen.out:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
         record = {
-            "sizes": found, "load_before": before, "torch_threads": chosen.threads,
+            "sizes": lines, "load_before": before, "torch_threads": chosen.threads,
             **circumstances("torch"),
         }  # fmt: skip
         chosen.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -55,7 +55,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SizeGrid:
     """Which sizes are tried."""
 
     middle: Shape = Shape()
@@ -68,7 +68,7 @@ class Plan:
     rounds: int = 3
 
 
-TINY = Plan(
+TINY = SizeGrid(
     Shape(3_000, 251, 3, 31),
     (
         ("targets", (1_000, 3_000, 9_000)),
@@ -110,12 +110,12 @@ def solve(shape: Shape) -> float:
         return time.process_time() - began
 
 
-def measured(plan: Plan) -> list[Curve]:
+def measured(grid: SizeGrid) -> list[Curve]:
     """A curve for each size."""
     curves = []
-    for size, values in plan.sizes:
-        shapes = [replace(plan.middle, **{size: value}) for value in values]
-        rounds = [[solve(shape) for shape in shapes] for _ in range(plan.rounds)]
+    for size, values in grid.sizes:
+        shapes = [replace(grid.middle, **{size: value}) for value in values]
+        rounds = [[solve(shape) for shape in shapes] for _ in range(grid.rounds)]
         seconds = tuple(min(each) for each in zip(*rounds, strict=True))
         curves.append(Curve(size, values, seconds))
         print(f"{size}: {seconds[-1]:.2f} s at {values[-1]:,}", flush=True)
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("shapes.json"), help="file of the results")
     chosen = parser.parse_args(arguments)
     before = os.getloadavg()[0]
-    curves = measured(TINY if chosen.tiny else Plan())
+    curves = measured(TINY if chosen.tiny else SizeGrid())
     print(summary(curves))
     record = {
         "curves": [{**curve._asdict(), "exponent": curve.exponent} for curve in curves],

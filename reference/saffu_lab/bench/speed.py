@@ -47,7 +47,7 @@ from saffu.search.warm import choose_warm_start
 from saffu.warm.layer import WarmSettings
 from saffu_lab.records.corpora import BIBLE, PROSE, Setting
 from saffu_lab.records.results import circumstances, table
-from saffu_lab.rivals.rivals import Contexts, TorchSaffu, torch_or_refuse, train_epoch
+from saffu_lab.rivals.torch_models import Contexts, TorchSaffu, torch_or_refuse, train_epoch
 
 GOAL = 12.0
 """Targets a second of all explicit passes, over those of a training epoch in PyTorch (eager)."""
@@ -65,7 +65,7 @@ SETTINGS = WarmSettings(
 
 
 @dataclass(frozen=True)
-class Plan:
+class SpeedSettings:
     """What is timed."""
 
     setting: Setting = BIBLE
@@ -79,7 +79,7 @@ class Plan:
     """whether PyTorch also competes compiled, which takes a C++ compiler and a minute"""
 
 
-TINY = Plan(
+TINY = SpeedSettings(
     PROSE,
     targets=3_000,
     attention_targets=1_000,
@@ -123,9 +123,9 @@ def timed(contestants: dict[str, Contestant], rounds: int) -> list[Timed]:
     return [Timed(name, tuple(wall[name]), tuple(cpu[name])) for name in contestants]
 
 
-def explicit(train: Corpus, judge: Samples, plan: Plan, *, choose: bool) -> Contestant:
+def explicit(train: Corpus, judge: Samples, settings: SpeedSettings, *, choose: bool) -> Contestant:
     """All passes of the warm start: with given settings, or with their choice."""
-    configuration = plan.setting.configuration
+    configuration = settings.setting.configuration
 
     def work() -> int:
         if choose:
@@ -133,7 +133,7 @@ def explicit(train: Corpus, judge: Samples, plan: Plan, *, choose: bool) -> Cont
         else:
             stream_warm_start(
                 *(Passes(train), configuration, SETTINGS, judge),
-                attention_targets=plan.attention_targets,
+                attention_targets=settings.attention_targets,
                 dtype=np.float32,
             )
         return train.targets
@@ -141,72 +141,92 @@ def explicit(train: Corpus, judge: Samples, plan: Plan, *, choose: bool) -> Cont
     return work
 
 
-def our_steps(chunk: Samples, start: Parameters, plan: Plan, *, frozen: bool) -> Contestant:
+def our_steps(
+    chunk: Samples, start: Parameters, settings: SpeedSettings, *, frozen: bool
+) -> Contestant:
     """Steps of our own training: batch, gradient, Adam."""
-    configuration = plan.setting.configuration
+    configuration = settings.setting.configuration
     options, order = configuration.layer, np.random.default_rng(0).permutation(len(chunk.targets))
     kept = freeze(start.embedding)
 
     def work() -> int:
         parameters, done = start, 0
         state = adam_start(flatten(start)[1 if frozen else 0 :])
-        for step in range(plan.steps):
-            select = np.take(order, range(step * plan.batch, (step + 1) * plan.batch), mode="wrap")
+        for step in range(settings.steps):
+            select = np.take(
+                order, range(step * settings.batch, (step + 1) * settings.batch), mode="wrap"
+            )
             batch = plan_batch(chunk, configuration, select)
             _, gradient = step_gradient(parameters, batch, options, kept if frozen else None)
             still = 1 if frozen else 0
             old, d_old = flatten(parameters)[still:], flatten(gradient)[still:]
             new, state = adam_in_blocks(old, d_old, state, 1e-3)
             parameters = unflatten(parameters, (*flatten(parameters)[:still], *new))
-            done += plan.batch
+            done += settings.batch
         return done
 
     return work
 
 
 def torch_steps(
-    chunk: Samples, start: Parameters, plan: Plan, threads: int, *, frozen: bool, compiled: bool
+    chunk: Samples,
+    start: Parameters,
+    settings: SpeedSettings,
+    threads: int,
+    *,
+    frozen: bool,
+    compiled: bool,
 ) -> Contestant:
     """Steps of training in PyTorch."""
-    rival = TorchSaffu(plan.setting.configuration, start, embeddings=not frozen)
+    rival = TorchSaffu(settings.setting.configuration, start, embeddings=not frozen)
     if compiled:
         rival.compile()
     text, optimisers = Contexts(rival.torch, chunk, rival.context), rival.optimisers(1e-3)
 
     def work() -> int:
         torch_or_refuse(threads)
-        return train_epoch(rival, text, optimisers, batch=plan.batch, seed=0, steps=plan.steps)
+        return train_epoch(
+            rival, text, optimisers, batch=settings.batch, seed=0, steps=settings.steps
+        )
 
     return work
 
 
-def contestants(train: Corpus, judge: Samples, plan: Plan, threads: int) -> dict[str, Contestant]:
+def contestants(
+    train: Corpus, judge: Samples, settings: SpeedSettings, threads: int
+) -> dict[str, Contestant]:
     """Everything that is timed; without PyTorch, only what is ours."""
-    configuration = plan.setting.configuration
+    configuration = settings.setting.configuration
     embedding = cipher_embedding(train.counts(configuration.vocabulary), configuration.bits)
     start = cold_start(configuration, embedding.astype(np.float32), scale=0.1, seed=1)
-    (chunk,) = train.take(min(train.targets, plan.steps * plan.batch), 1).chunks(train.targets)
-    found = {
-        "explicit": explicit(train, judge, plan, choose=False),
-        "ours, E frozen": our_steps(chunk, start, plan, frozen=True),
-        "ours, E trained": our_steps(chunk, start, plan, frozen=False),
+    (chunk,) = train.take(min(train.targets, settings.steps * settings.batch), 1).chunks(
+        train.targets
+    )
+    contestants = {
+        "explicit": explicit(train, judge, settings, choose=False),
+        "ours, E frozen": our_steps(chunk, start, settings, frozen=True),
+        "ours, E trained": our_steps(chunk, start, settings, frozen=False),
     }
     try:
         for frozen, name in ((True, "torch, E frozen"), (False, "torch, E trained")):
             for number in sorted({1, threads}):
-                for compiled in (False, True) if plan.compiled and number == threads else (False,):
-                    work = torch_steps(chunk, start, plan, number, frozen=frozen, compiled=compiled)
+                for compiled in (
+                    (False, True) if settings.compiled and number == threads else (False,)
+                ):
+                    work = torch_steps(
+                        chunk, start, settings, number, frozen=frozen, compiled=compiled
+                    )
                     how = ", compiled" if compiled else ""
-                    found[f"{name}{how}, threads: {number}"] = work
+                    contestants[f"{name}{how}, threads: {number}"] = work
     except Missing as missing:
         print(f"without rivals: {missing}")
-    found["explicit, with choice"] = explicit(train, judge, plan, choose=True)
-    return found
+    contestants["explicit, with choice"] = explicit(train, judge, settings, choose=True)
+    return contestants
 
 
-def passes(train: Corpus, judge: Samples, plan: Plan) -> list[Pass]:
+def passes(train: Corpus, judge: Samples, settings: SpeedSettings) -> list[Pass]:
     """CPU seconds of each pass; the last line is all that is not a pass."""
-    found: list[Pass] = []
+    passes: list[Pass] = []
     began = [0.0]
 
     def note(stage: str, done: int, total: int) -> None:
@@ -214,26 +234,26 @@ def passes(train: Corpus, judge: Samples, plan: Plan) -> list[Pass]:
         if done == 0:
             began[0] = now
         elif done == total:
-            found.append(Pass(stage, total, now - began[0]))
+            passes.append(Pass(stage, total, now - began[0]))
 
     first = time.process_time()
     stream_warm_start(
-        *(Passes(train, note), plan.setting.configuration, SETTINGS, judge),
-        attention_targets=plan.attention_targets,
+        *(Passes(train, note), settings.setting.configuration, SETTINGS, judge),
+        attention_targets=settings.attention_targets,
         dtype=np.float32,
     )
-    rest = time.process_time() - first - sum(each.cpu_seconds for each in found)
-    return [*found, Pass("ciphers, tables, weights", train.targets, rest)]
+    rest = time.process_time() - first - sum(each.cpu_seconds for each in passes)
+    return [*passes, Pass("ciphers, tables, weights", train.targets, rest)]
 
 
-def account(plan: Plan, measured: Sequence[Pass], ones: float) -> list[list[str]]:
+def account(settings: SpeedSettings, measured: Sequence[Pass], ones: float) -> list[list[str]]:
     """For each pass the least work and traffic, and what it came to; see docs/performance.md.
 
     Parameters: `ones`, the mean number of ones in the label code of a target.
     """
-    (context,) = plan.setting.configuration.contexts
+    (context,) = settings.setting.configuration.contexts
     assert isinstance(context, RadialContext)
-    b, n_h = context.slots, plan.setting.configuration.label_bits
+    b, n_h = context.slots, settings.setting.configuration.label_bits
     work = {
         # per target: multiply-adds (or exponentials), bytes that have to move
         "counting": (2.0, 12.0),
@@ -283,13 +303,13 @@ class Summary(NamedTuple):
     """time of our training step over the rival's, with E frozen and with E trained"""
 
 
-def summary(found: Sequence[Timed], threads: int) -> Summary:
+def summary(times: Sequence[Timed], threads: int) -> Summary:
     """A table and the verdicts."""
-    by_name = {each.name: each for each in found}
-    rivals = [each for each in found if each.name.startswith("torch")]
+    by_name = {each.name: each for each in times}
+    rivals = [each for each in times if each.name.startswith("torch")]
     head = ["contestant", "targets/s", "targets/CPU s"]
     rows = [
-        [each.name, f"{np.median(each.wall):,.0f}", f"{np.median(each.cpu):,.0f}"] for each in found
+        [each.name, f"{np.median(each.wall):,.0f}", f"{np.median(each.cpu):,.0f}"] for each in times
     ]
     eager = [each for each in rivals if "compiled" not in each.name]
     if not eager:
@@ -297,15 +317,15 @@ def summary(found: Sequence[Timed], threads: int) -> Summary:
     best = quickest(eager)
     alone = [each for each in eager if each.name.endswith("threads: 1")]
     lone = max(alone, key=lambda each: float(np.median(each.cpu)))
-    for row, each in zip(rows, found, strict=True):
+    for row, each in zip(rows, times, strict=True):
         row += [f"{ratio(each.wall, best.wall):.2f}", f"{ratio(each.cpu, lone.cpu):.2f}"]
     head += [f"times {best.name}", f"CPU: times {lone.name}"]
     wall = ratio(by_name["explicit"].wall, best.wall)
     bound = ratio(by_name["explicit"].cpu, lone.cpu) / threads
-    said = "reached" if wall >= GOAL else "missed"
-    verdict = (
+    verdict = "reached" if wall >= GOAL else "missed"
+    text = (
         f"All explicit passes see {wall:.1f} times as many targets a second as PyTorch at its "
-        f"quickest here: the goal of {GOAL:g} is {said}.  On a machine that is busy this flatters "
+        f"quickest here: the goal of {GOAL:g} is {verdict}.  On a busy machine this flatters "
         f"one of them; by CPU time, if {threads} threads were {threads} times as quick as one, it "
         f"would be {bound:.1f} times."
     )
@@ -315,51 +335,51 @@ def summary(found: Sequence[Timed], threads: int) -> Summary:
         if (ours := by_name.get(f"ours, {name}"))
     }
     for name, value in steps.items():
-        said = "reached" if value <= STEPS[name] else "missed"
-        verdict += (
+        verdict = "reached" if value <= STEPS[name] else "missed"
+        text += (
             f"\nOur training step, {name}, takes {value:.2f} of PyTorch's time: the goal of "
-            f"{STEPS[name]:g} is {said}."
+            f"{STEPS[name]:g} is {verdict}."
         )
-    return Summary(f"{table(head, rows)}\n\n{verdict}", wall, bound, steps)
+    return Summary(f"{table(head, rows)}\n\n{text}", wall, bound, steps)
 
 
-def quickest(found: Sequence[Timed]) -> Timed:
+def quickest(times: Sequence[Timed]) -> Timed:
     """The one that sees most targets a second."""
-    return max(found, key=lambda each: float(np.median(each.wall)))
+    return max(times, key=lambda each: float(np.median(each.wall)))
 
 
-def run(plan: Plan, out: Path, threads: int) -> None:
+def run(settings: SpeedSettings, out: Path, threads: int) -> None:
     """Time everything, print it, and keep it in a file."""
-    common = plan.setting.texts()
-    train = common.train.take(min(plan.targets, common.train.targets), plan.setting.seed)
+    common = settings.setting.texts()
+    train = common.train.take(min(settings.targets, common.train.targets), settings.setting.seed)
     judge = judges(common.validation, 0)
     before = os.getloadavg()[0]
-    found = timed(contestants(train, judge, plan, threads), plan.rounds)
-    said = summary(found, threads)
-    print(said.text)
-    targets = train.counts(plan.setting.configuration.vocabulary)[1:]
-    codes = cipher_embedding(targets, plan.setting.configuration.label_bits) > 0
+    times = timed(contestants(train, judge, settings, threads), settings.rounds)
+    texts = summary(times, threads)
+    print(texts.text)
+    targets = train.counts(settings.setting.configuration.vocabulary)[1:]
+    codes = cipher_embedding(targets, settings.setting.configuration.label_bits) > 0
     ones = float(targets @ codes.sum(axis=1) / targets.sum())
-    rounds = [passes(train, judge, plan) for _ in range(plan.rounds)]
+    rounds = [passes(train, judge, settings) for _ in range(settings.rounds)]
     measured = [
         one[0]._replace(cpu_seconds=float(np.median([each.cpu_seconds for each in one])))
         for one in zip(*rounds, strict=True)
     ]
     head = ["pass", "targets", "CPU ms", "10⁶ op", "MB", "10⁹ op/s", "GB/s"]
-    print("\n" + table(head, account(plan, measured, ones)))
+    print("\n" + table(head, account(settings, measured, ones)))
     out.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "targets": train.targets,
-        "batch": plan.batch,
-        "steps": plan.steps,
-        "rounds": plan.rounds,
+        "batch": settings.batch,
+        "steps": settings.steps,
+        "rounds": settings.rounds,
         "torch_threads": threads,
         "load_before": before,
-        "targets_per_second": {each.name: each.wall for each in found},
-        "targets_per_cpu_second": {each.name: each.cpu for each in found},
-        "ratio_wall": said.wall,
-        "ratio_bound": said.bound,
-        "step_ratios": dict(said.steps),
+        "targets_per_second": {each.name: each.wall for each in times},
+        "targets_per_cpu_second": {each.name: each.cpu for each in times},
+        "ratio_wall": texts.wall,
+        "ratio_bound": texts.bound,
+        "step_ratios": dict(texts.steps),
         "passes": [each._asdict() for each in measured],
         **circumstances("torch"),
     }
@@ -377,10 +397,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
     parser.add_argument("--out", type=Path, default=Path("speed.json"), help="file of the results")
     chosen = parser.parse_args(arguments)
-    plan = TINY if chosen.tiny else Plan()
+    settings = TINY if chosen.tiny else SpeedSettings()
     if chosen.rounds:
-        plan = replace(plan, rounds=chosen.rounds)
-    run(plan, chosen.out, chosen.threads)
+        settings = replace(settings, rounds=chosen.rounds)
+    run(settings, chosen.out, chosen.threads)
 
 
 if __name__ == "__main__":

@@ -51,22 +51,22 @@ def measured(rounds: int) -> dict[str, list[float]]:
     return {way: [each[way] for each in every[1:]] for way in WAYS}
 
 
-def ratio(found: dict[str, list[float]]) -> float:
+def ratio(times: dict[str, list[float]]) -> float:
     """Every public name over NumPy and SciPy, by the medians, without Python's own start."""
-    median = {way: float(np.median(times)) for way, times in found.items()}
+    median = {way: float(np.median(each)) for way, each in times.items()}
     own = median["nothing"]
     return (median["every public name"] - own) / (median["NumPy and SciPy"] - own)
 
 
-def summary(found: dict[str, list[float]]) -> str:
+def summary(times: dict[str, list[float]]) -> str:
     """A table, and what it says."""
-    rows = [[way, f"{1e3 * float(np.median(times)):.0f} ms"] for way, times in found.items()]
-    waited = float(np.median(found["saffu --help"]))
+    rows = [[way, f"{1e3 * float(np.median(each)):.0f} ms"] for way, each in times.items()]
+    waited = float(np.median(times["saffu --help"]))
     verdict = {True: "reached", False: "missed"}
     return (
         f"{table(['process', 'median'], rows)}\n\n"
-        f"Every public name takes {ratio(found):.2f} times as long as NumPy and SciPy: the goal of "
-        f"{GOAL:g} is {verdict[ratio(found) <= GOAL]}.  The help takes {waited:.2f} s: the goal of "
+        f"Every public name takes {ratio(times):.2f} times as long as NumPy and SciPy: the goal of "
+        f"{GOAL:g} is {verdict[ratio(times) <= GOAL]}.  The help takes {waited:.2f} s: the goal of "
         f"{HELP:g} s is {verdict[waited <= HELP]}."
     )
 
@@ -82,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to keep the figures (JSON)")
     chosen = parser.parse_args(arguments)
     before = os.getloadavg()[0]
-    found = measured(2 if chosen.tiny else chosen.rounds)
-    print(summary(found))
+    times = measured(2 if chosen.tiny else chosen.rounds)
+    print(summary(times))
     if chosen.out:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        record = {"seconds": found, "ratio": ratio(found), "load_before": before, **circumstances()}
+        record = {"seconds": times, "ratio": ratio(times), "load_before": before, **circumstances()}
         chosen.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from saffu.errors import BadFile
 from saffu_lab.commands.measuring import Watching, add_crew, crew_of, stoppable
 from saffu_lab.records.results import Results
 from saffu_lab.replication.chapters import Study
-from saffu_lab.replication.completion import finished
+from saffu_lab.replication.end_line import write_end_line
 from saffu_lab.replication.report import FOLDER, STUDIES, missing_for, study_of, write_report
 from saffu_lab.study.running import run_tasks
 from saffu_lab.study.sources import NAMED, Sources
@@ -92,8 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
         possible = [study for study in studies if can_be_done(study, bool(arguments.studies))]
         with stoppable(arguments):
             measure(possible, folder, arguments)
-    for said in write_report(folder):
-        sys.stdout.write(f"{said}\n")
+    for path in write_report(folder):
+        sys.stdout.write(f"{path}\n")
     return 0
 
 
@@ -119,10 +119,10 @@ def measure(studies: Sequence[Study], folder: Path, arguments: argparse.Namespac
             sys.stdout.write(f"{study.NAME}: {study.ABOUT}\n")
             sys.stdout.flush()
             answers = Answers(Results(folder / FOLDER / f"{study.NAME}.jsonl"))
-            plan = partial(study.tasks, sources)
+            name_tasks = partial(study.tasks, sources)
             with Watching(arguments.progress) as watch:
-                run_tasks(plan, answers, sources, crew, watch)
-            finished(study.NAME, len(plan(answers)), answers)
+                run_tasks(name_tasks, answers, sources, crew, watch)
+            write_end_line(study.NAME, len(name_tasks(answers)), answers)
 
 
 def read_sources(arguments: argparse.Namespace) -> Sources:

@@ -14,8 +14,8 @@ from saffu.commands.console import add_common
 from saffu.errors import BadFile, BadOption
 from saffu_lab.commands.measuring import Watching, add_crew, crew_of, stoppable
 from saffu_lab.records.results import Results
-from saffu_lab.roadmap.reading import EXAMPLE, bundled, read_roadmap, tiny
 from saffu_lab.roadmap.report import own_lines, write_report
+from saffu_lab.roadmap.roadmap_file import EXAMPLE, bundled, read_roadmap, tiny
 from saffu_lab.roadmap.walk import NAME, models_to_walk, walk
 from saffu_lab.study.running import run_tasks
 from saffu_lab.study.task import Answers
@@ -79,17 +79,17 @@ def run(arguments: argparse.Namespace) -> int:
     models = models_to_walk(roadmap)
     sources = replace(roadmap.sources((folder / "models").resolve()), tiny=arguments.tiny)
     if not arguments.report:
-        plan = partial(walk, roadmap, models, sources)
+        name_tasks = partial(walk, roadmap, models, sources)
         with (
             stoppable(arguments),
             crew_of(arguments) as crew,
             Watching(arguments.progress) as watch,
         ):
-            run_tasks(plan, answers, sources, crew, watch)
+            run_tasks(name_tasks, answers, sources, crew, watch)
         shutil.rmtree(sources.models, ignore_errors=True)
     lines = own_lines(roadmap, models, sources, answers)
     if not lines:
         raise BadFile(answers.results.path, "it holds no line of this map", "leave out --report")
-    for said in write_report(lines, folder):
-        sys.stdout.write(f"{said}\n")
+    for path in write_report(lines, folder):
+        sys.stdout.write(f"{path}\n")
     return 0

@@ -1,1 +1,1 @@
-"""`saffu demo`: every way to a model of one text, in a minute."""
+"""Demo: the ways to a language model compared on one text in a minute (`saffu demo`)."""

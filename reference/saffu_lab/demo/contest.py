@@ -33,7 +33,7 @@ from saffu.parameters import Parameters
 from saffu.progress import Progress, silent
 from saffu.search.direct import DirectChoice
 from saffu.search.warm import ChosenStart
-from saffu_lab.demo.outcome import Outcome, Plan, Point, Row, Text, Tried
+from saffu_lab.demo.outcome import DemoSettings, Outcome, Point, Row, Text, Tried
 
 PROMPT = "The"
 TOKENS = 40
@@ -62,7 +62,7 @@ class Contest:
     """All ways to a model of one text; the rows, as they come in."""
 
     text: Text
-    plan: Plan
+    settings: DemoSettings
     seed: int
     progress: Progress = silent
     say: Callable[[Row], None] = unheard
@@ -73,7 +73,7 @@ class Contest:
 
     def run(self, began: float) -> Outcome:
         """Every row; the minute began at `began`, on the clock `time.perf_counter`."""
-        plan, shape = self.plan, self.plan.shape
+        settings, shape = self.settings, self.settings.shape
         self.count_only()
         zeros = self.model(shape)
         zeros.cold_start(self.text.train, scale=0.0, seed=self.seed)
@@ -82,22 +82,22 @@ class Contest:
             DIRECT, vocabulary=shape.vocabulary, contexts=shape.contexts, bits=shape.bits
         ))  # fmt: skip
         warm = self.solve("explicit only: SAFFU", shape)
-        left = plan.seconds - (time.perf_counter() - began)
-        each = max(plan.least, left / len(plan.starts)) / 2
+        left = settings.seconds - (time.perf_counter() - began)
+        each = max(settings.least, left / len(settings.starts)) / 2
         cold, rate = self.choose_start(min(warm.seconds / 2, each))
         cold = self.train(cold, rate, warm.seconds - cold.seconds)
-        best_of = f"best of {len(plan.starts)} starts"
+        best_of = f"best of {len(settings.starts)} starts"
         self.add("backpropagation only, same time", cold, f"{best_of}; rate {rate:g}")
-        left = plan.seconds - (time.perf_counter() - began)
-        more = max(plan.least, left / 2 - self.closing)
+        left = settings.seconds - (time.perf_counter() - began)
+        more = max(settings.least, left / 2 - self.closing)
         cold = self.train(cold, rate / 3, more)
         lower = f"then rate {rate / 3:.2g}; {still(cold)}"
         self.add("backpropagation only, longer", cold, f"{best_of}; {lower}")
-        warm = self.train(warm, plan.warm_rate, more)
-        note = f"one setting; rate {plan.warm_rate:g}; {still(warm)}"
+        warm = self.train(warm, settings.warm_rate, more)
+        note = f"one setting; rate {settings.warm_rate:g}; {still(warm)}"
         self.add("explicit, then backpropagation", warm, note)
         spent = time.perf_counter() - began
-        return Outcome(self.text, plan, self.seed, tuple(self.rows), tuple(self.tried), spent)
+        return Outcome(self.text, settings, self.seed, tuple(self.rows), tuple(self.tried), spent)
 
     def model(self, shape: Configuration) -> SaffuTransformer:
         """A model of the text without parameters."""
@@ -141,8 +141,8 @@ class Contest:
     def choose_start(self, seconds: float) -> tuple[Course, float]:
         """The start and rate that are best on validation text after so many seconds."""
         best: tuple[float, Course, float] | None = None
-        for scale, rate in self.plan.starts:
-            model = self.model(self.plan.shape)
+        for scale, rate in self.settings.starts:
+            model = self.model(self.settings.shape)
             model.cold_start(self.text.train, scale=scale, seed=self.seed)
             course = self.train(Course(model), rate, seconds)
             reached = min(point.perplexity for point in course.curve)

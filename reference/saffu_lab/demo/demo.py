@@ -24,13 +24,13 @@ from saffu.errors import Missing
 from saffu.files import write_whole
 from saffu.progress import Progress, silent
 from saffu_lab.demo.contest import Contest, unheard
-from saffu_lab.demo.outcome import Outcome, Plan, Row, Text
+from saffu_lab.demo.outcome import DemoSettings, Outcome, Row, Text
 from saffu_lab.demo.page import html
 from saffu_lab.demo.plots import curves
 from saffu_lab.records.results import circumstances
 
-FULL_PLAN = Plan()
-TINY_PLAN = Plan(shape=TINY, seconds=4.0, least=0.3, starts=((0.3, 0.03), (1.0, 0.1)))
+FULL = DemoSettings()
+TINY_SETTINGS = DemoSettings(shape=TINY, seconds=4.0, least=0.3, starts=((0.3, 0.03), (1.0, 0.1)))
 
 
 def run_demo(
@@ -52,17 +52,19 @@ def run_demo(
     Refuses: what `read_documents` and `Corpus.split` refuse.
     """
     began = time.perf_counter()
-    plan = TINY_PLAN if tiny else FULL_PLAN
+    settings = TINY_SETTINGS if tiny else FULL
     if seconds is not None:
-        plan = replace(plan, seconds=seconds)
-    text = read_text(paths, plan, tiny=tiny, unit=unit, seed=seed)
-    plan = replace(plan, shape=replace(plan.shape, vocabulary=len(text.vocabulary)))
+        settings = replace(settings, seconds=seconds)
+    text = read_text(paths, settings, tiny=tiny, unit=unit, seed=seed)
+    settings = replace(settings, shape=replace(settings.shape, vocabulary=len(text.vocabulary)))
     if on_text is not None:
         on_text(text)
-    return Contest(text, plan, seed, progress, on_row).run(began)
+    return Contest(text, settings, seed, progress, on_row).run(began)
 
 
-def read_text(paths: Sequence[Path], plan: Plan, *, tiny: bool, unit: str, seed: int) -> Text:
+def read_text(
+    paths: Sequence[Path], settings: DemoSettings, *, tiny: bool, unit: str, seed: int
+) -> Text:
     """The text of these files or the prose that comes with Python, in parts."""
     if paths:
         documents = list(read_documents(paths, unit=unit))
@@ -73,16 +75,16 @@ def read_text(paths: Sequence[Path], plan: Plan, *, tiny: bool, unit: str, seed:
     else:
         documents, name = prose(), "English prose from Python's standard library"
     tokeniser = Words()
-    vocabulary = count_tokens(documents, tokeniser).vocabulary(plan.shape.vocabulary)
+    vocabulary = count_tokens(documents, tokeniser).vocabulary(settings.shape.vocabulary)
     corpus = Corpus.in_memory(documents, tokeniser, vocabulary)
     train, validation, test = corpus.split((0.8, 0.1, 0.1), seed)
-    watched = validation.take(min(plan.watched, validation.targets), seed)
+    watched = validation.take(min(settings.watched, validation.targets), seed)
     return Text(name, tokeniser, vocabulary, train, validation, watched, test)
 
 
 def record(outcome: Outcome, command: str, about: Mapping[str, Any]) -> dict[str, Any]:
     """Everything as JSON says it: rows, curves, settings, `about` the machine."""
-    text, plan = outcome.text, outcome.plan
+    text, settings = outcome.text, outcome.settings
     return {
         "command": command,
         "seed": outcome.seed,
@@ -102,10 +104,10 @@ def record(outcome: Outcome, command: str, about: Mapping[str, Any]) -> dict[str
             },
         },
         "settings": {
-            "configuration": plan.shape.to_json(),
-            "starts": [list(start) for start in plan.starts],
-            "warm_rate": plan.warm_rate,
-            "seconds": plan.seconds,
+            "configuration": settings.shape.to_json(),
+            "starts": [list(start) for start in settings.starts],
+            "warm_rate": settings.warm_rate,
+            "seconds": settings.seconds,
         },
         "rows": [
             {
@@ -139,7 +141,7 @@ def write(outcome: Outcome, folder: Path, command: str) -> list[str]:
     Refuses: a place that cannot be written.
     """
     about = circumstances("matplotlib")
-    said = []
+    paths = []
     picture, missing = None, ""
     try:
         picture = curves(outcome)
@@ -153,8 +155,8 @@ def write(outcome: Outcome, folder: Path, command: str) -> list[str]:
     for name, content in files.items():
         if content is not None:
             write_whole(folder / name, partial(_write, content))
-            said.append(str(folder / name))
-    return [*said, missing] if missing else said
+            paths.append(str(folder / name))
+    return [*paths, missing] if missing else paths
 
 
 def _write(content: bytes, file: IO[bytes]) -> None:

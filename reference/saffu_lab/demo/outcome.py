@@ -1,4 +1,4 @@
-"""What a contest is told, and what came out of it: records without any computation."""
+"""What a contest is given, and its outcome: records without any computation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saffu.models.transformer import Total
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemoSettings:
     """How much is tried."""
 
     shape: Configuration = SMALL
@@ -78,7 +78,7 @@ class Outcome(NamedTuple):
     """All rows, and what else there is to know of them."""
 
     text: Text
-    plan: Plan
+    settings: DemoSettings
     seed: int
     rows: tuple[Row, ...]
     tried: tuple[Tried, ...]

@@ -170,7 +170,7 @@ def _made(outcome: Outcome, command: str, about: Mapping[str, Any]) -> Iterator[
     yield "command", command
     yield "seed", outcome.seed
     yield "text", f"{text.name}: {parts}; {len(text.vocabulary):,} tokens in the vocabulary"
-    yield "model", outcome.plan.shape.to_json()
+    yield "model", outcome.settings.shape.to_json()
     yield (
         "backpropagation",
         f"Adam, embeddings frozen, the best on validation text kept; random starts tried: {tried}",

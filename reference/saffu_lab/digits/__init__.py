@@ -1,1 +1,1 @@
-"""`saffu digits`: the explicit solution on images of digits."""
+"""Digit classification: explicit and trained softmax layers on images (`saffu digits`)."""

@@ -105,9 +105,9 @@ class Bench(NamedTuple):
         seconds = time.monotonic() - began
         best = min(range(len(rounds)), key=lambda number: rounds[number].nats)
         each = zip(rounds[best].tempers, rounds[best].smoothings, strict=True)
-        said = ", then ".join(f"λ {lam:.3f} α {kind.strength:g}" for lam, kind in each)
+        note = ", then ".join(f"λ {lam:.3f} α {kind.strength:g}" for lam, kind in each)
         refit = f"; round {best + 1} of {len(rounds)}" if len(rounds) > 1 else ""
-        return self._tested(name, network, seconds, said + refit)
+        return self._tested(name, network, seconds, note + refit)
 
     def naive_bayes(self, name: str, settings: ExplicitSettings) -> Iterator[DigitsRow]:
         """The witness, if it is installed: the same probabilities by another hand."""
@@ -126,8 +126,8 @@ class Bench(NamedTuple):
         ours = network.predict_log_probabilities(self.data.test.features)
         theirs = bayes.predict_log_proba(self.data.test.features)
         gap = float(np.abs(np.exp(theirs) - np.exp(ours)).max())
-        said = f"probabilities within {gap:.0e} of the explicit ones"
-        yield self._judged(name, bayes.predict_log_proba, seconds, said)
+        note = f"probabilities within {gap:.0e} of the explicit ones"
+        yield self._judged(name, bayes.predict_log_proba, seconds, note)
 
     def scaled(self, name: str, settings: ExplicitSettings, steps: int) -> DigitsRow:
         """Iterative scaling from the explicit solution; its bias weighs a feature of one."""
@@ -139,8 +139,8 @@ class Bench(NamedTuple):
         one_hot = np.eye(CLASSES, dtype=np.float32)[self.data.train.labels]
         fit = refine(start, _with_one(self.data.train.features), one_hot, steps=steps)
         seconds = time.monotonic() - began
-        said = f"{len(fit.losses) - 1} steps: {fit.losses[0]:.3f} to {fit.losses[-1]:.3f} nats"
-        return self._judged(name, lambda x: refined_logits(_with_one(x), fit), seconds, said)
+        note = f"{len(fit.losses) - 1} steps: {fit.losses[0]:.3f} to {fit.losses[-1]:.3f} nats"
+        return self._judged(name, lambda x: refined_logits(_with_one(x), fit), seconds, note)
 
     def warm(
         self, hidden: Sequence[HiddenLayer], factors: Sequence[float]
@@ -166,17 +166,17 @@ class Bench(NamedTuple):
         tried: list[tuple[float, SoftmaxNetwork, float, str]] = []
         batch = 32 if self.data.train.labels.shape[0] < FEW else 128
         began = time.monotonic()
-        for said, network in starts:
+        for note, network in starts:
             start, solved = network.layers, time.monotonic() - began
             for rate in self.rates:
-                self.progress(f"{name}: {said}, rate {rate:g}")
+                self.progress(f"{name}: {note}, rate {rate:g}")
                 one = self.data.network(network.hidden)
                 one.layers = start
                 settings = TrainingSettings(rate, batch=batch, epochs=self.epochs, seed=self.seed)
                 history = one.fit(self.data.train, self.data.validation, settings)
                 nats = _validation(history)
                 course = f"{nats[0]:.3f}, {nats[min(1, len(nats) - 1)]:.3f} … {min(nats):.3f}"
-                text = f"{said}, rate {rate:g}; validation {course} in {nats.index(min(nats))}"
+                text = f"{note}, rate {rate:g}; validation {course} in {nats.index(min(nats))}"
                 tried.append((min(nats), one, solved + history[-1].seconds, text))
             began = time.monotonic()
         _, one, seconds, text = min(tried, key=lambda run: run[0])

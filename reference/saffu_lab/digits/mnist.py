@@ -25,7 +25,7 @@ from saffu_lab.records.results import Results, circumstances, table
 
 
 @dataclass(frozen=True)
-class Plan:
+class MnistSettings:
     """What is measured."""
 
     most: int | None = None
@@ -48,7 +48,7 @@ class Plan:
     scaling_steps: int = 100
 
 
-TINY = Plan(
+TINY = MnistSettings(
     most=300,
     sizes=(100,),
     bits=(4,),
@@ -75,51 +75,51 @@ def run_digits(
     Parameters: `folder` with the four files of MNIST, or None for scikit-learn's digits; `tiny`,
     few images and steps; `seed` of split, random starts and order; `progress` is told what goes on.
     """
-    plan = TINY if tiny else Plan()
-    return list(measured(load(folder, seed, plan.most), plan, seed, progress))
+    settings = TINY if tiny else MnistSettings()
+    return list(measured(load(folder, seed, settings.most), settings, seed, progress))
 
 
 def measured(
-    data: Data, plan: Plan, seed: int, progress: Callable[[str], None]
+    data: Data, settings: MnistSettings, seed: int, progress: Callable[[str], None]
 ) -> Iterator[DigitsRow]:
     """The rows, one by one."""
-    bench = Bench(data, progress, plan.rates, plan.epochs, seed)
-    yield from _explicit(bench, plan)
-    for size in plan.sizes:
+    bench = Bench(data, progress, settings.rates, settings.epochs, seed)
+    yield from _explicit(bench, settings)
+    for size in settings.sizes:
         if size < data.train.labels.shape[0]:
             few = bench._replace(data=data.take(size))
-            parts = [HiddenLayer(plan.trained_axes)]
+            parts = [HiddenLayer(settings.trained_axes)]
             yield few.explicit("explicit, one layer", (), ExplicitSettings(None))
             yield few.explicit("explicit, two layers", parts, ExplicitSettings(None))
-            yield from _trained(few, plan)
-    yield from _trained(bench, plan)
+            yield from _trained(few, settings)
+    yield from _trained(bench, settings)
 
 
-def _explicit(bench: Bench, plan: Plan) -> Iterator[DigitsRow]:
+def _explicit(bench: Bench, settings: MnistSettings) -> Iterator[DigitsRow]:
     ones = ExplicitSettings(Additive(1.0), temper=1.0)
     fitted = ExplicitSettings(Additive(1.0))
     yield bench.explicit("explicit, one layer, λ = 1", (), ones)
     yield from bench.naive_bayes("multinomial naive Bayes of scikit-learn", ones)
     yield bench.explicit("explicit, one layer, λ fitted", (), fitted)
     yield bench.explicit("explicit, one layer, α and λ chosen", (), ExplicitSettings(None))
-    yield bench.scaled("explicit, one layer, iterative scaling", fitted, plan.scaling_steps)
-    for bits in plan.bits:
+    yield bench.scaled("explicit, one layer, iterative scaling", fitted, settings.scaling_steps)
+    for bits in settings.bits:
         name = f"explicit, two layers, classes in {bits} bits"
         yield bench.explicit(name, [HiddenLayer(width=bits)], ExplicitSettings())
-    for axes in plan.axes:
+    for axes in settings.axes:
         name = f"explicit, two layers, {2**axes} parts a class"
         yield bench.explicit(name, [HiddenLayer(axes)], ExplicitSettings())
-    most = plan.axes[-1]
+    most = settings.axes[-1]
     name = f"explicit, two layers, {2**most} parts a class, refitted"
-    yield bench.explicit(name, [HiddenLayer(most)], ExplicitSettings(refits=plan.refits))
+    yield bench.explicit(name, [HiddenLayer(most)], ExplicitSettings(refits=settings.refits))
 
 
-def _trained(bench: Bench, plan: Plan) -> Iterator[DigitsRow]:
-    parts = [HiddenLayer(plan.trained_axes)]
+def _trained(bench: Bench, settings: MnistSettings) -> Iterator[DigitsRow]:
+    parts = [HiddenLayer(settings.trained_axes)]
     yield bench.trained("one layer, trained from explicit", bench.warm((), (1.0,)))
     yield bench.trained("one layer, trained from zeros", bench.cold((), ((0.0,),)))
-    yield bench.trained("two layers, trained from explicit", bench.warm(parts, plan.soft))
-    yield bench.trained("two layers, trained from random", bench.cold(parts, plan.scales))
+    yield bench.trained("two layers, trained from explicit", bench.warm(parts, settings.soft))
+    yield bench.trained("two layers, trained from random", bench.cold(parts, settings.scales))
 
 
 def printed(rows: Sequence[DigitsRow]) -> str:
@@ -151,12 +151,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="add results.jsonl to it")
     parser.add_argument("--seed", type=int, default=1, help="of split, starts and order")
     chosen = parser.parse_args(arguments)
-    plan = TINY if chosen.tiny else Plan()
+    settings = TINY if chosen.tiny else MnistSettings()
     results = Results(chosen.out / "results.jsonl") if chosen.out else None
-    data = load(chosen.mnist, chosen.seed, plan.most)
+    data = load(chosen.mnist, chosen.seed, settings.most)
     about = {"data": "MNIST" if chosen.mnist else "digits", "seed": chosen.seed}
     rows = []
-    for row in measured(data, plan, chosen.seed, lambda what: print(what, file=sys.stderr)):
+    for row in measured(data, settings, chosen.seed, lambda what: print(what, file=sys.stderr)):
         rows.append(row)
         if results is not None:
             results.add({**about, **row._asdict(), **circumstances("scikit-learn")})

@@ -1,1 +1,1 @@
-"""Models that the studies compare and that the reference does not offer."""
+"""Language models that only the studies need, with the tasks that fit them."""

@@ -37,7 +37,7 @@ from saffu.types import Array, Features, Hidden
 from saffu_lab.records.corpora import Texts
 from saffu_lab.records.results import Line
 from saffu_lab.study.recipes import build_model, complete, size_of
-from saffu_lab.study.rows import by_document, kept_at, nats_of_test, predictor
+from saffu_lab.study.selection import by_document, kept_at, nats_of_test, predictor, trial_line
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.texts import texts
 
@@ -169,14 +169,13 @@ def trial_refined(key: Line, sources: Sources) -> Line:
     )
     spent = start.cpu_seconds + time.process_time() - began
     model.save(kept_at(key, sources, ".saffu"))
-    nats, of = by_document(predictor(model), common.validation)
-    return {
-        "validation_nats": float(nats.sum() / of.sum()),
-        "fit_cpu_seconds": round(spent, 3),
-        "parameters": size_of(model),
-        "trained_on": corpus.targets,
-        "losses": [round(loss, 5) for loss in losses],
-    }
+    return trial_line(
+        by_document(predictor(model), common.validation),
+        cpu_seconds=spent,
+        parameters=size_of(model),
+        trained_on=corpus.targets,
+        losses=[round(loss, 5) for loss in losses],
+    )
 
 
 def read_refined(key: Line, sources: Sources) -> Line:

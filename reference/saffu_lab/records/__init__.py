@@ -1,1 +1,1 @@
-"""What measurements leave behind: lines, comparisons over seeds, pictures drawn from them."""
+"""Records of measurements: result lines, texts and their split, intervals, verdicts, figures."""

@@ -58,12 +58,12 @@ def change(ones: Sequence[Line], others: Sequence[Line]) -> str:
 
     Over several seeds with Student's interval; of one seed, with that of the test documents.
     """
-    found = gaps(ones, others)
-    if not found:
+    differences = gaps(ones, others)
+    if not differences:
         return "–"
-    if len(found) == 1:
-        return found[0].percent
-    low_high = estimate([one.nats for one in found])
+    if len(differences) == 1:
+        return differences[0].percent
+    low_high = estimate([one.nats for one in differences])
     mean, low, high = (100 * (np.exp(x) - 1) for x in low_high)
     return f"{mean:+.1f} % ({low:+.1f} … {high:+.1f})"
 
@@ -73,10 +73,10 @@ def better(ones: Sequence[Line], others: Sequence[Line]) -> bool | None:
 
     True or False if all seeds say so; None if they do not, or if nothing was measured.
     """
-    found = gaps(ones, others)
-    if found and all(one.high < 0 for one in found):
+    differences = gaps(ones, others)
+    if differences and all(one.high < 0 for one in differences):
         return True
-    if found and all(one.low > 0 for one in found):
+    if differences and all(one.low > 0 for one in differences):
         return False
     return None
 
@@ -100,8 +100,8 @@ def compared(pairs: Mapping[str, tuple[Sequence[Line], Sequence[Line]]]) -> tupl
     What was not measured on both sides is left out.
     """
     measured = {name: pair for name, pair in pairs.items() if all(pair)}
-    said = "; ".join(f"{name}: {change(*pair)}" for name, pair in measured.items())
-    return over_all([better(*pair) for pair in measured.values()]), said
+    changes = "; ".join(f"{name}: {change(*pair)}" for name, pair in measured.items())
+    return over_all([better(*pair) for pair in measured.values()]), changes
 
 
 def standing(tests: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
@@ -138,6 +138,6 @@ def spread(lines: Sequence[Line]) -> str:
         return "–"
     if len(values) == 1:
         return f"{values[0]:.1f}"
-    found = estimate([float(np.log(value)) for value in values])
-    mean, low, high = np.exp(found)
+    log_estimate = estimate([float(np.log(value)) for value in values])
+    mean, low, high = np.exp(log_estimate)
     return f"{mean:.1f} ({low:.1f} … {high:.1f})"

@@ -1,6 +1,6 @@
-"""What the papers claim, measured: `saffu replicate`.   (SPEC 7)
+"""Replication studies: the papers' claims, measured (`saffu replicate`).   (SPEC 7)
 
-One module for each study: `tasks` says what has to be done, `chapter` what came out of it.  Nothing
-but the lines of the results decides what a chapter says and shows, so that the report can be made
-again from them at any time.
+One folder per study.  Its `tasks` module lists what has to be measured; its `chapter` module turns
+the measured lines into text, tables, claims with verdicts, and pictures.  The report is made from
+the lines alone, so that it can be made again at any time.
 """

@@ -17,7 +17,7 @@ from saffu.errors import BadOption, Missing
 from saffu_lab.records.pictures import save
 from saffu_lab.records.results import Line, Results, table
 from saffu_lab.replication.chapters import Chapter, Claim, Study
-from saffu_lab.replication.completion import UNFINISHED, is_finished
+from saffu_lab.replication.end_line import UNFINISHED, is_finished
 
 STUDIES: Mapping[str, str] = {
     "single-layer": "single_layer",
@@ -123,13 +123,13 @@ def lines_of(folder: Path) -> dict[str, list[Line]]:
 
 def chapters(folder: Path) -> dict[str, Chapter]:
     """The chapters of all studies that have lines in `folder`."""
-    found = {}
+    by_name = {}
     for name, lines in lines_of(folder).items():
         if lines:
             whole = study_of(name).chapter([line for line in lines if line["do"] != "end"])
             notice = "" if is_finished(lines) else f"{UNFINISHED}\n\n"
-            found[name] = whole._replace(text=notice + whole.text)
-    return found
+            by_name[name] = whole._replace(text=notice + whole.text)
+    return by_name
 
 
 def cpu_hours(folder: Path) -> float:
@@ -138,20 +138,20 @@ def cpu_hours(folder: Path) -> float:
     return float(sum(line.get("cpu_seconds", 0.0) for line in every)) / 3600
 
 
-def page(found: Mapping[str, Chapter], hours: float) -> str:
+def page(chapters_by_name: Mapping[str, Chapter], hours: float) -> str:
     """The report in Markdown; `hours`, the CPU time that its lines took."""
-    parts = [HEAD.format(folder=FOLDER), "## Verdicts", verdicts(found)]
-    for number, (name, chapter) in enumerate(found.items(), 1):
+    parts = [HEAD.format(folder=FOLDER), "## Verdicts", verdicts(chapters_by_name)]
+    for number, (name, chapter) in enumerate(chapters_by_name.items(), 1):
         parts += [f'<a id="{name}"></a>', f"## {number}. {chapter.title}"]
         parts += ["\n".join(evidence(claim) for claim in chapter.claims), chapter.text]
     return "\n\n".join(part.strip() for part in (*parts, TAIL.format(hours=hours))) + "\n"
 
 
-def verdicts(found: Mapping[str, Chapter]) -> str:
+def verdicts(chapters_by_name: Mapping[str, Chapter]) -> str:
     """One line for each claim."""
     rows = [
         [claim.statement.rstrip("."), claim.source, f"**{claim.verdict}**", f"[{name}](#{name})"]
-        for name, chapter in found.items()
+        for name, chapter in chapters_by_name.items()
         for claim in chapter.claims
     ]
     return table(["claim", "source", "verdict", "chapter"], rows)
@@ -159,11 +159,11 @@ def verdicts(found: Mapping[str, Chapter]) -> str:
 
 def evidence(claim: Claim) -> str:
     """The verdict of a claim, with its numbers, as an item of a list."""
-    said = f"- **{claim.verdict}**: *{claim.statement.rstrip('.')}* {claim.source}. "
+    head = f"- **{claim.verdict}**: *{claim.statement.rstrip('.')}* {claim.source}. "
     end = "" if claim.evidence.endswith(".") else "."
     numbers = claim.evidence[:1].upper() + claim.evidence[1:] + end
     return textwrap.fill(
-        said + numbers, WIDTH, subsequent_indent="  ", break_long_words=False,
+        head + numbers, WIDTH, subsequent_indent="  ", break_long_words=False,
         break_on_hyphens=False,
     )  # fmt: skip
 
@@ -172,13 +172,13 @@ def write_report(
     folder: Path, draw: Callable[[Any, Path], None] = save, *, pictures: bool = True
 ) -> list[str]:
     """Write the page and its pictures; returns what was written."""
-    found = chapters(folder)
-    if not found:
+    by_name = chapters(folder)
+    if not by_name:
         raise BadOption("--out", str(folder), "a folder with lines of some study", "SPEC 7")
-    said = []
-    for chapter in found.values():
+    written = []
+    for chapter in by_name.values():
         for name, figure in chapter.pictures.items() if pictures else ():
             draw(figure(), folder / FOLDER / name)
-            said.append(f"{folder / FOLDER / name}.png, .svg")
-    (folder / PAGE).write_text(page(found, cpu_hours(folder)), encoding="utf-8")
-    return [str(folder / PAGE), *said]
+            written.append(f"{folder / FOLDER / name}.png, .svg")
+    (folder / PAGE).write_text(page(by_name, cpu_hours(folder)), encoding="utf-8")
+    return [str(folder / PAGE), *written]

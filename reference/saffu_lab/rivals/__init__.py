@@ -1,1 +1,1 @@
-"""What explicit models are compared with: n-grams (KenLM) and PyTorch models."""
+"""External baselines: PyTorch models, KenLM's n-grams, and the tasks that fit them."""

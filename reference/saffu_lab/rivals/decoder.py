@@ -20,7 +20,7 @@ import numpy as np
 
 from saffu.data.corpus import Corpus
 from saffu.types import Array
-from saffu_lab.rivals.rivals import torch_or_refuse
+from saffu_lab.rivals.torch_models import torch_or_refuse
 
 NOTHING = -100
 """The target that PyTorch leaves out."""

@@ -62,21 +62,21 @@ def kneser_ney(programs: Kenlm, order: int, train: Corpus, test: Corpus) -> Fitt
             )
         seconds = time.perf_counter() - clock
         with asked.open("rb") as words:
-            said = subprocess.run(
+            output = subprocess.run(
                 [str(programs.query), "-v", "summary", str(model)],
                 stdin=words, capture_output=True, check=True, text=True,
             ).stdout  # fmt: skip
-    perplexity, tokens = read_summary(said)
+    perplexity, tokens = read_summary(output)
     if tokens != expected:
         raise BadFile(asked, f"KenLM saw {tokens} tokens, not {expected}", "one line a document")
     return Fitted(seconds, perplexity)
 
 
-def read_summary(said: str) -> tuple[float, int]:
+def read_summary(output: str) -> tuple[float, int]:
     """Perplexity and number of tokens in what `query` prints.
 
     >>> read_summary("Perplexity including OOVs:\\t48.5\\nOOVs:\\t3\\nTokens:\\t100\\n")
     (48.5, 100)
     """
-    numbers = dict(re.findall(r"^([A-Z][\w ]*):\s*([\d.e+]+)", said, flags=re.MULTILINE))
+    numbers = dict(re.findall(r"^([A-Z][\w ]*):\s*([\d.e+]+)", output, flags=re.MULTILINE))
     return float(numbers["Perplexity including OOVs"]), int(numbers["Tokens"])

@@ -122,12 +122,12 @@ def levels_of(points: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     >>> levels_of([{"of": "radial:16", "gain": "unit"}, {"of": "radial:8", "gain": "unit"}])
     {'of': ['radial:8', 'radial:16']}
     """
-    found: dict[str, list[Any]] = {}
+    levels: dict[str, list[Any]] = {}
     for factor in points[0] if points else ():
         values = {point[factor] for point in points}
         if len(values) > 1:
-            found[factor] = sorted(values, key=_in_order)
-    return found
+            levels[factor] = sorted(values, key=_in_order)
+    return levels
 
 
 def _in_order(value: Any) -> tuple[bool, Any]:
@@ -160,10 +160,12 @@ def rank_correlation(ones: Array, others: Array) -> Estimate | None:
         )
     if ones.shape[0] < 4:
         return None
-    found = float(_spearman(ones[None], others[None])[0])
-    if not np.isfinite(found):
+    correlation = float(_spearman(ones[None], others[None])[0])
+    if not np.isfinite(correlation):
         return None
-    return bootstrap(lambda drawn: _spearman(ones[drawn], others[drawn]), ones.shape[0], found)
+    return bootstrap(
+        lambda drawn: _spearman(ones[drawn], others[drawn]), ones.shape[0], correlation
+    )
 
 
 def bootstrap(statistic: Callable[[IntArray], Array], size: int, value: float) -> Estimate:

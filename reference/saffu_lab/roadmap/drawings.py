@@ -10,7 +10,7 @@ import numpy as np
 
 from saffu_lab.records.pictures import COLOURS, canvas
 from saffu_lab.roadmap.analysis import Effects, levels_of
-from saffu_lab.roadmap.findings import Findings
+from saffu_lab.roadmap.summary import Findings
 
 SHADES: Final = (
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"),
@@ -19,35 +19,37 @@ SHADES: Final = (
 """For the values of a factor; a thirteenth value begins anew."""
 
 
-def drawings(name: str, found: Findings) -> Mapping[str, Callable[[], Any]]:
+def drawings(name: str, findings: Findings) -> Mapping[str, Callable[[], Any]]:
     """Those pictures for which there is something to draw, by the name of their file."""
     pictures: dict[str, Callable[[], Any]] = {}
-    if found.solved:
-        pictures[f"{name}-map"] = partial(draw_map, found)
-    if found.effects is not None:
-        pictures[f"{name}-effects"] = partial(draw_effects, found.effects)
-    if found.trained:
-        pictures[f"{name}-trained"] = partial(draw_trained, found)
+    if findings.solved:
+        pictures[f"{name}-map"] = partial(draw_map, findings)
+    if findings.effects is not None:
+        pictures[f"{name}-effects"] = partial(draw_effects, findings.effects)
+    if findings.trained:
+        pictures[f"{name}-trained"] = partial(draw_trained, findings)
     return pictures
 
 
-def draw_map(found: Findings) -> Any:
+def draw_map(findings: Findings) -> Any:
     """Every model, its parameters against its perplexity, one panel for each of two factors."""
-    factors = list(found.effects.spans) if found.effects else []
-    factors = (factors + list(levels_of([line["levels"] for line in found.solved])))[:2]
+    factors = list(findings.effects.spans) if findings.effects else []
+    factors = (factors + list(levels_of([line["levels"] for line in findings.solved])))[:2]
     factors = list(dict.fromkeys(factors)) or [""]
     figure = canvas(6.2 * len(factors), 6.4)
     for place, factor in enumerate(factors, 1):
         axes = figure.add_subplot(1, len(factors), place)
-        _points(axes, found, factor)
-        front = np.array([[one["parameters"], _perplexity(one)] for one in found.front])
+        _points(axes, findings, factor)
+        front = np.array([[one["parameters"], _perplexity(one)] for one in findings.front])
         axes.step(*front.T, where="post", color="black", linewidth=1.2, label="Pareto front")
-        if found.trained:
-            after = [(one.parameters, np.exp(one.warm["validation_nats"])) for one in found.trained]
+        if findings.trained:
+            after = [
+                (one.parameters, np.exp(one.warm["validation_nats"])) for one in findings.trained
+            ]
             style = {"marker": "x", "s": 26, "color": "0.35", "linewidths": 1}
             axes.scatter(*zip(*after, strict=True), **style, label="after backpropagation")
-        if found.baselines is not None:
-            level = np.exp(found.baselines["bigram"]["validation_nats"])
+        if findings.baselines is not None:
+            level = np.exp(findings.baselines["bigram"]["validation_nats"])
             axes.axhline(level, color="0.5", linestyle=":", label="interpolated bigram")
         axes.set(xscale="log", yscale="log", xlabel="parameters")
         axes.set_ylabel("perplexity on validation text" if place == 1 else "")
@@ -59,10 +61,10 @@ def draw_map(found: Findings) -> Any:
     return figure
 
 
-def _points(axes: Any, found: Findings, factor: str) -> None:
-    values = levels_of([line["levels"] for line in found.solved]).get(factor, [None])
+def _points(axes: Any, findings: Findings, factor: str) -> None:
+    values = levels_of([line["levels"] for line in findings.solved]).get(factor, [None])
     for i, value in enumerate(values):
-        own = [line for line in found.solved if value is None or line["levels"][factor] == value]
+        own = [line for line in findings.solved if value is None or line["levels"][factor] == value]
         along = [line["parameters"] for line in own]
         style = {"s": 18, "alpha": 0.8, "color": SHADES[i % len(SHADES)]}
         axes.scatter(along, [_perplexity(line) for line in own], **style, label=value)
@@ -106,7 +108,7 @@ def draw_effects(effects: Effects) -> Any:
     return figure
 
 
-def draw_trained(found: Findings) -> Any:
+def draw_trained(findings: Findings) -> Any:
     """Perplexity of the explicit solution against that after training, model by model."""
     figure = canvas(6.2, 5.6)
     axes = figure.add_subplot()
@@ -115,18 +117,18 @@ def draw_trained(found: Findings) -> Any:
         ("among the best", False, COLOURS["trained"]),
     )
     for label, drawn, colour in groups:
-        own = [one for one in found.trained if one.drawn == drawn]
+        own = [one for one in findings.trained if one.drawn == drawn]
         if own:
             before = np.exp([one.explicit for one in own])
             after = np.exp([one.warm["validation_nats"] for one in own])
             axes.scatter(before, after, s=24, color=colour, label=f"{label}, warm start")
-    cold = [one for one in found.trained if one.cold is not None]
+    cold = [one for one in findings.trained if one.cold is not None]
     if cold:
         before = np.exp([one.explicit for one in cold])
         after = np.exp([one.cold["validation_nats"] for one in cold if one.cold is not None])
         style = {"marker": "v", "s": 24, "color": COLOURS["cold"]}
         axes.scatter(before, after, **style, label="drawn by chance, cold start")
-    line = np.exp([f(one.explicit for one in found.trained) for f in (min, max)])
+    line = np.exp([f(one.explicit for one in findings.trained) for f in (min, max)])
     axes.plot(line, line, color="0.5", linestyle=":", label="no change")
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("perplexity of the explicit solution, validation text")

@@ -9,9 +9,9 @@ from saffu.errors import Missing
 from saffu_lab.records.pictures import save
 from saffu_lab.records.results import Line
 from saffu_lab.roadmap.drawings import drawings
-from saffu_lab.roadmap.findings import findings
 from saffu_lab.roadmap.page import page
-from saffu_lab.roadmap.reading import Roadmap
+from saffu_lab.roadmap.roadmap_file import Roadmap
+from saffu_lab.roadmap.summary import findings
 from saffu_lab.roadmap.walk import NAME, Drawn, walk
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers
@@ -30,12 +30,12 @@ def write_report(lines: Sequence[Line], folder: Path) -> Iterator[str]:
 
     Without matplotlib there are no pictures, and the page is there all the same.
     """
-    found = findings(lines)
+    summary = findings(lines)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.md"
-    path.write_text(f"# The map\n\n{page(NAME, found, lines)}\n", encoding="utf-8")
+    path.write_text(f"# The map\n\n{page(NAME, summary, lines)}\n", encoding="utf-8")
     yield f"{path}: written"
-    for name, draw in drawings(NAME, found).items():
+    for name, draw in drawings(NAME, summary).items():
         try:
             save(draw(), folder / name)
         except Missing as problem:

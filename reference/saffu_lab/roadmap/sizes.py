@@ -8,7 +8,7 @@ The answer follows a rule that was fixed before anything was measured (`not_the_
     holds with conditions  otherwise, if one of the best is not in the upper quarter by parameters
     does not hold          all of the best are in the upper quarter
 
-The best are the `saffu_lab.roadmap.findings.BEST`.
+The best are the `saffu_lab.roadmap.summary.BEST`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from saffu_lab.records.comparison import Gap, gap
 from saffu_lab.records.evidence import Verdict
 from saffu_lab.records.results import Line
-from saffu_lab.roadmap.findings import Findings, identity, sizes_of
+from saffu_lab.roadmap.summary import Findings, identity, sizes_of
 from saffu_lab.roadmap.walk import largest_of
 
 
@@ -43,29 +43,29 @@ class Sizes(NamedTuple):
     """the same, less those of the best model of all"""
 
 
-def where_the_best_are(found: Findings) -> Sizes | None:
+def where_the_best_are(findings: Findings) -> Sizes | None:
     """The best by their parameters; None if there are no models."""
-    if not found.solved:
+    if not findings.solved:
         return None
-    sizes, best = sizes_of(found.solved), sizes_of(found.best)
+    sizes, best = sizes_of(findings.solved), sizes_of(findings.best)
     median, quarter = np.quantile(sizes, (0.5, 0.75))
-    lower = next((line for line in found.solved if line["parameters"] < median), None)
+    lower = next((line for line in findings.solved if line["parameters"] < median), None)
     return Sizes(
         best=len(best),
         below_median=int((best < median).sum()),
         below_upper_quarter=int((best < quarter).sum()),
         larger=int((sizes > sizes[0]).sum()),
         share=float(sizes[0] / sizes.max()),
-        against_largest=_compared(found, lower, largest_of(found.solved)),
-        against_best=_compared(found, lower, found.solved[0]),
+        against_largest=_compared(findings, lower, largest_of(findings.solved)),
+        against_best=_compared(findings, lower, findings.solved[0]),
     )
 
 
-def _compared(found: Findings, one: Line | None, other: Line) -> Gap | None:
+def _compared(findings: Findings, one: Line | None, other: Line) -> Gap | None:
     """The difference of two models on the test text, if they are two and both are tested."""
     if one is None or one is other:
         return None
-    tests = [found.tests.get(identity(line)) for line in (one, other)]
+    tests = [findings.tests.get(identity(line)) for line in (one, other)]
     return gap(tests[0], tests[1]) if tests[0] is not None and tests[1] is not None else None
 
 

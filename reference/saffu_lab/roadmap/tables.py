@@ -10,18 +10,18 @@ from saffu_lab.records.comparison import gap, perplexity
 from saffu_lab.records.evidence import Estimate
 from saffu_lab.records.results import Line, table
 from saffu_lab.roadmap.analysis import Effects, levels_of
-from saffu_lab.roadmap.findings import Findings, Trained, identity, in_words
+from saffu_lab.roadmap.summary import Findings, Trained, identity, in_words
 
 MISSING = "–"
 
 
-def models_table(found: Findings, lines: Sequence[Line]) -> str:
+def models_table(findings: Findings, lines: Sequence[Line]) -> str:
     """Explicit models, with what training made of them."""
-    factors = list(levels_of([line["levels"] for line in found.solved]))
+    factors = list(levels_of([line["levels"] for line in findings.solved]))
     head = ["model", "parameters", "CPU s", "validation", "after training", "test"]
     rows = []
     for line in lines:
-        after = [one for one in found.trained if one.levels == line["levels"]]
+        after = [one for one in findings.trained if one.levels == line["levels"]]
         rows.append(
             [
                 in_words(line["levels"], factors),
@@ -29,7 +29,7 @@ def models_table(found: Findings, lines: Sequence[Line]) -> str:
                 f"{line['fit_cpu_seconds']:.1f}",
                 perplexity_of(line),
                 perplexity_of(after[0].warm) if after else MISSING,
-                _on_test(found, line),
+                _on_test(findings, line),
             ]
         )
     return table(head, rows)
@@ -40,8 +40,8 @@ def perplexity_of(line: Line) -> str:
     return f"{np.exp(line['validation_nats']):.1f}"
 
 
-def _on_test(found: Findings, line: Line) -> str:
-    test = found.tests.get(identity(line))
+def _on_test(findings: Findings, line: Line) -> str:
+    test = findings.tests.get(identity(line))
     return MISSING if test is None else f"{perplexity(test):.1f}"
 
 
@@ -51,12 +51,14 @@ def percent(nats: Estimate) -> list[str]:
     return [f"{mean:+.1f} %", f"{low:+.1f} … {high:+.1f}"]
 
 
-def trained_table(found: Findings, trained: Sequence[Trained]) -> str:
+def trained_table(findings: Findings, trained: Sequence[Trained]) -> str:
     """Models by their perplexity after training."""
-    factors = list(levels_of([line["levels"] for line in found.solved]))
+    factors = list(levels_of([line["levels"] for line in findings.solved]))
     rows = []
     for one in trained:
-        tests = [found.tests.get(identity(line)) for line in (_start_of(found, one), one.warm)]
+        tests = [
+            findings.tests.get(identity(line)) for line in (_start_of(findings, one), one.warm)
+        ]
         change = MISSING
         if tests[0] is not None and tests[1] is not None:
             change = gap(tests[1], tests[0]).percent
@@ -67,7 +69,7 @@ def trained_table(found: Findings, trained: Sequence[Trained]) -> str:
                 f"{np.exp(one.explicit):.1f}",
                 perplexity_of(one.warm),
                 MISSING if one.cold is None else perplexity_of(one.cold),
-                _on_test(found, one.warm),
+                _on_test(findings, one.warm),
                 change,
             ]
         )
@@ -75,8 +77,8 @@ def trained_table(found: Findings, trained: Sequence[Trained]) -> str:
     return table(head, rows)
 
 
-def _start_of(found: Findings, one: Trained) -> Line:
-    return next(line for line in found.solved if line["levels"] == one.levels)
+def _start_of(findings: Findings, one: Trained) -> Line:
+    return next(line for line in findings.solved if line["levels"] == one.levels)
 
 
 def effects_table(effects: Effects) -> str:

@@ -23,10 +23,10 @@ from saffu.models.baselines import fit_baselines
 from saffu_lab.records.results import Line
 from saffu_lab.roadmap.analysis import pareto_front
 from saffu_lab.roadmap.design import models_of
-from saffu_lab.roadmap.reading import Roadmap
+from saffu_lab.roadmap.roadmap_file import Roadmap
 from saffu_lab.roadmap.space import Levels
 from saffu_lab.study.recipes import complete, model_path
-from saffu_lab.study.rows import by_document, fit_and_judge, nats_of_test, read_test
+from saffu_lab.study.selection import by_document, fit_and_judge, nats_of_test, read_test
 from saffu_lab.study.sources import Sources, text_digest
 from saffu_lab.study.task import Answers, Task, digest
 from saffu_lab.study.texts import texts
@@ -148,7 +148,7 @@ def explicit(key: Line, sources: Sources) -> Line:
     """In a worker: an explicit solution, judged on validation text.
 
     Its model is kept only where it is sure to be needed again: hundreds of them fill a disk, and
-    any of them is made anew in seconds.
+    any of them can be made again in seconds.
     """
     line = fit_and_judge(key, sources)
     if not key["drawn"]:
@@ -163,11 +163,11 @@ def baselines(key: Line, sources: Sources) -> Line:
     common = texts(sources, key["vocabulary"], key["seed"])
     size = len(common.vocabulary)
     both = fit_baselines(common.amount(key["targets"], key["seed"]), common.validation, size)
-    found: Line = {}
+    by_name: Line = {}
     for name, model in both._asdict().items():
         nats, targets = by_document(model.nats, common.validation)
-        found[name] = {
+        by_name[name] = {
             "validation_nats": float(nats.sum() / targets.sum()),
             **nats_of_test(model.nats, common.test),
         }
-    return found
+    return by_name

@@ -196,8 +196,8 @@ def _read(path: Path) -> Made:
 
 def model_path(recipe: Mapping[str, Any], targets: int | None, seed: int, sources: Sources) -> Path:
     """Where a model lies between tasks."""
-    said = {k: v for k, v in complete(recipe).items() if v != DEFAULTS[k]}
-    key = {"recipe": said, "targets": targets, "seed": seed}
+    differing = {k: v for k, v in complete(recipe).items() if v != DEFAULTS[k]}
+    key = {"recipe": differing, "targets": targets, "seed": seed}
     return sources.models / f"{digest({**key, 'text': text_digest(sources)})}.saffu"
 
 

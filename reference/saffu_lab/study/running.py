@@ -26,7 +26,7 @@ from saffu.engines.pool import begin_worker, cores, launching
 from saffu.errors import NotConverged, SaffuError
 from saffu_lab.records.results import Line, circumstances
 from saffu_lab.study.sources import Sources
-from saffu_lab.study.task import Answers, Plan, Task, digest
+from saffu_lab.study.task import Answers, Task, TaskNamer, digest
 
 EngineName: TypeAlias = Literal["serial", "pool", "dask"]
 
@@ -111,7 +111,11 @@ def stop(pool: ProcessPoolExecutor) -> None:
 
 
 def run_tasks(
-    plan: Plan, answers: Answers, sources: Sources, crew: Crew, watch: Watch | None = None
+    name_tasks: TaskNamer,
+    answers: Answers,
+    sources: Sources,
+    crew: Crew,
+    watch: Watch | None = None,
 ) -> None:
     """Do all tasks of a plan that have no line yet, and add their lines.
 
@@ -119,7 +123,7 @@ def run_tasks(
     Refuses: what the tasks refuse; the lines that came before are kept.
     """
     running: dict[Future[Line], Task] = {}
-    tasks = plan(answers)
+    tasks = name_tasks(answers)
     tell(watch, tasks, answers, None)
     try:
         while True:
@@ -134,7 +138,7 @@ def run_tasks(
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 line = answers.add(running.pop(future).key, future.result())
-                tasks = plan(answers)
+                tasks = name_tasks(answers)
                 tell(watch, tasks, answers, line)
     except BrokenExecutor as lost:
         raise SaffuError(

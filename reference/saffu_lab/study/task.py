@@ -51,7 +51,7 @@ class Answers:
         return line
 
 
-Plan: TypeAlias = Callable[[Answers], Sequence[Task]]
+TaskNamer: TypeAlias = Callable[[Answers], Sequence[Task]]
 """All tasks that can be named, given the lines that are there; those that are done may be among
 them.  It is asked again whenever a line came in, so that later tasks can depend on earlier ones."""
 

@@ -101,29 +101,30 @@ def rows_in_pairs(
 
 def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
     """The verdicts."""
-    verdict, said = rows_in_pairs(alone, PAIRS)
+    verdict, evidence = rows_in_pairs(alone, PAIRS)
     explicit = Claim(
         "Attention can be solved explicitly, and the explicit attention is better than none",
         "[P1], [D]",
         verdict,
-        f"perplexity of explicit softmax attention against uniform: {said}",
+        f"perplexity of explicit softmax attention against uniform: {evidence}",
     )
-    verdict, said = rows_in_pairs(alone, BY_SLOT)
+    verdict, evidence = rows_in_pairs(alone, BY_SLOT)
     more_than_tempers = Claim(
         "Explicit attention is better than none also where every slot has a λ of its own",
         "[D]",
         verdict,
-        f"perplexity of explicit softmax attention against uniform, both with λ by slot: {said}",
+        f"perplexity of explicit softmax attention against uniform, both with λ by "
+        f"slot: {evidence}",
     )
     warm, cold = "explicit, trained", "cold, trained"
     kinds = ("softmax", "uniform")
     starts = {kind: (f"{kind} cat: {warm}", f"{kind} cat: {cold}") for kind in kinds}
-    verdict, said = rows_in_pairs(trained, starts)
+    verdict, evidence = rows_in_pairs(trained, starts)
     start = Claim(
         "Attention trained from the explicit solution ends better than from a random start",
         "[P1]",
         verdict,
-        f"perplexity after training, explicit start against random: {said}",
+        f"perplexity after training, explicit start against random: {evidence}",
     )
     return [explicit, more_than_tempers, start]
 
@@ -164,28 +165,28 @@ def _reading(alone: Sequence[Line]) -> str:
         return ""
     mean: dict[str, float] = {}
     for name in sorted({line["row"] for line in alone if "radial:16" not in line["row"]}):
-        found = [np.log(perplexity(line)) for line in select(alone, row=name)]
-        mean[name] = float(np.exp(np.mean(found)))
+        logs = [np.log(perplexity(line)) for line in select(alone, row=name)]
+        mean[name] = float(np.exp(np.mean(logs)))
     best, worst = min(mean, key=lambda n: mean[n]), max(mean, key=lambda n: mean[n])
-    said = (
+    text = (
         f"Of those with eight slots, *{best}* is the best ({mean[best]:.1f}) and *{worst}* the\n"
         f"worst ({mean[worst]:.1f})."
     )
     for kind in ("uniform", "softmax"):
         pair = [select(alone, row=f"{kind} cat count{more}") for more in (", λ by slot", "")]
         if all(pair):
-            said += f" One λ a slot against one for all, {kind} cat: {change(*pair)}."
+            text += f" One λ a slot against one for all, {kind} cat: {change(*pair)}."
     pair = [select(alone, row=name) for name in ("softmax cat count", BY_SLOT["8 slots"][1])]
     if all(pair):
-        said += (
+        text += (
             " Attention with one λ for all slots against one λ a slot without attention, cat: "
             f"{change(*pair)}."
         )
     for kind in ("cat", "sum"):
         pair = [select(alone, row=f"softmax {kind} {gain}") for gain in ("count", "unit")]
         if all(pair):
-            said += f" Gain `count` against `unit`, softmax {kind}: {change(*pair)}."
-    return said
+            text += f" Gain `count` against `unit`, softmax {kind}: {change(*pair)}."
+    return text
 
 
 def _trained_table(trained: Sequence[Line]) -> str:
@@ -204,14 +205,14 @@ def draw_maps(maps: Sequence[Line]) -> Any:
     trained = [line for line in shown if line["row"].endswith("explicit, trained")]
     figure = canvas(11.0, 3.6)
     axes = figure.subplots(1, 3)
-    for axis, found, title in (
+    for axis, maps_shown, title in (
         (axes[0], explicit, "W, explicit"),
         (axes[1], trained, "W, explicit then trained"),
     ):
         axis.set_title(title)
         axis.set(xlabel="slot (steps back)", ylabel="comparison with slot")
-        if found:
-            w = np.array(found[0]["weights"])
+        if maps_shown:
+            w = np.array(maps_shown[0]["weights"])
             w = w - w.mean(axis=1, keepdims=True)
             limit = float(np.abs(w).max()) or 1.0
             image = axis.imshow(w, cmap="RdBu_r", vmin=-limit, vmax=limit)

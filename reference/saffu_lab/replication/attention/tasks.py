@@ -18,7 +18,7 @@ from saffu.types import Array
 from saffu_lab.records.results import Line
 from saffu_lab.replication.attention.chapter import chapter
 from saffu_lab.study.recipes import build_model, configuration_of
-from saffu_lab.study.rows import Row, best_trial, row_tasks
+from saffu_lab.study.selection import Row, best_trial, row_tasks
 from saffu_lab.study.sources import Sources, text_digest
 from saffu_lab.study.task import Answers, Task
 from saffu_lab.study.texts import texts
@@ -59,23 +59,23 @@ def name_of(recipe: Line) -> str:
 
 def shapes() -> list[Line]:
     """All explicit models of the study."""
-    found: list[Line] = []
+    recipes: list[Line] = []
     for aggregation in ("cat", "sum"):
         for gain in ("count", "unit"):
             for attention in ("uniform", "softmax"):
                 options = {"attention": attention, "aggregation": aggregation, "gain": gain}
-                found.append(dict(options))
-        found.append({"attention": "surprisal", "aggregation": aggregation})
+                recipes.append(dict(options))
+        recipes.append({"attention": "surprisal", "aggregation": aggregation})
     for rounds in ROUNDS:
-        found.append({"attention": "softmax", "aggregation": "cat", "rounds": rounds})
-        found.append({"attention": "softmax", "aggregation": "sum", "rounds": rounds})
-        found.append({"attention": "surprisal", "aggregation": "cat", "rounds": rounds})
+        recipes.append({"attention": "softmax", "aggregation": "cat", "rounds": rounds})
+        recipes.append({"attention": "softmax", "aggregation": "sum", "rounds": rounds})
+        recipes.append({"attention": "surprisal", "aggregation": "cat", "rounds": rounds})
     kinds = ("uniform", "softmax", "surprisal")
-    found += [{"attention": kind, "slot_tempers": True} for kind in kinds]
+    recipes += [{"attention": kind, "slot_tempers": True} for kind in kinds]
     for kind in ("uniform", "softmax"):
-        found.append({"attention": kind, "contexts": "radial:16"})
-        found.append({"attention": kind, "contexts": "radial:16", "slot_tempers": True})
-    return found
+        recipes.append({"attention": kind, "contexts": "radial:16"})
+        recipes.append({"attention": kind, "contexts": "radial:16", "slot_tempers": True})
+    return recipes
 
 
 def tasks(sources: Sources, answers: Answers) -> list[Task]:

@@ -84,11 +84,11 @@ def reading(tests: Sequence[Line]) -> str:
     }
     best = min(mean, key=lambda row: mean[row])
     radial = {row: m for row, m in mean.items() if row.startswith("radial") and "," not in row}
-    said = f"The best of all is `{best}` ({np.exp(mean[best]):.1f})"
+    text = f"The best of all is `{best}` ({np.exp(mean[best]):.1f})"
     if radial:
         alone = min(radial, key=lambda row: radial[row])
-        said += f"; of the radial contexts alone, `{alone}` ({np.exp(mean[alone]):.1f})"
-    return said + "."
+        text += f"; of the radial contexts alone, `{alone}` ({np.exp(mean[alone]):.1f})"
+    return text + "."
 
 
 def claims(tests: Sequence[Line], filled: Sequence[Line]) -> list[Claim]:
@@ -102,16 +102,18 @@ def claims(tests: Sequence[Line], filled: Sequence[Line]) -> list[Claim]:
             }
         )
 
-    verdict, said = pairs(
+    verdict, evidence = pairs(
         ("radial:8,document", "radial:8"),
         ("block:8,document", "block:8"),
         ("radial:8,block:16", "radial:8"),
         ("radial:8,block:16,document", "radial:8,block:16"),
     )
     statement = "Several contexts, read together by the output layer, are better than one"
-    both = Claim(statement, "[T]", verdict, said)
-    verdict, said = pairs(("radial:16", "radial:8"), ("radial:32", "radial:16"))
-    length = Claim("Longer radial contexts make a better explicit solution", "[D]", verdict, said)
+    both = Claim(statement, "[T]", verdict, evidence)
+    verdict, evidence = pairs(("radial:16", "radial:8"), ("radial:32", "radial:16"))
+    length = Claim(
+        "Longer radial contexts make a better explicit solution", "[D]", verdict, evidence
+    )
     return [both, length, dynamic_claim(filled)]
 
 
@@ -165,9 +167,9 @@ def draw_lengths(tests: Sequence[Line]) -> Any:
             if line["row"].startswith(kind) and "," not in line["row"]
         }
         lengths = sorted(rows)
-        found = [estimate(logs(tests, f"{kind}:{length}")) for length in lengths]
-        axis.plot(lengths, [np.exp(e.mean) for e in found], "o-", color=colour, label=kind)
-        low, high = ([np.exp(e[i]) for e in found] for i in (1, 2))
+        estimates = [estimate(logs(tests, f"{kind}:{length}")) for length in lengths]
+        axis.plot(lengths, [np.exp(e.mean) for e in estimates], "o-", color=colour, label=kind)
+        low, high = ([np.exp(e[i]) for e in estimates] for i in (1, 2))
         axis.fill_between(lengths, low, high, color=colour, alpha=0.2)
     for row, style in (("document", ":"), ("radial:8,document", "--")):
         if select(tests, row=row):

@@ -27,7 +27,7 @@ from saffu.warm.layer import WarmSettings, solve_layer
 from saffu.warm.start import embed, label_embedding
 from saffu_lab.records.results import Line
 from saffu_lab.replication.contexts.chapter import chapter
-from saffu_lab.study.rows import Row, row_tasks
+from saffu_lab.study.selection import Row, row_tasks
 from saffu_lab.study.sources import Sources, text_digest
 from saffu_lab.study.task import Answers, Task
 from saffu_lab.study.texts import texts

@@ -63,8 +63,8 @@ class Group(NamedTuple):
 
     def gaps(self, one: str, other: str) -> list[Estimate]:
         """Nats that one row needs more than another, seed by seed."""
-        found = [pair_of(test, one, other) for test in self.tests]
-        return [gap for gap in found if gap is not None]
+        differences = [pair_of(test, one, other) for test in self.tests]
+        return [gap for gap in differences if gap is not None]
 
     def better(self, one: str, other: str) -> bool | None:
         """Whether one row needs fewer nats: by the whole interval, for every seed."""
@@ -99,7 +99,7 @@ def groups(lines: Sequence[Line]) -> list[Group]:
 
 def text(lines: Sequence[Line]) -> str:
     """The chapter below its title."""
-    found = groups(lines)
+    data_sets = groups(lines)
     seeds = sorted({int(line["seed"]) for line in select(lines, do="test")})
     setting = (
         "A softmax layer reads pixels in [0, 1]; a second one reads the ten or more outputs of the "
@@ -116,22 +116,22 @@ def text(lines: Sequence[Line]) -> str:
         "images stay as many as they are; that helps all rows alike."
     )
     parts = [setting]
-    if not any(group.data == "mnist" for group in found):
+    if not any(group.data == "mnist" for group in data_sets):
         parts.append("MNIST was not there, or is not done; what follows is of a small data set.")
-    for group in found:
+    for group in data_sets:
         parts += [f"### {group.name}", _table(group), *_chosen(group)]
     parts.append(
         "Intervals are of 95 % and of the test images: Wilson's for accuracy, the bootstrap's for "
         "cross-entropy in nats; both are means over the seeds. CPU seconds are those of the "
         "chosen run alone, on one thread, an explicit start included."
     )
-    if found:
+    if data_sets:
         parts.append(
             "![Cross-entropy of all rows](replication/images-nats.png)\n\nLeft: cross-entropy of "
             "the test images, on a logarithmic scale; the dashed line is guessing. Right: "
             "validation images during training, of the first seed; epoch 0 is the start."
         )
-        parts.append(_conclusion(found))
+        parts.append(_conclusion(data_sets))
     parts.append("To repeat it: `saffu replicate images`.")
     return "\n\n".join(parts)
 
@@ -153,7 +153,7 @@ def _table(group: Group) -> str:
 
 def _chosen(group: Group) -> list[str]:
     """What was chosen, where it lies at the edge of what was tried."""
-    said = []
+    parts = []
     for row in ("one, trained", "one, cold", "two, trained", "two, cold"):
         if not group.chosen(row):
             continue
@@ -164,26 +164,26 @@ def _chosen(group: Group) -> list[str]:
         extra = f", softened by {recipe['soft']:g}" if "soft" in recipe else ""
         if "scale" in recipe and recipe["scale"] != [0.0]:
             extra = f", scales {' and '.join(f'{s:g}' for s in recipe['scale'])}"
-        said.append(f"{NAMES[row]}: rate {recipe['rate']:g}{more}{extra}")
-    return [f"Chosen: {'; '.join(said)}."] if said else []
+        parts.append(f"{NAMES[row]}: rate {recipe['rate']:g}{more}{extra}")
+    return [f"Chosen: {'; '.join(parts)}."] if parts else []
 
 
-def _conclusion(found: Sequence[Group]) -> str:
+def _conclusion(data_sets: Sequence[Group]) -> str:
     """What remains, in a few sentences."""
-    said = []
-    for group in found:
+    items = []
+    for group in data_sets:
         best = min(NAMES, key=lambda row: group.nats(row).mean)
         explicit = group.explicit_two
         one = _against(group.better(explicit, "one, cold"))
         two = _against(group.better(explicit, "two, cold"))
-        said.append(
+        items.append(
             f"- {group.name}: the best row is *{NAMES[best]}* ({group.nats(best).mean:.3f} nats, "
             f"accuracy {group.right(best).mean:.4f}); the best explicit one of two layers is "
             f"*{NAMES[explicit]}* ({group.nats(explicit).mean:.3f}, "
             f"{group.right(explicit).mean:.4f}), which {one} the single layer trained from zeros "
             f"and {two} two layers trained from random weights."
         )
-    return "\n".join(said)
+    return "\n".join(items)
 
 
 def _against(better: bool | None) -> str:

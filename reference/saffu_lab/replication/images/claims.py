@@ -19,14 +19,14 @@ CARRIED = 0.9
 
 def claims(lines: Sequence[Line]) -> list[Claim]:
     """Five claims, each judged by the rule that its evidence names."""
-    found = groups(lines)
+    data_sets = groups(lines)
     return [
         _claim(
             "Explicit solutions carry over to images of digits.",
-            [a for g in found for a in (_carried(g, "one, λ = 1"), _carried(g, "one"))],
+            [a for g in data_sets for a in (_carried(g, "one, λ = 1"), _carried(g, "one"))],
             f"Rule: accuracy at least {CARRIED:.0%} of the same layer trained from zeros, and less "
             "than half the nats of guessing, for λ = 1 and for λ chosen. Accuracy and nats: ",
-            found,
+            data_sets,
             lambda g: (
                 f"λ = 1 {g.right('one, λ = 1').mean:.3f} and {g.nats('one, λ = 1').mean:.2f}, "
                 f"chosen {g.right('one').mean:.3f} and {g.nats('one').mean:.2f}, trained "
@@ -35,10 +35,10 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
         ),
         _claim(
             "A second explicit layer helps.",
-            [g.better(g.explicit_two, "one") for g in found],
+            [g.better(g.explicit_two, "one") for g in data_sets],
             "Rule: fewer nats on the test images, by the whole interval and for every seed; the "
             "hidden layer chosen on validation images. Nats of two layers less those of one: ",
-            found,
+            data_sets,
             lambda g: (
                 f"{_said(g.gaps(g.explicit_two, 'one'))} ({NAMES[g.explicit_two]}; with codes of "
                 f"the classes alone {_said(g.gaps('two, codes', 'one'))})"
@@ -46,26 +46,26 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
         ),
         _claim(
             "Backpropagation improves explicit solutions only marginally.",
-            [a for g in found for a in (_marginal(g, *pair) for pair in _pairs(g))],
+            [a for g in data_sets for a in (_marginal(g, *pair) for pair in _pairs(g))],
             f"Rule: it takes away less than {MARGINAL:.0%} of the errors and of the nats, for one "
             "layer and for two. Share taken away, of errors and of nats: ",
-            found,
+            data_sets,
             lambda g: "; ".join(_taken(g, *pair) for pair in _pairs(g)),
         ),
         _claim(
             "A warm start is ahead of a cold one after one epoch.",
-            [a for g in found for a in (_sooner(g, "one"), _sooner(g, "two"))],
+            [a for g in data_sets for a in (_sooner(g, "one"), _sooner(g, "two"))],
             "Rule: fewer validation nats after the first epoch, for every seed, each with its own "
             "best rate. Warm against cold: ",
-            found,
+            data_sets,
             lambda g: f"one layer {_first(g, 'one')}; two layers {_first(g, 'two')}",
         ),
         _claim(
             "Training from an explicit start ends at better optima than from a cold one.",
-            [a for g in found for a in (_ends(g, "one"), _ends(g, "two"))],
+            [a for g in data_sets for a in (_ends(g, "one"), _ends(g, "two"))],
             "Rule: fewer nats on the test images, by the whole interval and for every seed. Nats "
             "of warm less those of cold: ",
-            found,
+            data_sets,
             lambda g: (
                 f"one layer {_said(g.gaps('one, trained', 'one, cold'))}; "
                 f"two layers {_said(g.gaps('two, trained', 'two, cold'))}"
@@ -78,10 +78,10 @@ def _claim(
     statement: str,
     answers: Sequence[bool | None],
     rule: str,
-    found: Sequence[Group],
+    data_sets: Sequence[Group],
     say: Callable[[Group], str],
 ) -> Claim:
-    evidence = rule + ". ".join(f"{group.name}: {say(group)}" for group in found)
+    evidence = rule + ". ".join(f"{group.name}: {say(group)}" for group in data_sets)
     return Claim(statement, "[P2]", over_all(answers), evidence + ".")
 
 

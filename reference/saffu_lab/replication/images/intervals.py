@@ -66,8 +66,8 @@ def judge_all(
     right.
 
     >>> z = {"a": np.log(np.array([[3.0, 1.0]] * 8)), "b": np.zeros((8, 2))}
-    >>> found = judge_all(z, np.zeros(8, dtype=int))
-    >>> found["rows"]["a"]["right"], found["pairs"]["a|b"]["nats"] < 0
+    >>> judged = judge_all(z, np.zeros(8, dtype=int))
+    >>> judged["rows"]["a"]["right"], judged["pairs"]["a|b"]["nats"] < 0
     (8, True)
     """
     nats = np.stack([token_nats(z, labels) for z in logits.values()], axis=1).astype(np.float64)
@@ -104,9 +104,9 @@ def pair_of(tested: Line, one: str, other: str) -> Estimate | None:
     """
     pairs = tested["pairs"]
     if f"{one}|{other}" in pairs:
-        found = pairs[f"{one}|{other}"]
-        return Estimate(found["nats"], found["low"], found["high"])
+        pair = pairs[f"{one}|{other}"]
+        return Estimate(pair["nats"], pair["low"], pair["high"])
     if f"{other}|{one}" in pairs:
-        found = pairs[f"{other}|{one}"]
-        return Estimate(-found["nats"], -found["high"], -found["low"])
+        pair = pairs[f"{other}|{one}"]
+        return Estimate(-pair["nats"], -pair["high"], -pair["low"])
     return None

@@ -21,10 +21,10 @@ def plain(axis: Any) -> None:
 
 def picture(lines: Sequence[Line]) -> Any:
     """Test nats of all rows, and the course of training."""
-    found = groups(lines)
-    figure = canvas(11.0, 1.2 + 3.2 * max(1, len(found)))
-    axes = figure.subplots(max(1, len(found)), 2, squeeze=False)
-    for group, (left, right) in zip(found, axes, strict=False):
+    data_sets = groups(lines)
+    figure = canvas(11.0, 1.2 + 3.2 * max(1, len(data_sets)))
+    axes = figure.subplots(max(1, len(data_sets)), 2, squeeze=False)
+    for group, (left, right) in zip(data_sets, axes, strict=False):
         _bars(group, left)
         _courses(group, right)
     return figure

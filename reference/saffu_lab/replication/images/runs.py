@@ -78,11 +78,11 @@ def _loaded(folder: str | None, seed: int, most: int | None) -> Data:
 @lru_cache(maxsize=4)
 def images_digest(name: str, sources: Sources) -> str:
     """Sixteen hexadecimal digits for all images of a data set and their labels."""
-    found = sha256()
+    digest = sha256()
     for part in images(name, sources, 1):
-        found.update(np.ascontiguousarray(part.features).tobytes())
-        found.update(np.ascontiguousarray(part.labels).tobytes())
-    return found.hexdigest()[:16]
+        digest.update(np.ascontiguousarray(part.features).tobytes())
+        digest.update(np.ascontiguousarray(part.labels).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def complete(recipe: Mapping[str, Any]) -> dict[str, Any]:

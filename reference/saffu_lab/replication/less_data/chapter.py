@@ -13,7 +13,7 @@ from saffu_lab.records.results import Line, table
 from saffu_lab.replication.chapters import Chapter, select
 from saffu_lab.replication.less_data.claims import claims, gaps_table
 from saffu_lab.replication.less_data.pictures import draw_curves, draw_sizes
-from saffu_lab.replication.less_data.rows import EXPLICIT, ROWS, TRAINED, short
+from saffu_lab.replication.less_data.row_names import EXPLICIT, ROWS, TRAINED, short
 
 TEXT = """\
 {sizes} training targets of one text, V = 2,048. Of the SAFFU models of 128 bits on eight radial
@@ -128,17 +128,17 @@ def best_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[in
     rows = []
     for row in EXPLICIT[1:]:
         for size in sizes:
-            found = select(tests, row=row, targets=size)
-            if not found:
+            tested = select(tests, row=row, targets=size)
+            if not tested:
                 continue
-            first = found[0]
+            first = tested[0]
             runs = select(trials, row=row, targets=size, seed=first["seed"], recipe=first["recipe"])
             rows.append(
                 [
                     ROWS[row].name.split(",")[0],
                     f"{size:,}",
                     in_words(first["recipe"]) or "as it is",
-                    spread(found),
+                    spread(tested),
                     f"{runs[0]['fit_cpu_seconds']:.1f}" if runs else "–",
                 ]
             )
@@ -153,36 +153,39 @@ def in_words(recipe: Line) -> str:
     >>> in_words({"base": {"bits": 512, "rounds": 3}, "steps": 20, "units": True})
     'bits 512, rounds 3, steps 20, units'
     """
-    said = []
+    words = []
     for name, value in recipe.items():
         if isinstance(value, dict):
-            said.append(in_words(value))
+            words.append(in_words(value))
         elif isinstance(value, bool):
-            said.append(name if value else f"no {name}")
+            words.append(name if value else f"no {name}")
         elif name != "output":
-            said.append(f"{name} {value}")
-    return ", ".join(each for each in said if each)
+            words.append(f"{name} {value}")
+    return ", ".join(each for each in words if each)
 
 
 def reading(tests: Sequence[Line], sizes: Sequence[int]) -> str:
     """Who is best at each size, explicit and not."""
-    said = []
+    items = []
     for size in sizes:
-        found = {
+        log_means = {
             row: float(
                 np.mean([np.log(perplexity(x)) for x in select(tests, row=row, targets=size)])
             )
             for row in ROWS
             if select(tests, row=row, targets=size)
         }
-        explicit = {row: nats for row, nats in found.items() if row in EXPLICIT}
+        explicit = {row: nats for row, nats in log_means.items() if row in EXPLICIT}
         if not explicit:
             continue
-        top, best = min(found, key=lambda r: found[r]), min(explicit, key=lambda r: explicit[r])
-        behind = np.exp(found[best] - found[top]) - 1
+        top, best = (
+            min(log_means, key=lambda r: log_means[r]),
+            min(explicit, key=lambda r: explicit[r]),
+        )
+        behind = np.exp(log_means[best] - log_means[top]) - 1
         more = "" if top == best else f", {100 * behind:.0f} % above the best of all, {short(top)}"
-        said.append(f"{size:,}: {short(best)} ({np.exp(found[best]):.1f}){more}")
-    return "The best explicit model at each size: " + "; ".join(said) + "." if said else ""
+        items.append(f"{size:,}: {short(best)} ({np.exp(log_means[best]):.1f}){more}")
+    return "The best explicit model at each size: " + "; ".join(items) + "." if items else ""
 
 
 def chosen_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[int]) -> str:
@@ -198,12 +201,12 @@ def chosen_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[
 
 def _chosen(tests: Sequence[Line], trials: Sequence[Line], row: str, size: int, field: str) -> str:
     """A setting of the first seed's chosen run."""
-    found = [
+    lines = [
         line for line in select(tests, row=row, targets=size, seed=1) if field in line["recipe"]
     ]
-    if not found:
+    if not lines:
         return "–"
-    value = found[0]["recipe"][field]
+    value = lines[0]["recipe"][field]
     tried = {
         line["recipe"][field]
         for line in select(trials, row=row, targets=size, seed=1)
@@ -215,7 +218,7 @@ def _chosen(tests: Sequence[Line], trials: Sequence[Line], row: str, size: int, 
 
 def limits(tests: Sequence[Line], trials: Sequence[Line]) -> str:
     """How many of the tested trainings ended by their limit of epochs, still falling."""
-    said = []
+    sentences = []
     for row in TRAINED:
         runs = [
             run
@@ -228,8 +231,8 @@ def limits(tests: Sequence[Line], trials: Sequence[Line]) -> str:
             x[3] for x in run["history"])]  # fmt: skip
         if runs:
             sizes = ", ".join(f"{size:,}" for size in sorted({x["targets"] for x in still}))
-            said.append(
+            sentences.append(
                 f"Of {len(runs)} tested runs of *{short(row)}*, {len(still)} were still falling "
                 f"at their last validation" + (f" (at {sizes} targets)" if still else "")
             )
-    return ". ".join(said) + "." if said else "–"
+    return ". ".join(sentences) + "." if sentences else "–"

@@ -10,7 +10,7 @@ from saffu_lab.records.comparison import perplexity
 from saffu_lab.records.evidence import better, change, estimate, gaps, over_all
 from saffu_lab.records.results import Line, table
 from saffu_lab.replication.chapters import Claim, select
-from saffu_lab.replication.less_data.rows import short
+from saffu_lab.replication.less_data.row_names import short
 
 COMPARED = (
     ("explicit", "cold"),
@@ -53,15 +53,15 @@ def gaps_table(tests: Sequence[Line], sizes: Sequence[int]) -> str:
 def _change(tests: Sequence[Line], one: str, other: str, size: int) -> str:
     ones, others = (select(tests, row=row, targets=size) for row in (one, other))
     if any(len(line["nats"]) == 1 for line in others):  # KenLM says one number for the whole text
-        found = [
+        log_ratios = [
             float(np.log(perplexity(a) / perplexity(b)))
             for a in ones
             for b in others
             if a["seed"] == b["seed"]
         ]
-        if not found:
+        if not log_ratios:
             return "–"
-        mean, low, high = (100 * (np.exp(x) - 1) for x in estimate(found))
+        mean, low, high = (100 * (np.exp(x) - 1) for x in estimate(log_ratios))
         return f"{mean:+.1f} % ({low:+.1f} … {high:+.1f})"
     return change(ones, others)
 
@@ -70,22 +70,22 @@ def sides(
     tests: Sequence[Line], one: str, other: str, sizes: Sequence[int]
 ) -> dict[int, bool | None]:
     """At which sizes the first row is better; None where seeds or intervals do not agree."""
-    found = {}
+    by_size = {}
     for size in sizes:
         ones, others = (select(tests, row=row, targets=size) for row in (one, other))
         if gaps(ones, others):
-            found[size] = better(ones, others)
-    return found
+            by_size[size] = better(ones, others)
+    return by_size
 
 
 def claims(tests: Sequence[Line], sizes: Sequence[int]) -> list[Claim]:
     """The verdicts."""
 
-    def one_claim(said: str, source: str, one: str, other: str) -> Claim:
-        found = sides(tests, one, other, sizes)
-        words = "; ".join(f"{size:,}: {_change(tests, one, other, size)}" for size in found)
+    def one_claim(statement: str, source: str, one: str, other: str) -> Claim:
+        by_size = sides(tests, one, other, sizes)
+        words = "; ".join(f"{size:,}: {_change(tests, one, other, size)}" for size in by_size)
         head = f"perplexity of {short(one)} against {short(other)}: "
-        return Claim(said, source, over_all(list(found.values())), head + words)
+        return Claim(statement, source, over_all(list(by_size.values())), head + words)
 
     return [
         one_claim(

@@ -12,7 +12,7 @@ from saffu_lab.records.evidence import estimate
 from saffu_lab.records.pictures import canvas, plain_numbers
 from saffu_lab.records.results import Line
 from saffu_lab.replication.chapters import select
-from saffu_lab.replication.less_data.rows import ROWS, colour_of, short
+from saffu_lab.replication.less_data.row_names import ROWS, colour_of, short
 
 
 def draw_sizes(tests: Sequence[Line]) -> Any:

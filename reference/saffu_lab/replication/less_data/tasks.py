@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
-from saffu_lab.models.ngrams import read_phrases, trial_phrases
+from saffu_lab.models.log_linear_ngrams import read_phrases, trial_phrases
 from saffu_lab.models.refined_layer import read_refined, trial_refined
 from saffu_lab.records.results import Line
 from saffu_lab.replication.less_data.chapter import chapter
-from saffu_lab.rivals.tasks import (
+from saffu_lab.rivals.external_baselines import (
     TINY_VOCABULARY,
     VOCABULARY,
     counted_tasks,
@@ -28,7 +28,7 @@ from saffu_lab.rivals.tasks import (
     trial_slots,
     tried_tasks,
 )
-from saffu_lab.study.rows import Row, best_trial, row_tasks
+from saffu_lab.study.selection import Row, best_trial, row_tasks
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task
 
@@ -253,14 +253,14 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
 
 def longer(named: Sequence[Row], size: Size, sources: Sources, answers: Answers) -> list[Row]:
     """The trainings that were chosen, each once more with several times as many epochs."""
-    found = []
+    rows = []
     for row in named:
         best = best_trial(NAME, row, sources, answers) if row.name in ("warm", "cold") else None
         if best is not None:
             more = {"frozen": LONGER * size.frozen, "thawed": LONGER * size.thawed}
             recipe, seconds = {**best["recipe"], **more}, LONGER * size.seconds
-            found.append(Row(f"{row.name} longer", [recipe], size.targets, row.seed, seconds))
-    return found
+            rows.append(Row(f"{row.name} longer", [recipe], size.targets, row.seed, seconds))
+    return rows
 
 
 def outside_tasks(sizes: Sequence[Size], sources: Sources, answers: Answers) -> list[Task]:

@@ -56,13 +56,13 @@ def ways(lines: Sequence[Line]) -> list[str]:
 
 def claim(tests: Sequence[Line]) -> Claim:
     """float32 is enough where it costs less than 0.005 nats."""
-    answers, said = [], []
+    answers, parts = [], []
     for way in ways(tests):
         pair = [select(tests, row=f"{way}, {dtype}") for dtype in ("float32", "float64")]
         if all(pair):
-            found = gap(pair[0][0], pair[1][0])
-            answers.append(abs(found.nats) < SMALL)
-            said.append(f"{way}: {found.nats:+.4f}")
+            difference = gap(pair[0][0], pair[1][0])
+            answers.append(abs(difference.nats) < SMALL)
+            parts.append(f"{way}: {difference.nats:+.4f}")
     verdict: Verdict = "not measured"
     if answers:
         some: Verdict = "holds with conditions" if any(answers) else "does not hold"
@@ -71,7 +71,7 @@ def claim(tests: Sequence[Line]) -> Claim:
         f"float32 is enough: it changes less than {SMALL} nats a target",
         "[D]",
         verdict,
-        "float32 minus float64, nats: " + "; ".join(said),
+        "float32 minus float64, nats: " + "; ".join(parts),
     )
 
 
@@ -81,10 +81,10 @@ def types_table(tests: Sequence[Line], trials: Sequence[Line]) -> str:
     for way in ways(tests):
         cells, pair = [way], []
         for dtype in ("float32", "float64"):
-            found = select(tests, row=f"{way}, {dtype}")
+            tested = select(tests, row=f"{way}, {dtype}")
             runs = select(trials, row=f"{way}, {dtype}")
-            pair += found
-            cells.append(f"{perplexity(found[0]):.2f}" if found else "–")
+            pair += tested
+            cells.append(f"{perplexity(tested[0]):.2f}" if tested else "–")
             cells.append(f"{runs[0]['fit_cpu_seconds']:.1f}" if runs else "–")
         if len(pair) == 2:
             nats, low, high = gap(*pair)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from saffu_lab.records.results import Line
 from saffu_lab.replication.precision.chapter import chapter
-from saffu_lab.study.rows import Row, row_tasks
+from saffu_lab.study.selection import Row, row_tasks
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task
 

@@ -68,17 +68,17 @@ class Group(NamedTuple):
 
 def groups(lines: Sequence[Line]) -> list[Group]:
     """Data sets that are tested, in the order of the lines."""
-    found = []
+    data_sets = []
     for test in select(lines, do="test"):
         same = {"data": test["data"], "scale": test["scale"]}
         sweeps = [x for x in select(lines, do="sweep", **same) if "failed" not in x]
-        found.append(Group(sweeps, test))
-    return found
+        data_sets.append(Group(sweeps, test))
+    return data_sets
 
 
 def text(lines: Sequence[Line]) -> str:
     """The chapter below its title."""
-    found = groups(lines)
+    data_sets = groups(lines)
     idea = (
         "The explicit solution U[d,i] = log F[d,i] − ((K−1)/K) log Σ_d' F[d',i] has one number "
         "that is not counted, the priming number K; the lecture says that the mean norm of the "
@@ -97,13 +97,13 @@ def text(lines: Sequence[Line]) -> str:
         "vary), and the same bags over their norm (norm 1)."
     )
     parts = [idea, setting]
-    for group in found:
+    for group in data_sets:
         norms = " / ".join(f"{q:.3g}" for q in group.sweeps[0]["norms"])
         parts.append(
             f"### {group.name}\n\nMean norm {group.mean:.4g} (5 %, median, 95 %: {norms}); "
             f"{group.test['tested']:,} test samples.{_edges(group)}\n\n{_table(group)}"
         )
-    if found:
+    if data_sets:
         parts.append(
             "Intervals are of 95 % and of the test data: whole documents of text or single images "
             "drawn anew for nats, Wilson's for accuracy (which takes the targets of a text for "
@@ -114,7 +114,7 @@ def text(lines: Sequence[Line]) -> str:
             "smoothing that suits the mean norm best: at λ = 1 (full), and with the best λ at "
             "every K (dashed). The vertical line is the mean norm, the dot the best K."
         )
-        parts.append(_conclusion(found))
+        parts.append(_conclusion(data_sets))
     parts.append("To repeat it: `saffu replicate priming`.")
     return "\n\n".join(parts)
 
@@ -151,42 +151,42 @@ def _k(kappa: float) -> str:
     return f"{1 / kappa:.4g}" if kappa > 0 else f"none (1/K = {kappa:.2g})"
 
 
-def _conclusion(found: Sequence[Group]) -> str:
-    close = [group.name for group in found if _optimal(group)]
-    far = [group.name for group in found if not _optimal(group)]
-    said = []
+def _conclusion(data_sets: Sequence[Group]) -> str:
+    close = [group.name for group in data_sets if _optimal(group)]
+    far = [group.name for group in data_sets if not _optimal(group)]
+    sentences = []
     if close:
-        said.append(f"The mean norm is as good as the best K for {'; '.join(close)}.")
+        sentences.append(f"The mean norm is as good as the best K for {'; '.join(close)}.")
     if far:
-        said.append(f"It is not for {'; '.join(far)}.")
-    more = [group for group in found if _worth(group)]
+        sentences.append(f"It is not for {'; '.join(far)}.")
+    more = [group for group in data_sets if _worth(group)]
     if more:
         top = max(more, key=_gained)
-        said.append(
+        sentences.append(
             f"The temper is another matter: at K the mean norm it takes away up to "
             f"{_gained(top):.0%} of the nats ({top.name}), and it helps for {len(more)} of "
-            f"{len(found)} data sets."
+            f"{len(data_sets)} data sets."
         )
-    scaled = [group for group in found if float(group.test["scale"]) != 1]
-    said += [
+    scaled = [group for group in data_sets if float(group.test["scale"]) != 1]
+    sentences += [
         _units(one, other)
         for other in scaled
-        for one in found
+        for one in data_sets
         if one.test["data"] == other.test["data"] and one not in scaled
     ]
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _units(one: Group, other: Group) -> str:
     """What it does to measure the same images in other units."""
     mean, cool = ([group.nats(way).mean for group in (one, other)] for way in ("mean", "tempered"))
-    said = (
+    sentence = (
         f"Other units of the pixels of {ABOUT[one.test['data']]} change the nats at the mean norm "
         f"from {mean[0]:.3f} to {mean[1]:.3f}, and with the best λ from {cool[0]:.3f} to "
         f"{cool[1]:.3f}"
     )
     undone = abs(cool[0] - cool[1]) < 0.1 * abs(mean[0] - mean[1])
-    return said + (": λ makes up for the units, K does not." if undone else ".")
+    return sentence + (": λ makes up for the units, K does not." if undone else ".")
 
 
 def _optimal(group: Group) -> bool:
@@ -209,12 +209,12 @@ def _worth(group: Group) -> bool | None:
 
 def claims(lines: Sequence[Line]) -> list[Claim]:
     """Three claims, each judged by the rule that its evidence names."""
-    found = groups(lines)
+    data_sets = groups(lines)
     return [
         Claim(
             "The mean norm of the inputs is the best K.",
             "[T]",
-            over_all([_optimal(group) for group in found]),
+            over_all([_optimal(group) for group in data_sets]),
             f"Rule: on test data it costs at most {CLOSE:.0%} of the nats and {POINTS:.0%} of "
             "the samples against the best K (of the validation data, by nats, at λ = 1). Mean "
             "norm and best K; nats and accuracy of both: "
@@ -222,27 +222,29 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
                 f"{g.name}: {g.mean:.3g} and {_k(g.test['chosen']['best']['kappa'])}; "
                 f"{g.nats('mean').mean:.3f} and {g.nats('best').mean:.3f}, "
                 f"{g.accuracy('mean').mean:.3f} and {g.accuracy('best').mean:.3f}"
-                for g in found
+                for g in data_sets
             )
             + ".",
         ),
         Claim(
             "With the temper fitted, the mean norm is the best K.",
             "[D]",
-            over_all([1 - g.nats("both").mean / g.nats("tempered").mean <= CLOSE for g in found]),
+            over_all(
+                [1 - g.nats("both").mean / g.nats("tempered").mean <= CLOSE for g in data_sets]
+            ),
             f"Rule: at most {CLOSE:.0%} of the nats more than with K and λ fitted together. Nats: "
             + "; ".join(
                 f"{g.name}: {g.nats('tempered').mean:.3f} and {g.nats('both').mean:.3f}"
-                for g in found
+                for g in data_sets
             )
             + ".",
         ),
         Claim(
             "A fitted temper at the mean norm does more than the best K.",
             "[D]",
-            over_all([_worth(group) for group in found]),
+            over_all([_worth(group) for group in data_sets]),
             "Rule: fewer nats on test data, by the whole interval of the difference. Differences: "
-            + "; ".join(f"{g.name}: {_gap(g, 'tempered', 'best')}" for g in found)
+            + "; ".join(f"{g.name}: {_gap(g, 'tempered', 'best')}" for g in data_sets)
             + ".",
         ),
     ]

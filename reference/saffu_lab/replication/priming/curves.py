@@ -24,7 +24,7 @@ from saffu.explicit.temper import temper_curve
 from saffu.loss import token_nats
 from saffu.positions import Samples
 from saffu.types import Array, IntArray, Logits
-from saffu_lab.models.single_layer_problem import one_hot
+from saffu_lab.one_layer.convex_problem import one_hot
 from saffu_lab.records.results import Line
 from saffu_lab.replication.images.intervals import judge_all
 from saffu_lab.replication.images.runs import images
@@ -123,8 +123,8 @@ class Terms(NamedTuple):
 
     def logits(self, lam: float, kappa: float) -> Logits:
         """λ s + κ t"""
-        found: Logits = lam * self.evidence + kappa * self.prior
-        return found
+        z: Logits = lam * self.evidence + kappa * self.prior
+        return z
 
     def judged(self, lam: float, kappa: float) -> tuple[float, float]:
         """Mean nats, and the share of labels that are the likeliest."""
@@ -140,22 +140,22 @@ class Terms(NamedTuple):
         targets = np.eye(self.evidence.shape[1])[self.labels]
         two = np.stack([self.evidence, self.prior], axis=1)
         if free == "both":
-            found = _minimum(np.zeros_like(self.evidence), two, targets, [lam, kappa])
-            return float(found.place[0]), float(found.place[1])
+            minimum = _minimum(np.zeros_like(self.evidence), two, targets, [lam, kappa])
+            return float(minimum.place[0]), float(minimum.place[1])
         if free == "lambda":
-            found = _minimum(kappa * self.prior, two[:, :1], targets, [lam])
-            return float(found.place[0]), kappa
-        found = _minimum(lam * self.evidence, two[:, 1:], targets, [kappa])
-        return lam, float(found.place[0])
+            minimum = _minimum(kappa * self.prior, two[:, :1], targets, [lam])
+            return float(minimum.place[0]), kappa
+        minimum = _minimum(lam * self.evidence, two[:, 1:], targets, [kappa])
+        return lam, float(minimum.place[0])
 
 
 def _minimum(fixed: Logits, scores: Array, targets: Array, start: list[float]) -> Minimum:
     """The best factors of some scores, which are brought to one size for that."""
     size = np.sqrt(np.mean(np.square(scores), axis=(0, 2)))
-    found = minimise_convex(
+    minimum = minimise_convex(
         lambda x: temper_curve(x, fixed, scores / size[:, None], targets), np.array(start) * size
     )
-    return found._replace(place=found.place / size)
+    return minimum._replace(place=minimum.place / size)
 
 
 def terms_of(train: Part, classes: int, strength: float, part: Part) -> tuple[Terms, float]:

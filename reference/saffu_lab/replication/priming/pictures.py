@@ -13,13 +13,13 @@ from saffu_lab.replication.priming.chapter import groups
 
 def curves(lines: Sequence[Line]) -> Any:
     """Validation nats over K, one panel for each data set."""
-    found = groups(lines)
-    rows = max(1, (len(found) + 1) // 2)
+    data_sets = groups(lines)
+    rows = max(1, (len(data_sets) + 1) // 2)
     figure = canvas(11.0, 0.6 + 3.2 * rows)
     axes = list(figure.subplots(rows, 2, squeeze=False).flat)
-    for axis in axes[len(found) :]:
+    for axis in axes[len(data_sets) :]:
         axis.set_axis_off()
-    for group, axis in zip(found, axes, strict=False):
+    for group, axis in zip(data_sets, axes, strict=False):
         sweep = group.sweep("mean")
         full = [(point[0], point[1]) for point in sweep["curve"]]
         cool = [(point[0], point[3]) for point in sweep["curve"] if len(point) > 3]

@@ -54,12 +54,12 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 def best_of_each(lines: Sequence[Line]) -> Line:
     """For every way the smoothing with the least validation nats, with its λ and κ."""
     good = [line for line in lines if "failed" not in line]
-    found: Line = {}
+    chosen: Line = {}
     for way in WAYS if good else ():
         best = min(good, key=partial(_nats, way))
-        found[way] = {name: best["ways"][way][name] for name in ("lambda", "kappa")}
-        found[way]["strength"] = best["strength"]
-    return found
+        chosen[way] = {name: best["ways"][way][name] for name in ("lambda", "kappa")}
+        chosen[way]["strength"] = best["strength"]
+    return chosen
 
 
 def _nats(way: str, line: Line) -> float:

@@ -13,10 +13,10 @@ from saffu_lab.records.evidence import Verdict
 from saffu_lab.records.results import Line
 from saffu_lab.replication.chapters import Chapter, Claim
 from saffu_lab.roadmap.drawings import drawings
-from saffu_lab.roadmap.findings import Findings, findings
 from saffu_lab.roadmap.page import page
-from saffu_lab.roadmap.reading import Roadmap, bundled, parse_roadmap, tiny
+from saffu_lab.roadmap.roadmap_file import Roadmap, bundled, parse_roadmap, tiny
 from saffu_lab.roadmap.sizes import not_the_largest, where_the_best_are
+from saffu_lab.roadmap.summary import Findings, findings
 from saffu_lab.roadmap.walk import NAME, Drawn, models_to_walk, walk
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task
@@ -41,25 +41,25 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 
 def chapter(lines: Sequence[Line]) -> Chapter:
     """What the lines say."""
-    found = findings(lines)
+    summary = findings(lines)
     end = f"To repeat it: `saffu replicate {NAME}`; to draw a map of your own, `saffu roadmap`."
     return Chapter(
         title="The roadmap: many transformers, explicitly solved",
         text="\n\n".join(
-            [page(NAME, found, lines, "replication/").replace("\n## ", "\n### "), end]
+            [page(NAME, summary, lines, "replication/").replace("\n## ", "\n### "), end]
         ),
-        claims=[size_claim(found), ranking_claim(found)],
-        pictures=drawings(NAME, found),
+        claims=[size_claim(summary), ranking_claim(summary)],
+        pictures=drawings(NAME, summary),
     )
 
 
-def size_claim(found: Findings) -> Claim:
+def size_claim(summary: Findings) -> Claim:
     """Claim (e) of the first paper."""
-    sizes = where_the_best_are(found)
+    sizes = where_the_best_are(summary)
     evidence = "Not measured."
     if sizes is not None:
         evidence = (
-            f"Of the {sizes.best} best of {len(found.solved)} models on validation text, "
+            f"Of the {sizes.best} best of {len(summary.solved)} models on validation text, "
             f"{sizes.below_median} have fewer parameters than the median model and "
             f"{sizes.below_upper_quarter} fewer than the upper quarter; the best has "
             f"{sizes.share:.0%} of the parameters of the largest."
@@ -69,8 +69,8 @@ def size_claim(found: Findings) -> Claim:
                 " On the test text, the perplexity of the best model of the lower half differs "
                 f"from that of the largest by {sizes.against_largest.percent}."
             )
-        if found.sizes is not None:
-            evidence += f" Rank correlation of parameters and perplexity: {found.sizes:.2f}."
+        if summary.sizes is not None:
+            evidence += f" Rank correlation of parameters and perplexity: {summary.sizes:.2f}."
     return Claim(
         "Some of the best models are not the most parameterised",
         "[P1]",
@@ -79,18 +79,18 @@ def size_claim(found: Findings) -> Claim:
     )
 
 
-def ranking_claim(found: Findings) -> Claim:
+def ranking_claim(summary: Findings) -> Claim:
     """Whether the explicit solutions rank models as training would."""
     verdict: Verdict = "not measured"
     evidence = "Not measured."
-    if found.agreement is not None:
-        drawn = sum(one.drawn for one in found.trained)
+    if summary.agreement is not None:
+        drawn = sum(one.drawn for one in summary.trained)
         evidence = (
             f"Over {drawn} models drawn by chance, the rank correlation of perplexity before and "
-            f"after backpropagation is {found.agreement:.2f}."
+            f"after backpropagation is {summary.agreement:.2f}."
         )
-        verdict = "holds with conditions" if found.agreement.low > 0 else "does not hold"
-        if found.agreement.low > STRONG:
+        verdict = "holds with conditions" if summary.agreement.low > 0 else "does not hold"
+        if summary.agreement.low > STRONG:
             verdict = "holds"
     return Claim(
         "Explicit solutions alone tell which models are good after backpropagation",

@@ -65,8 +65,8 @@ class Group(NamedTuple):
 
     def better(self, one: str, other: str) -> bool | None:
         """By the whole interval of the test documents; None if it holds zero."""
-        found = self.gap(one, other)
-        return True if found.high < 0 else False if found.low > 0 else None
+        difference = self.gap(one, other)
+        return True if difference.high < 0 else False if difference.low > 0 else None
 
     def run(self, row: str) -> Line:
         """The training that was tested."""
@@ -116,9 +116,9 @@ def groups(lines: Sequence[Line]) -> list[Group]:
 
 def text(lines: Sequence[Line]) -> str:
     """The chapter below its title."""
-    found = groups(lines)
-    size = found[0].test["vocabulary"] if found else "V"
-    amount = f"{found[0].test['targets']:,}" if found else "some"
+    by_radius = groups(lines)
+    size = by_radius[0].test["vocabulary"] if by_radius else "V"
+    amount = f"{by_radius[0].test['targets']:,}" if by_radius else "some"
     features = (
         f"The features of this language model are the last r tokens as one-hot vectors, each in a "
         f"slot of its own: D = r V, V = {size}, norm r, less at the beginning of a document; "
@@ -139,9 +139,9 @@ def text(lines: Sequence[Line]) -> str:
         "a cold start adds is how long that takes."
     )
     parts = [features, problem]
-    if found:
-        parts += ["Test perplexity:", _perplexities(found), ABOVE, _gaps(found)]
-        parts += [WAYS, _ways(found), COURSES, DISTANCES, _conclusion(found)]
+    if by_radius:
+        parts += ["Test perplexity:", _perplexities(by_radius), ABOVE, _gaps(by_radius)]
+        parts += [WAYS, _ways(by_radius), COURSES, DISTANCES, _conclusion(by_radius)]
     parts.append("To repeat it: `saffu replicate single-layer`.")
     return "\n\n".join(parts)
 
@@ -160,21 +160,22 @@ Distance of the weights of cold starts to the explicit solutions and to the opti
 epoch."""
 
 
-def _perplexities(found: Sequence[Group]) -> str:
-    head = ["model", *(f"r = {group.radius}" for group in found)]
+def _perplexities(by_radius: Sequence[Group]) -> str:
+    head = ["model", *(f"r = {group.radius}" for group in by_radius)]
     rows = [
-        [name, *(f"{group.perplexity(row):.1f}" for group in found)] for row, name in NAMES.items()
+        [name, *(f"{group.perplexity(row):.1f}" for group in by_radius)]
+        for row, name in NAMES.items()
     ]
     return table(head, rows)
 
 
-def _gaps(found: Sequence[Group]) -> str:
-    head = ["P(α)", *(f"r = {group.radius}" for group in found)]
+def _gaps(by_radius: Sequence[Group]) -> str:
+    head = ["P(α)", *(f"r = {group.radius}" for group in by_radius)]
     rows = [
-        ["α", *(_strength(group) for group in found)],
-        ["P(α) at the optimum", *(f"{group.optimum['values'][-1]:.4f}" for group in found)],
-        ["length of the gradient there", *(f"{g.optimum['slope_length']:.1e}" for g in found)],
-        ["iterations from one λ a slot", *(f"{g.optimum['iterations']}" for g in found)],
+        ["α", *(_strength(group) for group in by_radius)],
+        ["P(α) at the optimum", *(f"{group.optimum['values'][-1]:.4f}" for group in by_radius)],
+        ["length of the gradient there", *(f"{g.optimum['slope_length']:.1e}" for g in by_radius)],
+        ["iterations from one λ a slot", *(f"{g.optimum['iterations']}" for g in by_radius)],
     ]
     names = {
         "unigram": "unigram",
@@ -184,14 +185,14 @@ def _gaps(found: Sequence[Group]) -> str:
         "slots": "explicit, one λ a slot",
     }
     rows += [
-        [name, *(f"{_above(group, row):.4f}" for group in found)] for row, name in names.items()
+        [name, *(f"{_above(group, row):.4f}" for group in by_radius)] for row, name in names.items()
     ]
-    after = [group.scaling["values"][-1] - group.optimum["values"][-1] for group in found]
+    after = [group.scaling["values"][-1] - group.optimum["values"][-1] for group in by_radius]
     rows.append(["iterative scaling", *(f"{gap:.4f}" for gap in after)])
-    cold = [group.from_zeros["values"][-1] - group.optimum["values"][-1] for group in found]
+    cold = [group.from_zeros["values"][-1] - group.optimum["values"][-1] for group in by_radius]
     rows.append(
         [
-            f"L-BFGS from zeros, {found[0].from_zeros['most']} iterations at most",
+            f"L-BFGS from zeros, {by_radius[0].from_zeros['most']} iterations at most",
             *(f"{max(gap, 0):.1e}" for gap in cold),
         ]
     )
@@ -212,13 +213,13 @@ def _above(group: Group, row: str) -> float:
     return float(optimum["explicit"][row]["objective"] - optimum["values"][-1])
 
 
-def _ways(found: Sequence[Group]) -> str:
-    head = ["start", "to", *(f"r = {group.radius}" for group in found)]
+def _ways(by_radius: Sequence[Group]) -> str:
+    head = ["start", "to", *(f"r = {group.radius}" for group in by_radius)]
     marks = {"explicit": "λ = 1", "slots": "one λ a slot", "optimum": "optimum"}
     rows = []
     for row in COLD:
         for mark, name in marks.items():
-            ways = [way(group.run(row), mark) for group in found]
+            ways = [way(group.run(row), mark) for group in by_radius]
             cells = [f"{w.first:.2f} → {w.last:.2f}, {w.cosine:.2f}" for w in ways]
             rows.append([NAMES[row].removeprefix("Adam from "), name, *cells])
     return table(head, rows)
@@ -230,28 +231,28 @@ def _between(group: Group) -> float:
     return float(run["history"][0][2 + run["marks"].index("optimum")][1])
 
 
-def _conclusion(found: Sequence[Group]) -> str:
-    said = []
-    for group in found:
+def _conclusion(by_radius: Sequence[Group]) -> str:
+    items = []
+    for group in by_radius:
         explicit = min(("explicit", "tempered", "slots", "discounted"), key=group.perplexity)
         best = min(NAMES, key=group.perplexity)
         cold = min(COLD, key=group.perplexity)
-        said.append(
+        items.append(
             f"- r = {group.radius}: best row *{NAMES[best]}* ({group.perplexity(best):.1f}); best "
             f"explicit row *{NAMES[explicit]}* ({group.perplexity(explicit):.1f}), against the "
             f"best cold start ({NAMES[cold]}, {group.perplexity(cold):.1f}) "
             f"{group.gap(explicit, cold).percent} of perplexity, against the optimum of P(α) "
             f"({group.perplexity('optimum'):.1f}) {group.gap(explicit, 'optimum').percent}."
         )
-    runs = [group.run(row) for group in found for row in COLD]
+    runs = [group.run(row) for group in by_radius for row in COLD]
     away = sum(leaves(run, "explicit") for run in runs)
     more = sum(way(run, "optimum").covered > way(run, "explicit").covered for run in runs)
-    between = [_between(group) for group in found]
-    said.append(
+    between = [_between(group) for group in by_radius]
+    items.append(
         f"- Of {len(runs)} cold starts, {away} have left the explicit solution (λ = 1) again, by a "
         f"tenth or more of the least distance, when training stops. At their best epochs {more} "
         "have covered more of the way to the optimum than of that to the explicit solution; the "
         f"cosine between those two is {min(between):.2f} to {max(between):.2f}, and the closer it "
         "is to one, the less can a drift to one be told from a drift to the other."
     )
-    return "What remains, in test perplexity and in distance:\n\n" + "\n".join(said)
+    return "What remains, in test perplexity and in distance:\n\n" + "\n".join(items)

@@ -23,42 +23,42 @@ EXACT = 1e-12
 
 def claims(lines: Sequence[Line]) -> list[Claim]:
     """Claims of [P2], each judged by the rule that its evidence names."""
-    found = groups(lines)
-    exact = [group for group in found if group.radius == 1]
-    said = "; ".join(_exactly(group) for group in exact) or "r = 1 is not done"
+    by_radius = groups(lines)
+    exact = [group for group in by_radius if group.radius == 1]
+    exactness = "; ".join(_exactly(group) for group in exact) or "r = 1 is not done"
     return [
         Claim(
             "For contexts of one token the explicit solution is the optimum.",
             "[P2]",
             over_all([_exact(group) for group in exact]),
             f"Rule: the gradient of P(α) there is no longer than {EXACT:g}, and L-BFGS from zeros "
-            f"ends within 1e-8 nats of it. {said}.",
+            f"ends within 1e-8 nats of it. {exactness}.",
         ),
-        _marginal(found, "explicit", "at λ = 1", "[P2]"),
-        _marginal(found, "slots", "with one λ a slot", "[D]"),
+        _marginal(by_radius, "explicit", "at λ = 1", "[P2]"),
+        _marginal(by_radius, "slots", "with one λ a slot", "[D]"),
         Claim(
             "Cold starts drift towards the explicit solution.",
             "[P2]",
-            over_all([_drifts(way(g.run(row), "explicit")) for g in found for row in COLD]),
+            over_all([_drifts(way(g.run(row), "explicit")) for g in by_radius for row in COLD]),
             f"Rule: at the best epoch the distance to the explicit solution (λ = 1, rows of mean "
             f"zero) is smaller by at least {DRIFT:.0%} than at the start, and the cosine at least "
             f"{AIM:g}. Shares of the way and cosines, to it | to the optimum: "
-            + "; ".join(f"r = {g.radius} {_drift(g)}" for g in found)
+            + "; ".join(f"r = {g.radius} {_drift(g)}" for g in by_radius)
             + ".",
         ),
-        _ends(found, "explicit", "at λ = 1", "[P2]"),
-        _ends(found, "slots", "with one λ a slot", "[D]"),
+        _ends(by_radius, "explicit", "at λ = 1", "[P2]"),
+        _ends(by_radius, "slots", "with one λ a slot", "[D]"),
         Claim(
             "From an explicit start Adam is as good as the best cold start ever is in fewer "
             "epochs.",
             "[P2]",
-            over_all([_sooner(g, start) for g in found for start in ("explicit", "slots")]),
+            over_all([_sooner(g, start) for g in by_radius for start in ("explicit", "slots")]),
             "Rule: fewer epochs to the best validation loss of the better cold start, for λ = 1 "
             "and for one λ a slot. Epochs: "
             + "; ".join(
                 f"r = {g.radius} cold {_needed(g)}, λ = 1 {_said(_epochs(g, 'explicit'))}, one λ a "
                 f"slot {_said(_epochs(g, 'slots'))}"
-                for g in found
+                for g in by_radius
             )
             + ".",
         ),
@@ -81,14 +81,15 @@ def _exactly(group: Group) -> str:
     )
 
 
-def _marginal(found: Sequence[Group], start: str, said: str, source: str) -> Claim:
+def _marginal(by_radius: Sequence[Group], start: str, temper: str, source: str) -> Claim:
     """The claim that there is little to gain from an explicit solution on."""
     rows = (f"Adam from {start}", "optimum")
     answers = [
-        all(group.gap(row, start).nats > np.log(1 - MARGINAL) for row in rows) for group in found
+        all(group.gap(row, start).nats > np.log(1 - MARGINAL) for row in rows)
+        for group in by_radius
     ]
     return Claim(
-        f"Iterative optimisation improves the explicit solution {said} only marginally.",
+        f"Iterative optimisation improves the explicit solution {temper} only marginally.",
         source,
         over_all(answers),
         f"Rule: neither Adam from it, stopped early, nor the optimum of P(α) takes {MARGINAL:.0%} "
@@ -96,26 +97,26 @@ def _marginal(found: Sequence[Group], start: str, said: str, source: str) -> Cla
         + "; ".join(
             f"r = {group.radius} {group.gap(rows[0], start).percent} and "
             f"{group.gap(rows[1], start).percent}"
-            for group in found
+            for group in by_radius
         )
         + ".",
     )
 
 
-def _ends(found: Sequence[Group], start: str, said: str, source: str) -> Claim:
+def _ends(by_radius: Sequence[Group], start: str, temper: str, source: str) -> Claim:
     """The claim that an explicit start ends at better optima than cold ones."""
     warm = f"Adam from {start}"
     return Claim(
-        f"Adam ends at better optima from the explicit solution {said} than from cold starts.",
+        f"Adam ends at better optima from the explicit solution {temper} than from cold starts.",
         source,
-        over_all([group.better(warm, row) for group in found for row in COLD]),
+        over_all([group.better(warm, row) for group in by_radius for row in COLD]),
         "Rule: lower test perplexity by the whole interval of the test documents, against zeros "
         "and against random weights. Changes, and the change from the optimum of P(α), which "
         "descent from zeros reaches, too, if it is given the imagined samples: "
         + "; ".join(
             f"r = {group.radius} "
             + ", ".join(group.gap(warm, row).percent for row in (*COLD, "optimum"))
-            for group in found
+            for group in by_radius
         )
         + ".",
     )

@@ -57,14 +57,14 @@ def distances(lines: Sequence[Line]) -> Any:
     return figure
 
 
-def _panels(found: Sequence[Group]) -> tuple[Any, list[tuple[Group, Any]]]:
+def _panels(by_radius: Sequence[Group]) -> tuple[Any, list[tuple[Group, Any]]]:
     """A figure with one panel for each radius."""
-    columns = min(3, max(1, len(found)))
-    rows = max(1, -(-len(found) // columns))
+    columns = min(3, max(1, len(by_radius)))
+    rows = max(1, -(-len(by_radius) // columns))
     figure = canvas(12.0, 0.4 + 3.3 * rows)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    pairs = list(zip(found, axes, strict=False))
-    for axis in axes[len(found) :]:
+    pairs = list(zip(by_radius, axes, strict=False))
+    for axis in axes[len(by_radius) :]:
         axis.set_axis_off()
     return figure, pairs
 

@@ -23,7 +23,7 @@ from saffu.fast.loss import nats_and_gradient, nats_of
 from saffu.fast.tempering import fit_one, of_tokens
 from saffu.optim import adam_start
 from saffu.types import Weights
-from saffu_lab.models.single_layer_problem import (
+from saffu_lab.one_layer.convex_problem import (
     Course,
     Problem,
     centred,
@@ -100,10 +100,10 @@ def fit_slots(setting: Setting, weights: Weights) -> list[float]:
     )
     targets = np.eye(v)[text.targets[few]]
     start = np.full(setting.radius, setting.radius**-0.8)
-    found = minimise_convex(
+    minimum = minimise_convex(
         lambda lam: temper_curve(lam, setting.prior, scores, targets), start, tolerance=1e-4
     )
-    return [float(t) for t in found.place]
+    return [float(t) for t in minimum.place]
 
 
 def descend(key: Line, sources: Sources) -> Line:
@@ -142,18 +142,18 @@ def _explicit_against(key: Line, setting: Setting, problem: Problem, best: Weigh
     """How far explicit solutions are from the optimum: P(α), training nats, slope, distance."""
     zero, mark = np.zeros_like(best), centred(best)
     own = {"kind": "backoff", "strength": key["strength"], "tempers": [1.0]}
-    found: Line = {}
+    comparisons: Line = {}
     for name, chosen in {"same α, λ = 1": own, **key["explicit"], "unigram": None}.items():
         weights = zero if chosen is None else explicit_of(setting, chosen)
         value, slope = problem.value_and_slope(weights)
-        found[name] = {
+        comparisons[name] = {
             "objective": rounded(value, 9),
             "train_nats": rounded(_train_nats(setting, weights)),
             "slope_length": float(np.linalg.norm(slope)),
             "distance": rounded(rms(weights - mark)),
             "cosine": rounded(cosine(weights, mark)),
         }
-    return found
+    return comparisons
 
 
 def train(key: Line, sources: Sources) -> Line:

@@ -11,7 +11,7 @@ import numpy as np
 from saffu.direct import log_shares
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
 from saffu.types import Array, Weights
-from saffu_lab.models.single_layer_problem import OneHot, centred, evidence, one_hot, slot_counts
+from saffu_lab.one_layer.convex_problem import OneHot, centred, evidence, one_hot, slot_counts
 from saffu_lab.records.results import Line
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import digest
@@ -57,8 +57,8 @@ def slot_evidence(setting: Setting, smoothing: Smoothing) -> Weights:
 def tempered(weights: Weights, tempers: list[float]) -> Weights:
     """U with each slot, or all of them, times its λ."""
     by_slot = weights.reshape(len(tempers), -1, weights.shape[1])
-    found: Weights = (np.array(tempers)[:, None, None] * by_slot).reshape(weights.shape)
-    return found
+    scaled: Weights = (np.array(tempers)[:, None, None] * by_slot).reshape(weights.shape)
+    return scaled
 
 
 def explicit_of(setting: Setting, chosen: Line) -> Weights:
@@ -91,8 +91,8 @@ def recall(key: Line, sources: Sources, work: Callable[[Line, Sources], Line]) -
     path = sources.models / f"{digest(key)}.npy"
     if not path.exists():
         work(key, sources)
-    found: Weights = np.load(path, allow_pickle=False)
-    return found
+    weights: Weights = np.load(path, allow_pickle=False)
+    return weights
 
 
 def keep(key: Line, sources: Sources, weights: Weights) -> None:

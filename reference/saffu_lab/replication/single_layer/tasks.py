@@ -64,8 +64,8 @@ class _Radius:
     def lines(self, keys: Sequence[Line], work: Any, seconds: float) -> list[Line] | None:
         """Ask for tasks; their lines, once all are there."""
         self.todo += [Task(key, work, seconds * self.slow) for key in keys]
-        found = [self.answers.get(key) for key in keys]
-        done = [line for line in found if line is not None]
+        answers = [self.answers.get(key) for key in keys]
+        done = [line for line in answers if line is not None]
         return done if len(done) == len(keys) else None
 
     def tasks(self) -> list[Task]:
@@ -136,15 +136,15 @@ def chosen_explicit(solved: Sequence[Line]) -> Line:
         "slots": (backoff, "slots"),
         "discounted": (discount, "slots"),
     }
-    found: Line = {}
+    chosen: Line = {}
     for name, (lines, field) in ways.items():
         best = min(lines, key=partial(_nats, field))
-        found[name] = {
+        chosen[name] = {
             "kind": best["kind"],
             "strength": best["strength"],
             "tempers": best[field].get("tempers", [1.0]),
         }
-    return found
+    return chosen
 
 
 def _nats(field: str, line: Line) -> float:

@@ -94,24 +94,24 @@ def saturation(explicit: Sequence[Line]) -> tuple[Verdict, str]:
 
     Holds if so for all widths, with conditions if for some.
     """
-    answers, said = [], []
+    answers, parts = [], []
     for row in dict.fromkeys(line["row"] for line in explicit):
-        found = means(explicit, row)
-        most = max(found)
-        tenth = [amount for amount in found if amount <= TENTH * most]
+        by_amount = means(explicit, row)
+        most = max(by_amount)
+        tenth = [amount for amount in by_amount if amount <= TENTH * most]
         if not tenth:
             continue
-        more = found[max(tenth)] / found[most] - 1
+        more = by_amount[max(tenth)] / by_amount[most] - 1
         answers.append(more <= NEAR)
-        last = sorted(found)[-2]
-        step = found[last] / found[most] - 1
-        said.append(
+        last = sorted(by_amount)[-2]
+        step = by_amount[last] / by_amount[most] - 1
+        parts.append(
             f"{row.removeprefix('explicit, ')}: {max(tenth):,} targets give {100 * more:+.0f} % "
             f"perplexity against {most:,}, {last:,} give {100 * step:+.0f} %"
         )
     if not answers:
         return "not measured", "too few amounts"
-    words = "; ".join(said) + f" (saturated: within {100 * NEAR:.0f} %)"
+    words = "; ".join(parts) + f" (saturated: within {100 * NEAR:.0f} %)"
     if all(answers):
         return "holds", words
     return ("holds with conditions" if any(answers) else "does not hold"), words
@@ -119,12 +119,12 @@ def saturation(explicit: Sequence[Line]) -> tuple[Verdict, str]:
 
 def start_claim(starts: Sequence[Line], whole: Sequence[Line]) -> Claim:
     """Whether a warm start of a part of the text is as good to train from as one of all."""
-    said, answers = [], []
+    parts, answers = [], []
     for line in starts:
         if whole:
             more = perplexity(line) / perplexity(whole[0]) - 1
             answers.append(more <= NEAR / 5)
-            said.append(f"{line['row']}: {change([line], whole)}")
+            parts.append(f"{line['row']}: {change([line], whole)}")
     verdict: Verdict = "not measured"
     if answers:
         few = "holds with conditions" if any(answers) else "does not hold"
@@ -133,7 +133,8 @@ def start_claim(starts: Sequence[Line], whole: Sequence[Line]) -> Claim:
         "A sample of the text suffices for the warm start, if backpropagation follows",
         "[T]",
         verdict,
-        "perplexity after the same training, against a warm start of all of it: " + "; ".join(said),
+        "perplexity after the same training, against a warm start of all of it: "
+        + "; ".join(parts),
     )
 
 
@@ -182,12 +183,12 @@ def draw_amounts(explicit: Sequence[Line]) -> Any:
     colours = (COLOURS["explicit"], COLOURS["trained"], COLOURS["direct"])
     for row, colour in zip(dict.fromkeys(x["row"] for x in explicit), colours, strict=False):
         amounts = sorted({line["targets"] for line in select(explicit, row=row)})
-        found = [
+        estimates = [
             estimate([float(np.log(perplexity(x))) for x in select(explicit, row=row, targets=a)])
             for a in amounts
         ]
-        axis.plot(amounts, [np.exp(e.mean) for e in found], "o-", color=colour, label=row)
-        low, high = ([np.exp(e[i]) for e in found] for i in (1, 2))
+        axis.plot(amounts, [np.exp(e.mean) for e in estimates], "o-", color=colour, label=row)
+        low, high = ([np.exp(e[i]) for e in estimates] for i in (1, 2))
         axis.fill_between(amounts, low, high, color=colour, alpha=0.2)
     axis.set(xscale="log", yscale="log", xlabel="training targets", ylabel="test perplexity")
     plain_numbers(axis.xaxis, axis.yaxis)

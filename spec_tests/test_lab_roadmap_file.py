@@ -8,7 +8,7 @@ import pytest
 
 from saffu.errors import BadFile
 from saffu_lab.roadmap.fields import FIELDS
-from saffu_lab.roadmap.reading import bundled, parse_roadmap, read_roadmap, tiny
+from saffu_lab.roadmap.roadmap_file import bundled, parse_roadmap, read_roadmap, tiny
 from saffu_lab.roadmap.space import FACTORS
 from saffu_lab.roadmap.walk import models_to_walk
 

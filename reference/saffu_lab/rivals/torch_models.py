@@ -1,4 +1,4 @@
-"""The same models in PyTorch, to measure against: eager, float32, written plainly.   (SPEC 4, 6)
+"""PyTorch models to compare with: SAFFU, and one-hot slots as free parameters.   (SPEC 4, 6)
 
 `TorchSaffu` is one tower of one SAFFU layer, as in the preset `small`: what it computes is equal to
 `saffu.model` on the same parameters.  `TorchSlots` is of the direct model's family, one table of

@@ -1,4 +1,4 @@
-"""What stands beside the models of the study on less data, from outside.   (SPEC 7)
+"""External baselines of the less-data study: n-grams (KenLM) and PyTorch models.   (SPEC 7)
 
     counted                  unigram, interpolated bigram, Kneser–Ney of orders 2–5 by KenLM
     by backpropagation       a standard transformer of nanoGPT's small size, and the one-hot slots
@@ -28,8 +28,8 @@ from saffu_lab.records.corpora import Texts
 from saffu_lab.records.results import Line
 from saffu_lab.rivals.decoder import Decoder, Shape, fit_decoder
 from saffu_lab.rivals.kenlm import Kenlm, kneser_ney
-from saffu_lab.rivals.rivals import TorchSlots, fit_slots, torch_nats
-from saffu_lab.study.rows import (
+from saffu_lab.rivals.torch_models import TorchSlots, fit_slots, torch_nats
+from saffu_lab.study.selection import (
     Predictor,
     Row,
     best_trial,
@@ -37,6 +37,8 @@ from saffu_lab.study.rows import (
     kept_at,
     nats_of_test,
     row_key,
+    test_line,
+    trial_line,
 )
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task, Work
@@ -94,18 +96,14 @@ def read_baseline(key: Line, sources: Sources) -> Line:
 
 
 def read_kenlm(key: Line, sources: Sources) -> Line:
-    """In a worker: KenLM, which says only the perplexity of the whole."""
+    """In a worker: a model of KenLM, which reports one perplexity for the whole test text."""
     common = common_texts(key, sources)
     train = common.amount(key["targets"], key["seed"])
     programs = Kenlm(*(Path(shutil.which(name) or name) for name in sources.kenlm))
     row = kneser_ney(programs, key["recipe"]["order"], train, common.test)
-    nats = float(np.log(row.perplexity)) * common.test.targets
-    return {
-        "nats": [round(nats, 2)],
-        "targets_tested": [common.test.targets],
-        "bytes_tested": common.test.bytes,
-        "fit_seconds": round(row.seconds, 3),
-    }
+    targets = common.test.targets
+    whole = np.array([np.log(row.perplexity) * targets]), np.array([targets])
+    return {**test_line(whole, common.test), "fit_seconds": round(row.seconds, 3)}
 
 
 def _keep(path: Path, arrays: dict[str, Array]) -> None:
@@ -135,14 +133,13 @@ def trial_decoder(key: Line, sources: Sources) -> Line:
     )
     spent = time.process_time() - began
     _keep(kept_at(key, sources, ".npz"), model.state())
-    nats, targets = model.nats(common.validation)
-    return {
-        "validation_nats": float(nats.sum() / targets.sum()),
-        "fit_cpu_seconds": round(spent, 3),
-        "parameters": model.size,
-        "trained_on": train.targets,
-        "history": history,
-    }
+    return trial_line(
+        model.nats(common.validation),
+        cpu_seconds=spent,
+        parameters=model.size,
+        trained_on=train.targets,
+        history=history,
+    )
 
 
 def read_decoder(key: Line, sources: Sources) -> Line:
@@ -153,12 +150,7 @@ def read_decoder(key: Line, sources: Sources) -> Line:
     model = Decoder(_shape(key["recipe"], common), key["seed"])
     with np.load(path, allow_pickle=False) as kept:
         model.load(dict(kept))
-    nats, targets = model.nats(common.test)
-    return {
-        "nats": nats.round(4).tolist(),
-        "targets_tested": targets.tolist(),
-        "bytes_tested": common.test.bytes,
-    }
+    return test_line(model.nats(common.test), common.test)
 
 
 def _shape(recipe: Line, common: Texts) -> Shape:
@@ -190,14 +182,13 @@ def trial_slots(key: Line, sources: Sources) -> Line:
     spent = time.process_time() - began
     tables, bias = model.state()
     _keep(kept_at(key, sources, ".npz"), {"tables": tables, "bias": bias})
-    nats, targets = by_document(_predict(model), common.validation)
-    return {
-        "validation_nats": float(nats.sum() / targets.sum()),
-        "fit_cpu_seconds": round(spent, 3),
-        "parameters": int(tables.size + bias.size),
-        "trained_on": corpus.targets,
-        "history": history,
-    }
+    return trial_line(
+        by_document(_predict(model), common.validation),
+        cpu_seconds=spent,
+        parameters=int(tables.size + bias.size),
+        trained_on=corpus.targets,
+        history=history,
+    )
 
 
 def read_slots(key: Line, sources: Sources) -> Line:

@@ -1,7 +1,7 @@
 """One worker against two: the same counts, and how much sooner.   (SPEC 1)
 
-    python -m saffu_lab.bench.cluster             # 8M targets, three rounds; some minutes
-    python -m saffu_lab.bench.cluster --tiny      # seconds
+    python -m saffu_lab.bench.worker_scaling             # 8M targets, three rounds; some minutes
+    python -m saffu_lab.bench.worker_scaling --tiny      # seconds
 
 The passes of a warm start over one text on disk, taken in turns by this process, by pools of one
 and two processes, and by Dask clusters of one and two workers.  The parameters of all of them have
@@ -41,7 +41,7 @@ GOAL = 1.7
 
 
 @dataclass(frozen=True)
-class Plan:
+class CountingLoad:
     """What is counted, and how often."""
 
     targets: int = 8_000_000
@@ -49,7 +49,7 @@ class Plan:
     configuration: Configuration = SMALL
 
 
-TINY = Plan(
+TINY = CountingLoad(
     targets=30_000,
     rounds=1,
     configuration=replace(
@@ -81,7 +81,7 @@ def solve(text: Corpus, configuration: Configuration, engine: Engine) -> str:
     return digest.hexdigest()
 
 
-def measured(plan: Plan) -> Line:
+def measured(load: CountingLoad) -> Line:
     """Every engine once in every round, after one short text that is not counted."""
     seconds: dict[str, list[float]] = {name_of(*each): [] for each in ENGINES}
     starts: dict[str, float] = {}
@@ -89,20 +89,20 @@ def measured(plan: Plan) -> Line:
     loads = [os.getloadavg()[0]]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for name, targets in (("text", plan.targets), ("short", plan.targets // 20)):
+        for name, targets in (("text", load.targets), ("short", load.targets // 20)):
             (folder / name).mkdir()
-            write_text(folder / name, targets, plan.configuration.vocabulary)
+            write_text(folder / name, targets, load.configuration.vocabulary)
         text, short = open_text(folder / "text"), open_text(folder / "short")
         engines: dict[str, Engine] = {}
         for kind, workers in ENGINES:
             began, name = time.perf_counter(), name_of(kind, workers)
             engines[name] = stack.enter_context(open_engine(kind, workers=workers))
-            solve(short, plan.configuration, engines[name])
+            solve(short, load.configuration, engines[name])
             starts[name] = time.perf_counter() - began
-        for _ in range(plan.rounds):
+        for _ in range(load.rounds):
             for name, engine in engines.items():
                 began = time.perf_counter()
-                digest = solve(text, plan.configuration, engine)
+                digest = solve(text, load.configuration, engine)
                 seconds[name].append(time.perf_counter() - began)
                 digests.setdefault(name, digest)
                 if digest != digests[name]:
@@ -137,23 +137,23 @@ def summary(record: Line) -> str:
         middle = float(np.median(rounds))
         rows.append([name, f"{middle:.1f} s", f"{targets / middle:,.0f}"])
     same = "the same bits" if record["same_bits"] else "NOT the same bits"
-    said = [table(["engine, workers", "seconds", "targets a second"], rows), ""]
-    said.append(f"All engines gave {same}.")
+    lines = [table(["engine, workers", "seconds", "targets a second"], rows), ""]
+    lines.append(f"All engines gave {same}.")
     for kind, times in record["ratios"].items():
         kept = "kept" if times >= GOAL else "missed"
-        said.append(
+        lines.append(
             f"Two workers of {kind} are {times:.2f} times as fast as one; the goal of {GOAL:g} "
             f"is {kept}."
         )
     loads = record["load"]
-    said.append(f"The load average was {loads[0]:.1f} before, and {loads[-1]:.1f} at the end.")
-    return "\n".join(said)
+    lines.append(f"The load average was {loads[0]:.1f} before, and {loads[-1]:.1f} at the end.")
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The program."""
     parser = argparse.ArgumentParser(
-        prog="python -m saffu_lab.bench.cluster",
+        prog="python -m saffu_lab.bench.worker_scaling",
         description="One worker against two, of pools and of Dask clusters.",
     )
     parser.add_argument("--tiny", action="store_true", help="a short text, in seconds")
@@ -162,12 +162,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--out", type=Path, default=Path("cluster.json"), help="file of the results"
     )
     chosen = parser.parse_args(arguments)
-    plan = TINY if chosen.tiny else Plan()
+    load = TINY if chosen.tiny else CountingLoad()
     if chosen.targets:
-        plan = replace(plan, targets=chosen.targets)
-    found = measured(plan)
-    print(summary(found))
-    record: dict[str, Any] = {**found, **circumstances("dask", "distributed")}
+        load = replace(load, targets=chosen.targets)
+    line = measured(load)
+    print(summary(line))
+    record: dict[str, Any] = {**line, **circumstances("dask", "distributed")}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Co-occurrences with classes: targets that are labels, not rows.   (SPEC 1)
+"""Co-occurrence counts of features and class labels, without one-hot targets.   (SPEC 1)
 
     F[d, i] = Σ_{m: y_m = i} h_md
 

@@ -106,7 +106,7 @@ def sizes_of(lines: Sequence[Line]) -> Array:
 
 def _trained(solved: Sequence[Line], trainings: Sequence[Line]) -> list[Trained]:
     """The trained models, in the order of their explicit solutions."""
-    found: list[Trained] = []
+    trained: list[Trained] = []
     for line in solved:
         own = [one for one in trainings if one["levels"] == line["levels"]]
         warm = best_of([one for one in own if one["begin"] == "warm"], 1)
@@ -114,8 +114,8 @@ def _trained(solved: Sequence[Line], trainings: Sequence[Line]) -> list[Trained]
         if warm:
             spent = float(warm[0]["fit_cpu_seconds"] - line["fit_cpu_seconds"])
             about = (line["levels"], line["drawn"], line["parameters"], line["validation_nats"])
-            found.append(Trained(*about, warm[0], cold[0] if cold else None, max(spent, 0.0)))
-    return found
+            trained.append(Trained(*about, warm[0], cold[0] if cold else None, max(spent, 0.0)))
+    return trained
 
 
 class Cost(NamedTuple):
@@ -129,14 +129,14 @@ class Cost(NamedTuple):
     """all models trained: by the mean of those that were drawn by chance"""
 
 
-def cost(found: Findings, lines: Sequence[Line]) -> Cost | None:
+def cost(findings: Findings, lines: Sequence[Line]) -> Cost | None:
     """What the cheap ranking saves; None before something drawn by chance was trained."""
-    chance = [one.seconds for one in found.trained if one.drawn]
+    chance = [one.seconds for one in findings.trained if one.drawn]
     if not chance:
         return None
-    explicit = sum(float(line["cpu_seconds"]) for line in found.solved)
+    explicit = sum(float(line["cpu_seconds"]) for line in findings.solved)
     done = sum(float(line["cpu_seconds"]) for line in lines if line["do"] == "train")
-    return Cost(explicit, done, float(np.mean(chance)) * len(found.solved))
+    return Cost(explicit, done, float(np.mean(chance)) * len(findings.solved))
 
 
 def in_words(levels: Levels, factors: Sequence[str]) -> str:

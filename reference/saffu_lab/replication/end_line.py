@@ -1,4 +1,4 @@
-"""Whether a study is finished: a line of its own says so, with how many tasks it had."""
+"""End lines: the line of a study that says that all its tasks are done, and how many they were."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from saffu_lab.study.task import Answers
 UNFINISHED = "*This chapter is unfinished: some of its measurements are still to be made.*"
 
 
-def finished(name: str, tasks: int, answers: Answers) -> None:
-    """Write down that all tasks of a study have their lines, once."""
+def write_end_line(name: str, tasks: int, answers: Answers) -> None:
+    """Write the end line of a study, once."""
     key = {"study": name, "do": "end", "tasks": tasks}
     if answers.get(key) is None:
         answers.add(key, {})

@@ -1,4 +1,4 @@
-"""An explicit model of words and phrases: one-hot features of both, nothing but counts and tempers.
+"""Log-linear n-gram model: evidence of slots and of n-grams ("phrases"), weighted by tempers.
 
 The direct model of SPEC 4 has one feature for each token in each slot.  Here there is also one for
 each phrase, the j newest tokens together.  Its evidence is what it adds to the shorter phrase:
@@ -33,7 +33,7 @@ from saffu.positions import Samples
 from saffu.types import Array, IntArray, Nats
 from saffu_lab.records.corpora import Texts
 from saffu_lab.records.results import Line
-from saffu_lab.study.rows import by_document, nats_of_test
+from saffu_lab.study.selection import by_document, nats_of_test, trial_line
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.texts import texts
 
@@ -76,7 +76,7 @@ def phrase_keys(samples: Samples, length: int, size: int, skip: int = 0) -> tupl
     """The key of the `length` tokens from `skip` steps back, and where there are so many.
 
     >>> from saffu.positions import make_samples
-    >>> keys, valid = phrase_keys(samples([np.array([0, 3, 4, 1])]), 2, 5)
+    >>> keys, valid = phrase_keys(make_samples([np.array([0, 3, 4, 1])]), 2, 5)
     >>> keys[valid].tolist()
     [3, 19]
     """
@@ -111,13 +111,13 @@ def count_model(
     below_keys, below = tokens, _shares_of_cells(first, q[first.indices], discount)
     for length in range(2, longest + 1):
         keys, valid = phrase_keys(samples, length, size)
-        found, row = np.unique(keys[valid], return_inverse=True)
-        counts = _counts(row, samples.targets[valid], found.shape[0], size)
-        shorter = np.searchsorted(below_keys, found % size ** (length - 1))
+        phrases, row = np.unique(keys[valid], return_inverse=True)
+        counts = _counts(row, samples.targets[valid], phrases.shape[0], size)
+        shorter = np.searchsorted(below_keys, phrases % size ** (length - 1))
         wanted = _codes(counts, shorter, size)
         lower = below[1][np.searchsorted(below[0], wanted)]
-        levels.append(_level(found, counts, lower, discount))
-        below_keys, below = found, _shares_of_cells(counts, lower, discount)
+        levels.append(_level(phrases, counts, lower, discount))
+        below_keys, below = phrases, _shares_of_cells(counts, lower, discount)
     temper = np.zeros((slots + len(levels), CLASSES))
     temper[0] = 1.0
     temper[slots:] = 1.0
@@ -190,8 +190,8 @@ def evidence_of(
         part = select[block]
         dense, of = [], []
         for level, row, ok, kind in zip(levels, rows, known, which, strict=True):
-            found = level.evidence[row[part]].toarray().astype(np.float32)
-            dense.append(found * ok[part][:, None])
+            part_evidence = level.evidence[row[part]].toarray().astype(np.float32)
+            dense.append(part_evidence * ok[part][:, None])
             of.append(kind[row[part]])
         yield part, np.stack(dense, axis=1), np.stack(of, axis=1)
 
@@ -230,8 +230,8 @@ def fit_tempers(model: PhraseModel, judge: Samples) -> PhraseModel:
         )
 
     start = model.temper.ravel()
-    found = minimise_convex(curve, start, tolerance=1e-3)
-    return model._replace(temper=found.place.reshape(shape))
+    minimum = minimise_convex(curve, start, tolerance=1e-3)
+    return model._replace(temper=minimum.place.reshape(shape))
 
 
 def phrase_nats(model: PhraseModel, samples: Samples) -> Nats:
@@ -272,14 +272,13 @@ def trial_phrases(key: Line, sources: Sources) -> Line:
     began = time.process_time()
     model, common = made(key, sources)
     spent = time.process_time() - began
-    nats, targets = by_document(partial(phrase_nats, model), common.validation)
-    return {
-        "validation_nats": float(nats.sum() / targets.sum()),
-        "fit_cpu_seconds": round(spent, 3),
-        "parameters": size_of(model),
-        "trained_on": common.amount(key["targets"], key["seed"]).targets,
-        "tempers": model.temper.round(3).tolist(),
-    }
+    return trial_line(
+        by_document(partial(phrase_nats, model), common.validation),
+        cpu_seconds=spent,
+        parameters=size_of(model),
+        trained_on=common.amount(key["targets"], key["seed"]).targets,
+        tempers=model.temper.round(3).tolist(),
+    )
 
 
 def read_phrases(key: Line, sources: Sources) -> Line:

@@ -17,7 +17,7 @@ from saffu.model import model_forward, model_gradient
 from saffu.optim import adam_start, adam_step
 from saffu.parameters import flatten
 from saffu.positions import make_samples
-from saffu_lab.rivals.rivals import (
+from saffu_lab.rivals.torch_models import (
     Contexts,
     TorchSaffu,
     TorchSlots,

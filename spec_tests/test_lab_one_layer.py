@@ -12,10 +12,10 @@ from saffu.errors import LabelOutOfRange, NegativeEntry, NonFiniteEntry, SaffuEr
 from saffu.explicit.refinement import refine, refined_logits
 from saffu.loss import cross_entropy, cross_entropy_gradient
 from saffu.types import Array
-from saffu_lab.models import class_counts as counting
-from saffu_lab.models import lbfgs as polishing
-from saffu_lab.models.class_counts import count_classes
-from saffu_lab.models.lbfgs import polish
+from saffu_lab.one_layer import label_cooccurrence as counting
+from saffu_lab.one_layer import whitened_lbfgs as polishing
+from saffu_lab.one_layer.label_cooccurrence import count_classes
+from saffu_lab.one_layer.whitened_lbfgs import polish
 
 RANDOM = np.random.default_rng(13)
 FEATURES = RANDOM.random((211, 5)) * (RANDOM.random((211, 5)) < 0.6) * [1.0, 8.0, 0.5, 2.0, 1.0]

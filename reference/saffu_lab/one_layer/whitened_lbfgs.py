@@ -1,4 +1,4 @@
-"""From an explicit solution to the optimum of its loss, by L-BFGS in whitened units.   (SPEC 1)
+"""L-BFGS in whitened units, from an explicit solution to the optimum of its loss.   (SPEC 1)
 
     ℓ(U, b) = −(1/M) Σ_m log φ(h_m U + b)[y_m],    dU = Hᵀ (φ(HU + b) − Y) / M
 
@@ -77,8 +77,8 @@ def polish(
     Refuses: entries that are not finite; labels out of range; shapes that disagree; no samples.
 
     >>> H, y = np.eye(2)[[0, 0, 0, 1]], np.array([0, 0, 1, 1])
-    >>> found = polish(np.zeros((2, 2)), np.zeros(2), H, y, tolerance=1e-12)
-    >>> round(float(found.loss), 4)       # the best: 3/4 of the entropy of (2/3, 1/3)
+    >>> polished = polish(np.zeros((2, 2)), np.zeros(2), H, y, tolerance=1e-12)
+    >>> round(float(polished.loss), 4)       # the best: 3/4 of the entropy of (2/3, 1/3)
     0.4774
     """
     _check(weights, bias, features, labels)
@@ -114,7 +114,7 @@ def polish(
             raise StopIteration
 
     start = np.vstack([units.point(weights.astype(np.float64)), bias])
-    found = optimize.minimize(
+    minimum = optimize.minimize(
         loss_and_slope,
         start.ravel(),
         jac=True,
@@ -128,7 +128,7 @@ def polish(
             "gtol": 0.0,
         },
     )
-    return Polished(*layer(found.x), float(found.fun), int(found.nfev), found.status == 99)
+    return Polished(*layer(minimum.x), float(minimum.fun), int(minimum.nfev), minimum.status == 99)
 
 
 class Units(NamedTuple):
@@ -141,8 +141,8 @@ class Units(NamedTuple):
         """U = L⁻ᵀ V."""
         if self.factor.ndim == 1:
             return np.asarray(point / self.factor[:, None])
-        found: Array = linalg.solve_triangular(self.factor, point, trans="T", lower=True)
-        return found
+        solved: Array = linalg.solve_triangular(self.factor, point, trans="T", lower=True)
+        return solved
 
     def point(self, weights: Array) -> Array:
         """V = Lᵀ U."""
@@ -154,8 +154,8 @@ class Units(NamedTuple):
         """dV = L⁻¹ dU."""
         if self.factor.ndim == 1:
             return np.asarray(d_weights / self.factor[:, None])
-        found: Array = linalg.solve_triangular(self.factor, d_weights, lower=True)
-        return found
+        solved: Array = linalg.solve_triangular(self.factor, d_weights, lower=True)
+        return solved
 
 
 def units_of(features: Features, ridge: float) -> Units:

@@ -1,8 +1,8 @@
-"""Rows of a table: several settings tried on validation text, one of them tested, once.   (SPEC 7)
+"""Model selection: several settings tried on validation text, the best of them tested.   (SPEC 7)
 
-A row has trials, each of which fits one model and judges it on validation text.  When all of them
-are done, the best stands for the row, and it alone is tested: its nats are kept document by
-document, so that rows can be compared in pairs.
+A row of a table has trials, each of which fits one model and judges it on validation text.  When
+all of them are done, the best stands for the row, and it alone is tested: its nats are kept
+document by document, so that rows can be compared in pairs.
 """
 
 from __future__ import annotations
@@ -93,18 +93,42 @@ def fit_and_judge(key: Line, sources: Sources) -> Line:
     """In a worker: fit one model and judge it on validation text."""
     made = build_model(key["recipe"], key["targets"], key["seed"], sources)
     common = _texts(key, sources)
-    nats, targets = by_document(predictor(made.model), common.validation)
+    return trial_line(
+        by_document(predictor(made.model), common.validation),
+        cpu_seconds=made.cpu_seconds,
+        parameters=size_of(made.model),
+        trained_on=common.amount(key["targets"], key["seed"]).targets,
+        chosen=made.chosen,
+        history=made.history,
+    )
+
+
+def trial_line(
+    validation: tuple[Array, Array],
+    *,
+    cpu_seconds: float,
+    parameters: int,
+    trained_on: int,
+    **more: Any,
+) -> Line:
+    """What every trial leaves behind, whichever model it fitted.
+
+    Parameters: `validation`: nats and targets of each document of the validation text, as
+    `by_document` gives them; `cpu_seconds` from the training text to the model; `parameters`, how
+    many numbers the model has; `trained_on` targets; `more` fields, left out where they are empty.
+
+    >>> nats = np.array([3.0, 1.0]), np.array([1, 3])
+    >>> trial_line(nats, cpu_seconds=0.12345, parameters=9, trained_on=4, history=[])
+    {'validation_nats': 1.0, 'fit_cpu_seconds': 0.123, 'parameters': 9, 'trained_on': 4}
+    """
+    nats, targets = validation
     line: Line = {
         "validation_nats": float(nats.sum() / targets.sum()),
-        "fit_cpu_seconds": made.cpu_seconds,
-        "parameters": size_of(made.model),
-        "trained_on": common.amount(key["targets"], key["seed"]).targets,
+        "fit_cpu_seconds": round(cpu_seconds, 3),
+        "parameters": parameters,
+        "trained_on": trained_on,
     }
-    if made.chosen:
-        line["chosen"] = made.chosen
-    if made.history:
-        line["history"] = made.history
-    return line
+    return {**line, **{name: value for name, value in more.items() if value}}
 
 
 def read_test(key: Line, sources: Sources) -> Line:
@@ -115,7 +139,12 @@ def read_test(key: Line, sources: Sources) -> Line:
 
 def nats_of_test(predict: Predictor, corpus: Corpus) -> Line:
     """Nats and targets of each document of the test text."""
-    nats, targets = by_document(predict, corpus)
+    return test_line(by_document(predict, corpus), corpus)
+
+
+def test_line(tested: tuple[Array, Array], corpus: Corpus) -> Line:
+    """What every test leaves behind: nats and targets of each document of the test text."""
+    nats, targets = tested
     return {
         "nats": nats.round(4).tolist(),
         "targets_tested": targets.tolist(),

@@ -11,9 +11,9 @@ import pytest
 
 from saffu_lab.records.results import Line, Results
 from saffu_lab.replication.less_data import tasks as less_data
-from saffu_lab.rivals import tasks as outsiders
+from saffu_lab.rivals import external_baselines as outsiders
 from saffu_lab.rivals.decoder import NOTHING, Decoder, Shape, fit_decoder, windows
-from saffu_lab.rivals.tasks import (
+from saffu_lab.rivals.external_baselines import (
     counted_tasks,
     read_baseline,
     read_decoder,
@@ -21,7 +21,7 @@ from saffu_lab.rivals.tasks import (
     trial_decoder,
     trial_slots,
 )
-from saffu_lab.study.rows import Row, row_key
+from saffu_lab.study.selection import Row, row_key
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers
 from saffu_lab.study.texts import texts

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from saffu.explicit.smoothing import shares_of_totals
 from saffu.positions import Samples, make_samples
 from saffu.types import Array
-from saffu_lab.models.ngrams import (
+from saffu_lab.models.log_linear_ngrams import (
     CLASSES,
     classes,
     count_model,

@@ -1,4 +1,4 @@
-"""One softmax layer on one-hot contexts, as a convex problem with one solution.   (SPEC 1)
+"""Convex problem of one softmax layer on one-hot contexts, with one solution.   (SPEC 1)
 
     z = log q + Σ_k U_k[x_k]        r slots of V tokens, D = r V features, of norm r at most
 
@@ -89,8 +89,8 @@ def centred(weights: Weights) -> Weights:
     >>> centred(np.array([[1.0, 3.0]])).tolist()
     [[-1.0, 1.0]]
     """
-    found: Weights = weights - weights.mean(axis=1, keepdims=True)
-    return found
+    deviations: Weights = weights - weights.mean(axis=1, keepdims=True)
+    return deviations
 
 
 def sample_nats(weights: Weights, prior: Array, text: OneHot) -> Nats:
@@ -192,7 +192,7 @@ def minimise(
         return Course(start, [first], 1, float(np.abs(slope).max()), float(np.linalg.norm(slope)))
     point, evaluations, weights = (start * units).ravel(), 1, start
     for _ in range(ATTEMPTS):  # rounding can end a search for a step; it begins anew from there
-        found = optimize.minimize(
+        minimum = optimize.minimize(
             at,
             point,
             jac=True,
@@ -206,7 +206,7 @@ def minimise(
                 "gtol": 0.0,
             },
         )
-        point, evaluations = found.x, evaluations + int(found.nfev)
+        point, evaluations = minimum.x, evaluations + int(minimum.nfev)
         weights = point.reshape(shape) / units
         _, slope = problem.value_and_slope(weights)
         if float(np.linalg.norm(slope)) <= tolerance or len(values) >= most:

@@ -12,10 +12,10 @@ from saffu.errors import Missing
 from saffu_lab.records.results import Line
 from saffu_lab.replication.roadmap.tasks import chapter
 from saffu_lab.roadmap.drawings import drawings
-from saffu_lab.roadmap.findings import cost, findings, identity, in_words
 from saffu_lab.roadmap.page import page
 from saffu_lab.roadmap.report import write_report
 from saffu_lab.roadmap.sizes import not_the_largest, where_the_best_are
+from saffu_lab.roadmap.summary import cost, findings, identity, in_words
 from saffu_lab.roadmap.walk import largest_of, to_test
 
 DOCUMENTS = np.array([11.0, 7.0, 13.0, 5.0, 17.0, 3.0])
