@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,15 +19,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.data import corpus as corpus_module
-from saffu.data import count_tokens
+from saffu.data import count_tokens, read_documents
 from saffu.data import store as store_module
-from saffu.data.cache import cache_folder, fingerprint_of
+from saffu.data.cache import COLUMNS, cache_folder, fingerprint_of
 from saffu.data.corpus import Corpus
 from saffu.data.order import shuffled, splitmix
 from saffu.data.store import InMemory, gather
 from saffu.data.tokenisers import Characters, Words
 from saffu.data.vocabulary import Vocabulary
-from saffu.errors import BadFile, BadOption, NoSamples, SaffuError, TokenOutOfRange
+from saffu.errors import (
+    BadFile,
+    BadOption,
+    NoSamples,
+    NotUtf8,
+    SaffuError,
+    TokenOutOfRange,
+)
 from saffu.positions import MARKERS, UNKNOWN, Samples, make_samples
 from saffu.types import IntArray
 
@@ -476,6 +485,90 @@ def test_a_wrong_description_is_refused(tmp_path: Path, about: bytes) -> None:
     (home / "about.json").write_bytes(about)
     with pytest.raises(BadFile):
         Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+
+
+def tampered(home: Path, name: str, column: IntArray) -> None:
+    """Put another column in its place, with its digest set right."""
+    column.tofile(home / name)
+    about = json.loads((home / "about.json").read_text())
+    about["sha256"][name] = sha256((home / name).read_bytes()).hexdigest()
+    (home / "about.json").write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("ids", lambda ids: np.where(ids == 3, 6, ids).astype("<u2"), "id 6, and .* ends at 5"),
+        ("ids", lambda ids: np.where(ids == 3, 0, ids).astype("<u2"), "from <sod> to <eod>"),
+        ("ids", lambda ids: np.where(ids == 0, 3, ids).astype("<u2"), "from <sod> to <eod>"),
+        ("ids", lambda ids: np.roll(ids, 1), "from <sod> to <eod>"),
+        ("ids", lambda ids: ids[:-1], "do not add up to its"),
+        ("ids", lambda ids: ids.view("<u1")[:-1], "within an id"),
+        ("lengths", lambda n: n - np.eye(1, len(n), dtype="<i4")[0] * 100, "do not add up"),
+        ("lengths", lambda n: np.roll(n, 1), "from <sod> to <eod>"),
+        ("lengths", lambda n: np.full_like(n, 2**31 - 1), "do not add up"),
+        ("lengths", lambda n: n[:-1], "its columns have"),
+        ("lengths", lambda n: n[:0], "its columns have"),
+        ("sizes", lambda n: -n - 1, "negative size"),
+        ("continued", lambda flags: flags.view(np.uint8) + 2, "continued holds"),
+        ("continued", lambda flags: ~flags, "continued holds"),
+    ],
+    ids=[
+        "beyond",
+        "sod inside",
+        "no sod",
+        "moved",
+        "cut",
+        "half",
+        "other lengths",
+        "lengths moved",
+        "huge",
+        "lengths cut",
+        "none",
+        "sizes",
+        "flags",
+        "all flags",
+    ],
+)
+def test_columns_that_no_corpus_has_are_refused_whatever_their_digests_say(
+    tmp_path: Path, name: str, change: Callable[[IntArray], IntArray], message: str
+) -> None:
+    Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+    (home,) = kept(tmp_path)
+    dtype = {"ids": "<u2", **COLUMNS}[name]
+    tampered(home, name, change(np.fromfile(home / name, dtype=dtype)))
+    with pytest.raises(BadFile, match=message):
+        Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+
+
+def test_a_name_that_unpacks_otherwise_has_a_corpus_of_its_own(tmp_path: Path) -> None:
+    """The same bytes are one document as .gz, and no text at all without."""
+    content = gzip.compress(b"abc")
+    (tmp_path / "a.gz").write_bytes(content)
+    Corpus.on_disk(read_documents(tmp_path / "a.gz"), Characters(), VOCABULARY, folder=tmp_path)
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(NotUtf8, match=r"let its name end in \.gz"):
+        Corpus.on_disk(
+            read_documents(tmp_path / "a.txt"), Characters(), VOCABULARY, folder=tmp_path
+        )
+
+
+@pytest.mark.parametrize("variable", ["SAFFU_CACHE", "XDG_CACHE_HOME"])
+def test_a_tilde_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("SAFFU_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    below = "saffu" if variable == "XDG_CACHE_HOME" else ""
+    for value in ("~/corpora here", str(tmp_path / "corpora here")):
+        monkeypatch.setenv(variable, value)
+        assert cache_folder() == tmp_path / "corpora here" / below
+    monkeypatch.delenv(variable)
+    assert cache_folder() == tmp_path / ".cache" / "saffu"
+    monkeypatch.setenv(variable, "~nobody-of-this-name/x")
+    with pytest.raises(BadOption, match="the path of a folder"):
+        cache_folder()
 
 
 def test_a_type_that_no_corpus_has_is_refused(tmp_path: Path) -> None:

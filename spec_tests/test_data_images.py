@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import struct
 import sys
 import tracemalloc
@@ -38,7 +39,8 @@ def idx(array: np.ndarray[Any, Any]) -> bytes:
 @given(st.data(), st.sampled_from(list(CODES)))
 def test_arrays_come_back_as_they_were(data: st.DataObject, kind: str) -> None:
     shape = data.draw(arrays.array_shapes(max_dims=4, min_side=0, max_side=5))
-    array = data.draw(arrays.arrays(np.dtype(kind), shape))
+    elements = arrays.from_dtype(np.dtype(kind), allow_nan=False, allow_infinity=False)
+    array = data.draw(arrays.arrays(np.dtype(kind), shape, elements=elements))
     with TemporaryDirectory() as folder:
         for name, pack in (("a", bytes), ("a.gz", gzip.compress), ("a.xz", lzma.compress)):
             path = Path(folder, name)
@@ -108,6 +110,44 @@ def test_a_boastful_header_takes_no_memory(tmp_path: Path) -> None:
         assert peak < 10_000_000
 
 
+@pytest.mark.parametrize("entry", [np.nan, np.inf, -np.inf])
+def test_entries_that_are_no_numbers_are_refused(tmp_path: Path, entry: float) -> None:
+    array = np.zeros((2, 3))
+    array[1, 2] = entry
+    (tmp_path / "a").write_bytes(idx(array))
+    with pytest.raises(BadFile, match=r"entry \[1, 2\] is"):
+        read_idx(tmp_path / "a")
+
+
+def test_more_dimensions_than_numpy_has_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes([0, 0, 8, 64]) + b"\0\0\0\1" * 64 + b"\7")
+    assert read_idx(tmp_path / "a").ndim == 64
+    (tmp_path / "a").write_bytes(bytes([0, 0, 8, 65]) + b"\0\0\0\1" * 65 + b"\7")
+    with pytest.raises(BadFile, match="65 dimensions, and 64 is the most"):
+        read_idx(tmp_path / "a")
+
+
+def test_a_shape_beyond_all_memory_is_refused_though_it_is_empty(tmp_path: Path) -> None:
+    sizes = struct.pack(">3I", 0, 2**32 - 1, 2**32 - 1)
+    (tmp_path / "a").write_bytes(bytes([0, 0, 0x0E, 3]) + sizes)
+    with pytest.raises(BadFile, match="cannot have the shape"):
+        read_idx(tmp_path / "a")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(BadFile, match="no regular file"):
+        read_idx(tmp_path / "a")
+
+
+def test_a_later_member_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    second = bytearray(lzma.compress(GOOD[9:]))
+    second[2] ^= 0xFF
+    (tmp_path / "a.xz").write_bytes(lzma.compress(GOOD[:9]) + bytes(second))
+    with pytest.raises(BadFile, match="cannot be unpacked"):
+        read_idx(tmp_path / "a.xz")
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="no such file"):
         read_idx(tmp_path / "a")
@@ -157,13 +197,13 @@ def test_mnist_is_four_files(tmp_path: Path, dtype: type[np.floating[Any]]) -> N
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_labels_idx1": np.zeros(7, np.uint8)}, "labels 7 images, and there are 11"),
+        ({"train_labels_idx1": np.zeros(7, np.uint8)}, "expected 11 labels, one per image, got 7"),
         ({"t10k_labels_idx1": np.array([1, 10, 3], np.uint8)}, "label 1 is 10, not a digit"),
         ({"t10k_images_idx3": np.zeros((3, 5, 5), np.uint8)}, "25 pixels, not 35"),
         ({"train_images_idx3": np.zeros((11, 35), np.uint8)}, r"uint8 of shape \(11, 35\)"),
         ({"train_images_idx3": np.zeros((11, 5, 7), np.float32)}, "float32 of shape"),
         ({"t10k_images_idx3": np.zeros((0, 5, 7), np.uint8)}, r"shape \(0, 5, 7\)"),
-        ({"train_labels_idx1": np.zeros((11, 1), np.uint8)}, "bytes in 1 dimensions"),
+        ({"train_labels_idx1": np.zeros((11, 1), np.uint8)}, "uint8 in 1 dimensions"),
     ],
     ids=["number", "label", "pixels", "flat", "type", "none", "column"],
 )
@@ -175,8 +215,21 @@ def test_files_that_do_not_fit_are_refused(
         mnist(tmp_path)
 
 
+@pytest.mark.parametrize("packing", ["", ".gz"])
+def test_names_with_a_point_are_known(tmp_path: Path, packing: str) -> None:
+    written = small_mnist(tmp_path)
+    for path in list(tmp_path.iterdir()):
+        name = path.name.removesuffix(".gz").replace("-idx", ".idx")
+        content = path.read_bytes()
+        plain = gzip.decompress(content) if path.suffix == ".gz" else content
+        path.unlink()
+        (tmp_path / f"{name}{packing}").write_bytes(gzip.compress(plain) if packing else plain)
+    images = mnist(tmp_path)
+    assert images.train_labels.tolist() == written["train-labels-idx1"].tolist()
+
+
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="train-images-idx3-ubyte: there is no such file, nor one"):
+    with pytest.raises(BadFile, match="train-images-idx3-ubyte: there is no such file, nor train"):
         mnist(tmp_path)
 
 

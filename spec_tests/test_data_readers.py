@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import sys
+import threading
 import tracemalloc
 from base64 import b64encode
 from collections.abc import Callable
@@ -75,9 +76,29 @@ def test_units_are_lines_paragraphs_and_files(
         assert list(read_documents(path, unit="file")) == ([] if blank(text) else [text])
 
 
-def test_only_the_first_character_can_be_a_byte_order_mark(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt", "\ufeff\ufeffone\n\ufefftwo")
-    assert list(read_documents(path, unit="line")) == ["\ufeffone", "\ufefftwo"]
+def test_a_byte_order_mark_may_open_any_line(tmp_path: Path) -> None:
+    """Files that were joined to one have several; within a line the character is text."""
+    path = write(tmp_path / "a.txt", "\ufeff\ufeffone\n\ufefftwo \ufeff\n\ufeff\nthree")
+    assert list(read_documents(path, unit="line")) == ["\ufeffone", "two \ufeff", "three"]
+    assert list(read_documents(path)) == ["\ufeffone\ntwo \ufeff", "three"]
+
+
+@given(st.lists(lines, max_size=13), st.integers(1, 11))
+def test_a_carriage_return_alone_ends_a_line(lines: list[str], block: int) -> None:
+    text = "\r".join(lines)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = write(Path(folder, "a.txt"), text)
+        patch.setattr(packing_module, "BLOCK", block)
+        expected = [line.removeprefix("\ufeff") for line in lines]
+        got = list(read_documents(path, unit="line"))
+        assert got == [line for line in expected if not blank(line)]
+
+
+def test_names_in_capitals_are_unpacked_too(tmp_path: Path) -> None:
+    for packing, pack in PACK.items():
+        write(tmp_path / f"A.TXT{packing.upper()}", pack(packing.encode() + b" text"))
+    texts = {f"{packing} text" for packing in PACK}
+    assert set(read_documents(tmp_path, suffixes=[".txt"])) == texts
 
 
 def test_documents_are_read_anew_each_time(tmp_path: Path) -> None:
@@ -196,13 +217,21 @@ def test_a_hidden_file_is_read_when_it_is_named(tmp_path: Path) -> None:
 
 
 def test_links_lead_to_files_and_not_into_folders(tmp_path: Path) -> None:
+    """What is left out of a folder is said."""
     outside = write(tmp_path / "outside" / "x.txt", "linked")
     inside = tmp_path / "inside"
     write(inside / "y.txt", "here")
     (inside / "file.txt").symlink_to(outside)
     (inside / "round").symlink_to(inside)
     (inside / "gone.txt").symlink_to(tmp_path / "nothing")
-    assert list(read_documents(inside)) == ["linked", "here"]
+    os.mkfifo(inside / "pipe")
+    documents = read_documents(inside)
+    assert list(documents) == ["linked", "here"]
+    assert documents.skipped == (
+        (inside / "gone.txt", "a link to nothing"),
+        (inside / "pipe", "no regular file"),
+        (inside / "round", "a link to a folder"),
+    )
 
 
 # --- fingerprints -----------------------------------------------------------------------------
@@ -222,7 +251,117 @@ def test_a_fingerprint_follows_contents_and_not_places(tmp_path: Path) -> None:
     assert read_documents(tmp_path / "two").fingerprint != one
 
 
+def test_a_fingerprint_follows_the_way_of_unpacking(tmp_path: Path) -> None:
+    """The same bytes under another name are other documents, if the name has them unpacked."""
+    content = gzip.compress(b"a\nb\n")
+    packed = read_documents(write(tmp_path / "a.gz", content))
+    shouted = read_documents(write(tmp_path / "b.GZ", content))
+    plain = read_documents(write(tmp_path / "a.txt", content))
+    assert packed.fingerprint == shouted.fingerprint != plain.fingerprint
+
+
+# --- streams ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+def test_a_pipe_is_read_once_and_its_documents_any_number_of_times(
+    tmp_path: Path, packing: str
+) -> None:
+    pipe = tmp_path / f"pipe{packing}"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(PACK[packing](b"one\n\ntwo")))
+    writer.start()
+    documents = read_documents([pipe, write(tmp_path / "a.txt", "three")])
+    writer.join()
+    assert list(documents) == list(documents) == ["one", "two", "three"]
+    (kept,) = (path for path in documents.files if path.name == pipe.name)
+    del documents
+    assert not kept.exists()
+
+
+def test_a_hyphen_is_the_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with write(tmp_path / "a.txt", "one\n\ntwo").open() as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        documents = read_documents("-")
+    assert list(documents) == list(documents) == ["one", "two"]
+    assert documents.fingerprint == read_documents(tmp_path / "a.txt").fingerprint
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(BadFile, match="standard input: it is closed"):
+        read_documents("-")
+
+
 # --- refusals ---------------------------------------------------------------------------------
+
+
+def test_an_empty_path_is_refused_and_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.txt", "private")
+    monkeypatch.chdir(tmp_path)
+    for paths in ("", [""], ["a.txt", ""]):
+        with pytest.raises(BadOption, match="names of files or folders"):
+            read_documents(paths)
+
+
+@pytest.mark.parametrize(
+    ("codec", "mark", "advice"),
+    [
+        ("utf-16-le", b"\xff\xfe", "iconv -f UTF-16 -t UTF-8"),
+        ("utf-16-be", b"\xfe\xff", "iconv -f UTF-16 -t UTF-8"),
+        ("utf-32-le", b"\xff\xfe\0\0", "iconv -f UTF-32 -t UTF-8"),
+        ("utf-16-le", b"", "iconv -f UTF-16LE -t UTF-8"),
+    ],
+)
+def test_utf16_gets_the_advice_that_mends_it(
+    tmp_path: Path, codec: str, mark: bytes, advice: str
+) -> None:
+    path = write(tmp_path / "a.txt", mark + "A word and some more.".encode(codec))
+    for unit in ("line", "paragraph", "file"):
+        with pytest.raises(BadFile, match=advice):
+            list(read_documents(path, unit=unit))
+
+
+@pytest.mark.parametrize("packing", list(PACK))
+def test_nul_is_refused_with_its_place(tmp_path: Path, packing: str) -> None:
+    path = write(tmp_path / f"a{packing}", PACK[packing]("é\nmore\0text".encode()))
+    with pytest.raises(BadFile, match="byte 7 is NUL, which no text has"):
+        list(read_documents(path))
+
+
+def test_the_first_of_two_faults_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="byte 1 is NUL"):
+        list(read_documents(write(tmp_path / "a.txt", b"a\0\xff")))
+    with pytest.raises(NotUtf8, match=r"byte 1 \(0xff\)"):
+        list(read_documents(write(tmp_path / "b.txt", b"a\xff\0")))
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".bz2", ".zst"])
+def test_a_compressed_file_without_a_byte_is_refused(tmp_path: Path, packing: str) -> None:
+    for name in (f"a{packing}", f"A{packing.upper()}"):
+        with pytest.raises(BadFile, match=rf"it is empty, which no \{packing} is"):
+            list(read_documents([write(tmp_path / name, b""), write(tmp_path / "b.txt", "b")]))
+
+
+@pytest.mark.parametrize("packing", [".gz", ".xz", ".bz2", ".zst"])
+@pytest.mark.parametrize("place", range(6))
+def test_damage_at_the_beginning_of_a_later_member_is_refused(
+    tmp_path: Path, packing: str, place: int
+) -> None:
+    """Readers of the standard library take it for the end of the file."""
+    first, second = PACK[packing](b"one\n" * 40), bytearray(PACK[packing](b"two\n" * 40))
+    second[min(place, 3 if packing in (".gz", ".zst") else 5)] ^= 0xFF
+    path = write(tmp_path / f"a{packing}", first + bytes(second))
+    with pytest.raises(BadFile, match="cannot be unpacked"):
+        list(read_documents(path))
+
+
+def test_padding_between_members_of_xz_is_no_end(tmp_path: Path) -> None:
+    one, two = (PACK[".xz"](text) for text in (b"one\n", b"two\n"))
+    for padding in (4, 8, 2048):
+        path = write(tmp_path / "a.xz", one + bytes(padding) + two + bytes(padding))
+        assert list(read_documents(path, unit="line")) == ["one", "two"]
+    with pytest.raises(BadFile, match="cannot be unpacked"):
+        list(read_documents(write(tmp_path / "a.xz", one + bytes(3) + two)))
 
 
 @given(st.text("aé√\n"), st.sampled_from(list(PACK)))
@@ -292,9 +431,6 @@ def test_a_packed_file_that_went_away_is_no_broken_packing(tmp_path: Path) -> No
 def test_paths_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="neither a file nor a folder"):
         read_documents(tmp_path / "nothing")
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BadFile, match="neither a file nor a folder"):
-        read_documents(tmp_path / "pipe")
 
 
 def test_a_file_given_twice_is_refused(tmp_path: Path) -> None:

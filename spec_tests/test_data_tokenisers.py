@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saffu.data import count_tokens
 from saffu.data.tokenisers import (
+    FORMS,
     Bytes,
     Characters,
     HuggingFace,
+    Normalised,
     Tokeniser,
     Words,
     tokeniser_from_json,
@@ -178,6 +183,104 @@ def test_a_tokeniser_from_elsewhere_lies_whole_in_the_record(tmp_path: Path) -> 
     for each in (tokeniser, again):
         assert each.tokenise("Be lights.") == ["be", "light", "##s", "."]
         assert each.join(["be", "light", "##s", "."]) == "be lights."
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "WordPiece": {
+        "type": "WordPiece",
+        "unk_token": "[UNK]",
+        "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": 100,
+        "vocab": {"[UNK]": 0, "be": 1},
+    },
+    "WordLevel": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"be": 0, "[UNK]": 1}},
+    "BPE": {
+        "type": "BPE",
+        "unk_token": "[UNK]",
+        "vocab": {"b": 0, "e": 1, "be": 2, "[UNK]": 3},
+        "merges": [["b", "e"]],
+    },
+    "Unigram": {"type": "Unigram", "unk_id": 0, "vocab": [["[UNK]", 0.0], ["be", -1.0]]},
+}
+
+
+def without_unknown(name: str) -> dict[str, Any]:
+    """The same model, which has no token for what it does not know."""
+    model = {**MODELS[name]}
+    if name == "Unigram":
+        return {**model, "unk_id": None, "vocab": model["vocab"][1:]}
+    model["vocab"] = {t: i for i, t in enumerate(t for t in model["vocab"] if t != "[UNK]")}
+    if name == "BPE":
+        model["unk_token"] = None
+    return model
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("form", ["its own", "none", "not in its vocabulary"])
+def test_what_is_unknown_is_counted_as_unknown(name: str, form: str) -> None:
+    """One word in three is unknown, whatever the tokeniser calls it, and none is dropped."""
+    pytest.importorskip("tokenizers")
+    model = {**MODELS[name]} if form == "its own" else without_unknown(name)
+    if form == "not in its vocabulary" and name != "Unigram":
+        model["unk_token"] = "[UNK]"
+    added = {"special": True, "single_word": False, "lstrip": False, "rstrip": False}
+    tokens = [{"id": 9, "content": "<s>", "normalized": False, **added}]
+    tokeniser = HuggingFace(definition(model=model, added_tokens=tokens))
+    assert tokeniser.tokenise("be é be be é be") == ["be", "<unk>", "be", "be", "<unk>", "be"]
+    assert tokeniser.tokenise("be <s> be") == ["be", "<s>", "be"]
+    vocabulary = count_tokens(["be é be be é be"], tokeniser).vocabulary()
+    assert vocabulary.tokens[3:] == ("be",)
+    assert vocabulary.occurrences[2] == 2
+    assert tokeniser_from_json(json.loads(json.dumps(tokeniser.to_json()))) == tokeniser
+
+
+def test_dropout_is_for_training_only() -> None:
+    pytest.importorskip("tokenizers")
+    tokeniser = HuggingFace(definition(model={**MODELS["BPE"], "dropout": 0.5}))
+    assert {tuple(tokeniser.tokenise("be be be be")) for _ in range(20)} == {("be",) * 4}
+
+
+class Failing:
+    """A tokeniser of the package, whose errors are bare."""
+
+    def encode(self, *_: object, **__: object) -> object:
+        raise Exception("no reason given")  # noqa: TRY002
+
+
+def test_text_that_the_package_cannot_tokenise_is_refused() -> None:
+    tokeniser = HuggingFace(definition())
+    tokeniser.__dict__["_tokenizer"] = (Failing(), 0)
+    with pytest.raises(BadRecord, match=r"it fails at 'some text' \(no reason given\)"):
+        tokeniser.tokenise("some text")
+
+
+# --- one form of Unicode ----------------------------------------------------------------------
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.sampled_from(FORMS))
+def test_equivalent_texts_have_equal_tokens(text: str, form: str) -> None:
+    tokeniser = Normalised(Characters(), form)
+    for other in ("NFC", "NFD"):
+        assert tokeniser.tokenise(unicodedata.normalize(other, text)) == tokeniser.tokenise(text)
+    assert tokeniser_from_json(json.loads(json.dumps(tokeniser.to_json()))) == tokeniser
+
+
+def test_a_form_that_unicode_does_not_have_is_refused() -> None:
+    with pytest.raises(BadOption, match="'NFC' or 'NFD'"):
+        Normalised(Words(), "nfc")
+    for record in (
+        {"name": "normalised", "form": "X", "of": {"name": "bytes"}},
+        {"name": "normalised", "form": "NFC", "of": {"name": "normalised"}},
+        {"name": "normalised", "form": "NFC"},
+    ):
+        with pytest.raises(BadRecord):
+            tokeniser_from_json(record)
+
+
+def test_a_pipe_is_no_tokeniser(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tokenizer.json")
+    with pytest.raises(BadFile, match="no regular file"):
+        HuggingFace.from_file(tmp_path / "tokenizer.json")
 
 
 def test_it_neither_cuts_nor_pads() -> None:

@@ -245,3 +245,29 @@ def test_a_document_without_samples_is_refused(
 def test_no_documents_are_refused() -> None:
     with pytest.raises(NoSamples):
         make_samples([])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int32, np.uint64, int])
+def test_counts_of_any_integer_type_rank_alike_and_can_be_saved(kind: type) -> None:
+    """An unsigned count has no negative to be sorted by."""
+    counts = {token: kind(n) for token, n in {"a": 1, "b": 100, "c": 27}.items()}
+    vocabulary = Vocabulary.from_counts(counts, documents=kind(2), unknown=kind(100))
+    assert vocabulary.tokens[3:] == ("b", "c", "a")
+    assert vocabulary.occurrences == (2, 2, 100, 100, 27, 1)
+    assert Vocabulary.from_json(json.loads(json.dumps(vocabulary.to_json()))) == vocabulary
+
+
+def test_truth_values_are_no_counts() -> None:
+    with pytest.raises(BadOption, match="a whole number >= 1"):
+        Vocabulary.from_counts({"a": True}, documents=1)
+    with pytest.raises(BadOption, match="a whole number >= "):
+        Vocabulary((*MARKERS, "a"), (1, 1, 0, True))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint32, np.uint64])
+def test_ids_beyond_int32_are_refused_and_do_not_wrap(kind: type) -> None:
+    largest = make_samples([np.array([0, 2**31 - 1], dtype=kind)])
+    assert largest.targets.tolist() == [2**31 - 1]
+    for token in (2**31, 2**32 - 1):
+        with pytest.raises(TokenOutOfRange, match=rf"documents\[1\]\[2\] is {token}"):
+            make_samples([np.array([0, 1], dtype=kind), np.array([0, 5, token], dtype=kind)])

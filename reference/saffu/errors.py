@@ -297,11 +297,12 @@ class NotUtf8(BadFile):
 
     reason: ClassVar[str] = "utf-8"
 
-    def __init__(self, path: object, offset: int, byte: int) -> None:
+    def __init__(self, path: object, offset: int, byte: int, advice: str | None = None) -> None:
+        convert = "convert it, for example with: iconv -f WINDOWS-1252 -t UTF-8"
         super().__init__(
             path,
             f"byte {offset} (0x{byte:02x}) is not UTF-8",
-            "convert it, say with: iconv -f WINDOWS-1252 -t UTF-8; or leave it out by suffixes=(…)",
+            f"{advice or convert}; or leave it out by suffixes=(…)",
         )
         self.offset: Final = offset
 

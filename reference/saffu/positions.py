@@ -42,7 +42,8 @@ def make_samples(documents: Sequence[IntArray]) -> Samples:
     """All samples of some documents, in order.   (SPEC 3)
 
     Parameters: `documents`, each [T+1] token ids that begin with `<sod>`; an open end is allowed.
-    Refuses: no documents; a document without a target, or without `<sod>`; negative ids.
+    Refuses: no documents; a document without a target, or without `<sod>`; ids outside of
+    0 … 2^31−1, the range of int32.
 
     >>> both = make_samples([np.array([0, 5, 1]), np.array([0, 1])])
     >>> both.tokens.tolist(), both.targets.tolist(), both.offsets.tolist()
@@ -61,6 +62,7 @@ def make_samples(documents: Sequence[IntArray]) -> Samples:
         if document[0] != START:
             raise BadOption(f"{name}[0]", int(document[0]), f"{START}, the id of <sod>", "SPEC 3")
         checks.refuse_where(document < 0, document, name, "SPEC 3", NegativeToken)
+        checks.token_ids(document, 2**31, name)
     lengths = np.array([document.shape[0] for document in documents], dtype=np.int64)
     return lay_out(np.concatenate(documents), lengths)
 

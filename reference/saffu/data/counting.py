@@ -1,8 +1,8 @@
-"""How often each token occurs: one pass over documents of any number, in bounded memory.   (SPEC 5)
+"""Token counts: one pass over any number of documents, in bounded memory.   (SPEC 5)
 
-Text brings ever new rare tokens.  Above a limit, the rarer half is forgotten and its occurrences
-added to `unknown`; a forgotten token that comes back starts from zero.  The bound on what any one
-token may have lost is part of the answer, and it is zero if nothing was forgotten.   [D]
+New rare tokens keep appearing in text.  Above a limit, the rarer half is forgotten and its
+occurrences added to `unknown`; a forgotten token that comes back starts from zero.  The result says
+by how much any one count may be too low, which is zero if nothing was forgotten.   [D]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIMIT = 1 << 20
 
 
 class Tally(NamedTuple):
-    """Occurrences of tokens, with what is not in them."""
+    """Counts of tokens, and what was not counted one by one."""
 
     counts: dict[str, int]
     documents: int
@@ -68,7 +68,7 @@ def count_tokens(
 
     Parameters: `documents`, read once; `longest`, as for `Corpus`; `limit` >= 1, distinct tokens
     that are held at once, beyond which the rarer half is forgotten; `progress` shows a bar.
-    Refuses: no documents.
+    Refuses: no documents; what is no sequence of texts, such as one string or a table.
 
     >>> from saffu.data.tokenisers import Words
     >>> count_tokens(["to be", "or not to be"], Words())

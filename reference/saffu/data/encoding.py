@@ -1,4 +1,4 @@
-"""Documents become token ids: `<sod>`, the tokens, `<eod>`.   (SPEC 3)
+"""Encoding of documents as token ids: `<sod>`, the tokens, `<eod>`.   (SPEC 3)
 
 A document of more than `longest` tokens is cut into consecutive documents, each between markers of
 its own.   [D]  The bytes of its text are shared among the pieces by their number of tokens, so that
@@ -8,7 +8,7 @@ sums over all pieces are exact.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from saffu import checks
+from saffu.data.documents import check_documents, each_text
 from saffu.data.store import Index
 from saffu.data.tokenisers import Tokeniser, utf8
 from saffu.data.vocabulary import Vocabulary
@@ -37,7 +38,7 @@ class Piece(NamedTuple):
 
 
 def pieces(tokens: int, longest: int) -> int:
-    """How many documents a text of so many tokens becomes: at least one.
+    """The number of documents that a text of `tokens` tokens becomes: at least one.
 
     >>> [pieces(tokens, 3) for tokens in (0, 3, 4, 7)]
     [1, 1, 2, 3]
@@ -62,8 +63,14 @@ def encoded(
 
 
 def watched(documents: Iterable[str], doing: str, progress: bool) -> Iterator[str]:
-    """The documents, with a bar that counts them if `progress`."""
-    yield from tqdm(documents, doing, unit=" documents", disable=not progress)
+    """The documents, each a str, with a bar that counts them if `progress`.
+
+    Refuses: what `each_text` refuses.
+    """
+    check_documents(documents)
+    total = len(documents) if isinstance(documents, Sized) else None
+    texts = each_text(documents)
+    yield from tqdm(texts, doing, total, unit=" documents", disable=not progress)
 
 
 def id_type(vocabulary: Vocabulary) -> str:
@@ -80,9 +87,9 @@ def encode_into(
     longest: int,
     progress: bool,
 ) -> Index:
-    """Hand the ids of each document to `append`, and return what is known of the documents.
+    """Pass the ids of each document to `append`; return the index of the documents.
 
-    Refuses: no documents.
+    Refuses: no documents; what `each_text` refuses.
     """
     checks.whole("longest", longest, 1, "SPEC 3")
     lengths, sizes, origins, continued = array("i"), array("i"), array("Q"), array("b")

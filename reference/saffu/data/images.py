@@ -1,16 +1,14 @@
-"""Images of handwritten digits as non-negative features: MNIST from its files, and a small cousin.
+"""Images of handwritten digits as non-negative features: MNIST from its files, and a smaller set.
 
 Pixels are divided by the largest value they can take, so features lie in 0 … 1.  The scale matters
-to an explicit solution: it counts what it is given.   [P2 for MNIST]
+to an explicit solution, which counts features as they are.   [P2 for MNIST]
 """
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import math
-import zlib
-from io import BufferedIOBase
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saffu.data.order import shuffled
+from saffu.data.packing import blocks_of
 from saffu.errors import BadFile, Missing
 from saffu.types import Features, IntArray
 
 IDX_TYPES: Final = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 ADVICE: Final = "fetch it again"
 STEP: Final = 1 << 20
+MOST_DIMENSIONS: Final = 64
+"""Of an array of NumPy."""
 
 
 class Images(NamedTuple):
@@ -41,23 +42,23 @@ def mnist(folder: str | Path, dtype: type[np.floating[Any]] = np.float64) -> Ima
     """MNIST, or any data set in four files of the same names and form.
 
     Parameters: `folder` with `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same of
-    `t10k`, also as `.gz`; `dtype` of the features.
-    Refuses: a file missing or not whole; images and labels of different number; a label above 9.
+    `t10k`, also with a point (`train-images.idx3-ubyte`), also as `.gz`; `dtype` of the features.
+    Refuses: a missing or incomplete file; images and labels of different number; a label above 9.
     """
     arrays: list[NDArray[Any]] = []
     for part in ("train", "t10k"):
-        images_path = _either(Path(folder) / f"{part}-images-idx3-ubyte")
-        labels_path = _either(Path(folder) / f"{part}-labels-idx1-ubyte")
+        images_path = _either(Path(folder), f"{part}-images", "idx3-ubyte")
+        labels_path = _either(Path(folder), f"{part}-labels", "idx1-ubyte")
         images, labels = read_idx(images_path), read_idx(labels_path)
         for path, array, dimensions in ((images_path, images, 3), (labels_path, labels, 1)):
             if array.ndim != dimensions or array.dtype != np.uint8 or array.size == 0:
                 problem = (
-                    f"it holds {array.dtype} of shape {array.shape}, "
-                    f"and bytes in {dimensions} dimensions are expected"
+                    f"expected uint8 in {dimensions} dimensions, got {array.dtype} of shape "
+                    f"{array.shape}"
                 )
                 raise BadFile(path, problem, ADVICE)
         if images.shape[0] != labels.shape[0]:
-            problem = f"it labels {labels.shape[0]} images, and there are {images.shape[0]}"
+            problem = f"expected {images.shape[0]} labels, one per image, got {labels.shape[0]}"
             raise BadFile(labels_path, problem, ADVICE)
         if labels.max() > 9:
             at = int(np.argmax(labels > 9))
@@ -73,7 +74,7 @@ def mnist(folder: str | Path, dtype: type[np.floating[Any]] = np.float64) -> Ima
 def digits() -> Images:
     """scikit-learn's 1,797 digits of 8 × 8 pixels: 1,437 drawn for training, 360 left for testing.
 
-    The split is the same everywhere and for ever.
+    The split is the same on every machine and in every version.
     Refuses: scikit-learn missing.
     """
     try:
@@ -89,37 +90,73 @@ def digits() -> Images:
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
-    """An array in LeCun's IDX format, also packed as .gz or .xz, in the machine's byte order.
+    """An array in LeCun's IDX format, also as .gz or .xz, in the machine's byte order.
 
     The file is two zero bytes, a byte for the type, one for the number of dimensions, each
     dimension as a big-endian uint32, and the entries, row-major, big-endian.
-    Refuses: another beginning; a file that ends early, or goes on.
+    Refuses: what is no regular file; another beginning; more dimensions than NumPy has; a file that
+    ends early, or goes on; NaN and infinity.
     """
-    opened: Any = {".gz": gzip.open, ".xz": lzma.open}.get(Path(path).suffix, open)
+    place = Path(path)
+    if not place.is_file():
+        problem = "it is no regular file" if place.exists() else "there is no such file"
+        raise BadFile(path, problem, "check the path")
     try:
-        with opened(path, "rb") as file:
-            return _parsed(file, path)
-    except (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as problem:
-        raise BadFile(path, f"it cannot be unpacked ({problem})", ADVICE) from problem
-    except FileNotFoundError as problem:
-        raise BadFile(path, "there is no such file", "check the path") from problem
+        with closing(_Stream(blocks_of(place))) as stream:
+            array = _parsed(stream, path)
+    except MemoryError as problem:
+        raise BadFile(path, "its entries do not fit into memory", ADVICE) from problem
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        at = np.unravel_index(int(np.argmin(np.isfinite(array))), array.shape)
+        entry = f"its entry {[int(i) for i in at]} is {array[at]}"
+        raise BadFile(path, f"{entry}, and a finite number was expected", ADVICE)
+    return array
 
 
-def _parsed(file: BufferedIOBase, path: str | Path) -> NDArray[Any]:
+class _Stream:
+    """Blocks of bytes, read in pieces of any size."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self.blocks = blocks
+        self.held = memoryview(b"")
+
+    def read(self, most: int) -> memoryview:
+        """At least one byte and at most `most`; none at the end."""
+        while not self.held:
+            block = next(self.blocks, None)
+            if block is None:
+                break
+            self.held = memoryview(block)
+        piece, self.held = self.held[:most], self.held[most:]
+        return piece
+
+    def close(self) -> None:
+        """Close the file that the blocks come from."""
+        if isinstance(self.blocks, Generator):
+            self.blocks.close()
+
+
+def _parsed(file: _Stream, path: str | Path) -> NDArray[Any]:
     magic = _exactly(file, 4, path)
     if magic[:2] != b"\0\0" or magic[2] not in IDX_TYPES or magic[3] == 0:
         problem = f"it begins with {magic.hex(' ')}, which is not how an IDX file begins"
         raise BadFile(path, problem, "give an IDX file, such as those of MNIST")
+    if magic[3] > MOST_DIMENSIONS:
+        problem = f"it has {magic[3]} dimensions, and {MOST_DIMENSIONS} is the most that is read"
+        raise BadFile(path, problem, ADVICE)
     dtype = np.dtype(IDX_TYPES[magic[2]])
     shape = tuple(np.frombuffer(_exactly(file, 4 * magic[3], path), dtype=">u4").tolist())
     entries = np.frombuffer(_exactly(file, math.prod(shape) * dtype.itemsize, path), dtype=dtype)
     if file.read(1):
         raise BadFile(path, f"it goes on after the {math.prod(shape)} entries it announces", ADVICE)
-    return entries.reshape(shape).astype(dtype.newbyteorder("="))
+    try:
+        return entries.reshape(shape).astype(dtype.newbyteorder("="))
+    except ValueError as problem:  # no entries, and sizes whose product is beyond 2^63
+        raise BadFile(path, f"it cannot have the shape {shape}", ADVICE) from problem
 
 
-def _exactly(file: BufferedIOBase, size: int, path: str | Path) -> bytes:
-    """So many bytes, read step by step: what a broken header announces may not fit in memory."""
+def _exactly(file: _Stream, size: int, path: str | Path) -> bytes:
+    """`size` bytes, read step by step: what a damaged header announces may not fit in memory."""
     read = bytearray()
     while len(read) < size:
         step = file.read(min(STEP, size - len(read)))
@@ -129,9 +166,11 @@ def _exactly(file: BufferedIOBase, size: int, path: str | Path) -> bytes:
     return bytes(read)
 
 
-def _either(path: Path) -> Path:
-    """The file itself, or else the same with `.gz`."""
-    packed = path.with_name(f"{path.name}.gz")
-    if not path.is_file() and not packed.is_file():
-        raise BadFile(path, "there is no such file, nor one with .gz", "check the folder")
-    return path if path.is_file() else packed
+def _either(folder: Path, data: str, form: str) -> Path:
+    """The file under one of its usual names, as it is or as .gz."""
+    names = [f"{data}{sign}{form}{packing}" for sign in "-." for packing in ("", ".gz")]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    problem = f"there is no such file, nor {', '.join(names[1:])}"
+    raise BadFile(folder / names[0], problem, "check the folder")

@@ -1,15 +1,18 @@
-"""Text becomes tokens, and tokens become text again.   [D]
+"""Tokenisers: from text to tokens and back.   [D]
 
 A tokeniser is two functions.  `Characters` and `Bytes` lose nothing, `join(tokenise(s)) == s`;
-`Words` forgets the kind of white space (and, if asked, the case), but never a token:
+`Words` drops the kind of white space (and, on request, the case), but no token:
 
     tokenise(join(tokenise(s))) == tokenise(s)
 
-Each is written into a model file by `to_json`, and comes back through `tokeniser_from_json`.
+What a tokeniser of Hugging Face does not know is `<unk>`, whatever it calls it itself, so that it
+is counted as unknown.  `Normalised` brings text to one Unicode form first.  Each tokeniser is
+written into a model file by `to_json` and read back by `tokeniser_from_json`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -24,11 +27,11 @@ from saffu.positions import MARKERS, UNKNOWN
 
 @runtime_checkable
 class Tokeniser(Protocol):
-    """What every tokeniser can do."""
+    """The interface of a tokeniser."""
 
     @property
     def name(self) -> str:
-        """The word by which `tokeniser_from_json` knows it."""
+        """The name by which `tokeniser_from_json` finds it."""
         ...
 
     def tokenise(self, text: str) -> list[str]:
@@ -40,13 +43,13 @@ class Tokeniser(Protocol):
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that is needed to make the same tokeniser again."""
+        """Everything needed to build an equal tokeniser."""
         ...
 
 
 @dataclass(frozen=True)
 class Characters:
-    """One token a character (Unicode code point).
+    """One token per character (Unicode code point).
 
     >>> Characters().tokenise("so é")
     ['s', 'o', ' ', 'é']
@@ -63,13 +66,13 @@ class Characters:
         return "".join(tokens)
 
     def to_json(self) -> dict[str, Any]:
-        """Its name is all there is."""
+        """Its name; it has no settings."""
         return {"name": self.name}
 
 
 @dataclass(frozen=True)
 class Bytes:
-    """One token a byte of the text's UTF-8: 256 tokens for every language.
+    """One token per byte of the text's UTF-8: 256 tokens for every language.
 
     Byte b is spelled as the character with code point b, so ASCII reads as itself.
 
@@ -80,7 +83,7 @@ class Bytes:
     name: ClassVar[str] = "bytes"
 
     def tokenise(self, text: str) -> list[str]:
-        """Its bytes.  Refuses lone surrogates, which UTF-8 cannot spell."""
+        """Its bytes.  Refuses lone surrogates, which have no UTF-8."""
         return list(utf8(text).decode("latin-1"))
 
     def join(self, tokens: Sequence[str]) -> str:
@@ -96,7 +99,7 @@ class Bytes:
         return b"".join(parts).decode("utf-8", errors="replace")
 
     def to_json(self) -> dict[str, Any]:
-        """Its name is all there is."""
+        """Its name; it has no settings."""
         return {"name": self.name}
 
 
@@ -123,7 +126,7 @@ class Words:
     """
 
     lower: bool = False
-    """Whether all letters are made lower case first."""
+    """Whether letters are changed to lower case first."""
 
     name: ClassVar[str] = "words"
 
@@ -149,7 +152,7 @@ class Words:
         return "".join(pieces)
 
     def to_json(self) -> dict[str, Any]:
-        """Its name and whether it makes letters lower case."""
+        """Its name and whether it changes letters to lower case."""
         return {"name": self.name, "lower": self.lower}
 
 
@@ -182,11 +185,14 @@ def _word_pattern() -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class HuggingFace:
-    """Any tokeniser of the package `tokenizers` (BPE, WordPiece, Unigram), by its own JSON.
+    """Any tokeniser of the package `tokenizers` (BPE, WordPiece, WordLevel, Unigram), by its JSON.
 
-    The JSON is held as text and goes into the model file, so the model needs no other file.  Its
-    own markers, truncation and padding are left out: documents are marked here.
-    Refuses: a file that the package does not read; the package missing.
+    The JSON is kept as text and goes into the model file, so the model needs no other file.  Its
+    own markers, truncation and padding are not used: documents are marked here.  Whatever it maps
+    to its unknown token becomes `<unk>`; one without an unknown token gets one, so that no text is
+    dropped.  BPE dropout, which is meant for training, is switched off:
+    a text has one tokenisation.
+    Refuses: a file that the package cannot read; text that it cannot tokenise; the package missing.
     """
 
     definition: str
@@ -197,36 +203,53 @@ class HuggingFace:
     @classmethod
     def from_file(cls, path: str | Path) -> HuggingFace:
         """Read a `tokenizer.json`."""
+        advice = "give a tokenizer.json of Hugging Face"
+        if Path(path).exists() and not Path(path).is_file():
+            raise BadFile(path, "it is no regular file", advice)
         try:
             tokeniser = cls(Path(path).read_text(encoding="utf-8"))
             tokeniser.tokenise("")  # a bad definition is refused here, under the file's name
         except (OSError, UnicodeDecodeError, BadRecord) as problem:
-            raise BadFile(path, str(problem), "give a tokenizer.json of Hugging Face") from problem
+            raise BadFile(path, str(problem), advice) from problem
         return tokeniser
 
     @cached_property
-    def _tokenizer(self) -> Any:
+    def _tokenizer(self) -> tuple[Any, int]:
+        """The tokeniser of the package, and its id of whatever is unknown."""
         try:
             from tokenizers import Tokenizer
         except ImportError as missing:
             install = "pip install 'saffu[tokenizers]'"
             raise Missing("this tokeniser", "the package tokenizers", install) from missing
         try:
-            tokenizer = Tokenizer.from_str(self.definition)
+            definition, unknown = _with_unknown(json.loads(self.definition))
+            tokenizer = Tokenizer.from_str(json.dumps(definition))
         except Exception as problem:  # the package raises nothing narrower
             raise BadRecord("huggingface tokeniser", str(problem)) from problem
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        return tokenizer
+        return tokenizer, unknown
 
     def tokenise(self, text: str) -> list[str]:
-        """Its tokens, without markers of the tokeniser's own."""
-        tokens: list[str] = self._tokenizer.encode(text, add_special_tokens=False).tokens
-        return tokens
+        """Its tokens, without the tokeniser's own markers; `<unk>` for whatever is unknown.
+
+        Refuses: text that the package cannot tokenise.
+        """
+        tokenizer, unknown = self._tokenizer
+        try:
+            encoding = tokenizer.encode(text, add_special_tokens=False)
+        except Exception as problem:  # the package raises nothing narrower
+            raise BadRecord("huggingface tokeniser", f"it fails at {text!r:.60} ({problem})") from (
+                problem
+            )
+        return [
+            MARKERS[UNKNOWN] if token_id == unknown else token
+            for token, token_id in zip(encoding.tokens, encoding.ids, strict=True)
+        ]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """The text that its own decoder makes of them; with spaces between, if it has none."""
-        decoder = self._tokenizer.decoder
+        """The text that its own decoder makes of them; joined by spaces if it has none."""
+        decoder = self._tokenizer[0].decoder
         return " ".join(tokens) if decoder is None else str(decoder.decode(list(tokens)))
 
     def to_json(self) -> dict[str, Any]:
@@ -234,8 +257,68 @@ class HuggingFace:
         return {"name": self.name, "definition": self.definition}
 
 
+def _with_unknown(definition: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """The definition with an unknown token and without dropout, and the id of that token.
+
+    The package drops what a BPE without an unknown token does not know, and fails at it in the
+    other models.  The id follows those of the model, before those of added tokens.
+    """
+    model = dict(definition["model"])
+    model.pop("dropout", None)
+    vocabulary = model["vocab"]
+    if isinstance(vocabulary, list):  # Unigram: pieces with their scores, ids by position
+        if model.get("unk_id") is None:
+            lowest = min((score for _, score in vocabulary), default=0.0)
+            model["vocab"] = [*vocabulary, [MARKERS[UNKNOWN], lowest]]
+            model["unk_id"] = len(vocabulary)
+        return definition | {"model": model}, model["unk_id"]
+    model["unk_token"] = name = model.get("unk_token") or MARKERS[UNKNOWN]
+    if name not in vocabulary:
+        model["vocab"] = {**vocabulary, name: 1 + max(vocabulary.values(), default=-1)}
+    return definition | {"model": model}, model["vocab"][name]
+
+
+FORMS: Final = ("NFC", "NFD", "NFKC", "NFKD")
+"""Normalisation forms of Unicode."""
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """Another tokeniser on text in one Unicode normalisation form.
+
+    The same word can be written in two ways, é as one character or as e and an accent, and is then
+    two tokens.
+
+    >>> Normalised(Characters(), "NFC").tokenise("e\u0301") == Characters().tokenise("\u00e9")
+    True
+    """
+
+    of: Tokeniser
+    """The tokeniser of the normalised text."""
+    form: str
+    """One of `FORMS`."""
+
+    name: ClassVar[str] = "normalised"
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise BadOption("form", self.form, " or ".join(map(repr, FORMS)), "SPEC 3")
+
+    def tokenise(self, text: str) -> list[str]:
+        """The tokens of the normalised text."""
+        return self.of.tokenise(unicodedata.normalize(self.form, text))  # type: ignore[arg-type]
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """The text that the other tokeniser makes of them."""
+        return self.of.join(tokens)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its name, the form and the other tokeniser."""
+        return {"name": self.name, "form": self.form, "of": self.of.to_json()}
+
+
 def utf8(text: str) -> bytes:
-    """The UTF-8 of a text; lone surrogates, which it cannot spell, are refused."""
+    """The UTF-8 of a text; lone surrogates, which have none, are refused."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as problem:
@@ -245,7 +328,7 @@ def utf8(text: str) -> bytes:
 
 
 def tokeniser_from_json(record: Mapping[str, Any]) -> Tokeniser:
-    """Read back what `to_json` of any tokeniser wrote; whatever is not that is refused.
+    """The tokeniser that `to_json` described; any other record is refused.
 
     >>> tokeniser_from_json({"name": "words", "lower": True})
     Words(lower=True)
@@ -259,4 +342,7 @@ def tokeniser_from_json(record: Mapping[str, Any]) -> Tokeniser:
             return Words(lower)
         case {"name": "huggingface", "definition": str(definition), **rest} if not rest:
             return HuggingFace(definition)
+        case {"name": "normalised", "form": str(form), "of": dict(of), **rest} if not rest:
+            if form in FORMS and of.get("name") != "normalised":
+                return Normalised(tokeniser_from_json(of), form)
     raise BadRecord("tokeniser", f"{dict(record)!r:.200} names no tokeniser with its settings")

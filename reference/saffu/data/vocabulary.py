@@ -1,8 +1,8 @@
-"""Tokens become numbers, and documents become samples.   (SPEC 0, 3)
+"""Vocabulary: token ids and token counts.   (SPEC 0, 3)
 
 A vocabulary gives every token an id: three markers first, then the tokens of the text by descending
-count, ties by the order of their code points.   [D for the ties]  The bit-cipher reads the counts,
-so they stay with the ids.
+count, ties by the order of their code points.   [D for the ties]  The bit-cipher needs the counts,
+so they are kept with the ids.
 
 A document of T targets is d_0 = <sod>, d_1, …, d_T = <eod>.  Every token after <sod> is a target,
 and sample m of the document asks for the token after the newest one:
@@ -13,11 +13,12 @@ and sample m of the document asks for the token after the newest one:
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -37,7 +38,9 @@ from saffu.types import IntArray, TokenCounts, TokenIds
 class Vocabulary:
     """The tokens in the order of their ids, and how often each occurred.
 
-    Refuses: fewer than four tokens; other markers; a token twice; a negative count.
+    Counts of any integer type become Python's own, so that they are exact and can be saved.
+    Refuses: fewer than four tokens; other markers; a token twice, or one that is no text; a count
+    that is negative or not whole.
 
     >>> vocabulary = Vocabulary.from_counts({"b": 2, "a": 2, "c": 9}, documents=1)
     >>> vocabulary.tokens
@@ -54,26 +57,29 @@ class Vocabulary:
             raise BadOption("tokens[:4]", self.tokens[:4], expected, "SPEC 3")
         if len(self.occurrences) != size:
             got = len(self.occurrences)
-            raise BadOption("len(occurrences)", got, f"{size}, one a token", "SPEC 2")
+            raise BadOption("len(occurrences)", got, f"{size}, one per token", "SPEC 2")
         seen: set[str] = set()
         for i, token in enumerate(self.tokens):
+            if not isinstance(token, str):
+                raise BadOption(f"tokens[{i}]", token, "a str", "SPEC 2")
             if token in seen:
                 raise DuplicateToken("tokens", (i,), repr(token), "SPEC 2")
             seen.add(token)
         for i, count in enumerate(self.occurrences):
-            if count < 0:
+            if checks.whole(f"occurrences[{i}]", count, -sys.maxsize, "SPEC 2") < 0:
                 raise NegativeEntry("occurrences", (i,), count, "SPEC 2")
+        object.__setattr__(self, "occurrences", tuple(map(int, self.occurrences)))
 
     @classmethod
     def from_counts(
         cls,
-        counts: Mapping[str, int],
+        counts: Mapping[str, SupportsIndex],
         *,
-        documents: int,
-        size: int | None = None,
-        unknown: int = 0,
+        documents: SupportsIndex,
+        size: SupportsIndex | None = None,
+        unknown: SupportsIndex = 0,
     ) -> Vocabulary:
-        """Number the commonest tokens.   (SPEC 2)
+        """A vocabulary of the most frequent tokens.   (SPEC 2)
 
         Parameters: `counts`, occurrences >= 1 of each token of the text; `documents` >= 1, which is
         how often `<sod>` and `<eod>` occurred; `size` V >= 4, markers included, is the most that is
@@ -85,19 +91,21 @@ class Vocabulary:
         >>> Vocabulary.from_counts({"a": 5, "b": 2, "c": 1}, documents=3, size=4).occurrences
         (3, 3, 3, 5)
         """
-        checks.whole("documents", documents, 1, "SPEC 3")
-        checks.whole("unknown", unknown, 0, "SPEC 3")
-        if size is not None:
-            checks.whole("size", size, len(MARKERS) + 1, "SPEC 3")
-        for token, count in counts.items():
-            checks.whole(f"counts[{token!r}]", count, 1, "SPEC 2")
-        ranked = sorted(counts.keys() - set(MARKERS), key=lambda token: (-counts[token], token))
-        kept = ranked if size is None else ranked[: size - len(MARKERS)]
+        ends = checks.whole("documents", documents, 1, "SPEC 3")
+        uncounted = checks.whole("unknown", unknown, 0, "SPEC 3")
+        least = len(MARKERS) + 1
+        room = None if size is None else checks.whole("size", size, least, "SPEC 3")
+        numbers = {
+            token: checks.whole(f"counts[{token!r}]", count, 1, "SPEC 2")
+            for token, count in counts.items()
+        }
+        ranked = sorted(numbers.keys() - set(MARKERS), key=lambda token: (-numbers[token], token))
+        kept = ranked if room is None else ranked[: room - len(MARKERS)]
         if not kept:
             raise NoSamples("counts", "SPEC 2")
-        often = [int(counts[token]) for token in kept]
-        rest = sum(counts.values()) - sum(often) + unknown
-        return cls((*MARKERS, *kept), (documents, documents, rest, *often))
+        often = [numbers[token] for token in kept]
+        rest = sum(numbers.values()) - sum(often) + uncounted
+        return cls((*MARKERS, *kept), (ends, ends, rest, *often))
 
     def __len__(self) -> int:
         return len(self.tokens)
