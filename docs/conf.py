@@ -1,7 +1,7 @@
-"""Settings of Sphinx, and what autodoc has to know of this package.
+"""Sphinx configuration, with hooks that adapt autodoc to this package.
 
-The pages are not built where they lie: `python -m docs._site.assemble FOLDER` gathers them first,
-and `nox -s docs` does both.  Nothing here needs Sphinx to be imported.
+The pages are not built in place: `python -m docs._site.assemble FOLDER` gathers them first, and
+`nox -s docs` does both.  This file can be imported without Sphinx.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
 
 
 def setup(app: Any) -> None:
-    """What happens beside the settings."""
+    """Connect the hooks."""
     app.connect("config-inited", bring_mathjax)
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("autodoc-process-signature", plain_signature)
@@ -61,13 +61,13 @@ def setup(app: Any) -> None:
 
 
 def bring_mathjax(app: Any, config: Any) -> None:
-    """Copy MathJax from the package that is installed, so that no page fetches it."""
+    """Copy MathJax from its installed package, so that no page fetches it."""
     package, wanted = MATHJAX
     try:
         files = metadata.files(package) or []
     except metadata.PackageNotFoundError:
         raise SystemExit(
-            f"{package} is not installed: nox -s docs brings what the site needs"
+            f"the site needs the package {package}, which is not installed; use nox -s docs"
         ) from None
     (found,) = (file for file in files if str(file).endswith(wanted))
     config.html_static_path.append(str(found.locate()))
@@ -76,7 +76,7 @@ def bring_mathjax(app: Any, config: Any) -> None:
 def plain_docstring(
     app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
-    """Docstrings are plain text; a parameter's name does not lead to the function of that name."""
+    """Convert a docstring; a parameter's name is not linked to the function of that name."""
     own = set(PUBLIC) & parameters(thing)
     if lines and lines[0].startswith("Alias for field number"):  # Python's, of a field without
         lines.clear()
@@ -86,7 +86,7 @@ def plain_docstring(
 def plain_signature(
     app: Any, what: str, name: str, thing: Any, options: Any, signature: str, returned: str
 ) -> tuple[str | None, str | None]:
-    """An array that may be None is printed as the other arrays are."""
+    """Print an optional array as the other arrays are printed."""
     return tuple(  # type: ignore[return-value]
         text and re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"~\1", text)
         for text in (signature, returned)
@@ -94,7 +94,7 @@ def plain_signature(
 
 
 def parameters(thing: Any) -> set[str]:
-    """The names of what a function takes."""
+    """The names of a function's parameters."""
     try:
         return set(inspect.signature(thing).parameters)
     except (TypeError, ValueError):
@@ -102,7 +102,7 @@ def parameters(thing: Any) -> set[str]:
 
 
 def array_by_its_role(app: Any, env: Any, node: Any, contnode: Any) -> Any:
-    """In a signature, an array leads to the symbol table, and what is not public leads nowhere."""
+    """Link arrays in signatures to the symbol table, and leave private names unlinked."""
     target = node.get("reftarget", "")
     if node.get("reftype") != "class" or not target.startswith("saffu."):
         return None

@@ -1,7 +1,7 @@
-"""Docstrings are plain text; Sphinx reads reStructuredText.  This turns the one into the other.
+"""Conversion of plain-text docstrings to reStructuredText, for Sphinx.
 
-What stands indented after a text is shown as it stands, examples stay examples, names between
-backticks become code, and public names lead to where they are described.
+Indented text becomes a literal block, examples stay examples, names between backticks become code,
+and public names become links to their documentation.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ SPECIAL = re.compile(r"([\\*|]|_(?!\w))")
 def reading(
     lines: Sequence[str], public: Mapping[str, str], own: Collection[str] = ()
 ) -> list[str]:
-    """A docstring as reStructuredText; `public` names lead to their modules, but for `own` ones.
+    """A docstring as reStructuredText; `public` names link to their modules, except `own` ones.
 
     >>> reading(["Weights of `x`, a*b.   (SPEC 1)", "", "    U = log F"], {})[0]
     'Weights of ``x``, a\\\\*b.   (:ref:`SPEC 1 <spec-1>`)'
     """
     written: list[str] = []
     for kind, block in _blocks(lines):
-        if kind == "as it stands":
+        if kind == "literal":
             written += [".. code-block:: text", "", *(f"   {line}" for line in block), ""]
         elif kind == "example":
             written += [*block, ""]
@@ -34,7 +34,7 @@ def reading(
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """The docstring cut into texts, examples, and what is shown as it stands."""
+    """The docstring split into paragraphs, examples and literal blocks."""
     kind, block = "text", list[str]()
     for line in [*lines, ""]:
         if kind == "example":
@@ -42,9 +42,9 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         elif line.lstrip().startswith(">>> "):
             here = "example"
         elif not line.strip():
-            here = kind if kind == "as it stands" else "text"
+            here = kind if kind == "literal" else "text"
         elif line.startswith("    "):
-            here = "as it stands"
+            here = "literal"
         else:
             here = "text"
         if block and (here != kind or (here == "text" and not line.strip())):
@@ -60,7 +60,7 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _text(block: Sequence[str], public: Mapping[str, str], own: Collection[str]) -> list[str]:
-    """One paragraph or list; what is said of parameters, results and refusals begins a line."""
+    """One paragraph or list; parameters, results and refusals each begin a line."""
     if block[0].lstrip().startswith("- "):
         return [_marked(line, public, own) for line in block]
     paragraphs: list[str] = []
@@ -74,13 +74,13 @@ def _text(block: Sequence[str], public: Mapping[str, str], own: Collection[str])
     for part in cut:
         label, colon, rest = part.partition(": ")
         known = bool(colon) and label in ("Parameters", "Returns", "Refuses", "Shapes")
-        said = f"**{label}:** {_marked(rest, public, own)}" if known else _marked(part, public, own)
-        written += [said.rstrip(), ""]
+        line = f"**{label}:** {_marked(rest, public, own)}" if known else _marked(part, public, own)
+        written += [line.rstrip(), ""]
     return written[:-1]
 
 
 def _marked(line: str, public: Mapping[str, str], own: Collection[str]) -> str:
-    """Backticks as code or as links; what reStructuredText would read as markup is escaped."""
+    """Backticks as code or as links; characters that are markup in reStructuredText are escaped."""
     parts = line.split("`")
     if len(parts) % 2 == 0:  # a backtick without its partner
         return SPECIAL.sub(r"\\\1", line).replace("`", "\\`")

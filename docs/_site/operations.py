@@ -1,9 +1,8 @@
-"""One page for each operation of the contract: from its equation, its name or a golden case of it
-to everything that there is to know of it.
+"""One page per operation of the contract: equation, code, tests, golden cases, mistakes, chapters.
 
-What a page says is gathered, not written: the table of `equations.md`, the golden files, the tests
-that the table names, and the chapters that mention the operation.  Only the equation as it is
-printed and one line of introduction stand in `operations.toml`.
+The contents are collected from the table of `equations.md`, the golden files, the tests that the
+table names, and the chapters that mention the operation.  Only the typeset equation and one line of
+introduction are written by hand, in `operations.toml`.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 INTRODUCTION = """\
-The contract of {} pure functions, and their {} golden cases. Each operation has a page with its
-equation, its code, its tests, its golden cases and the mistakes that these hunt. The
-{{ref}}`index <genindex>` leads there too: from a name, an equation, a golden case or a mistake.
-Functions beside the contract are in the table of [equations](equations.md).
+The contract: {} pure functions and their {} golden cases. Each operation has a page with its
+equation, code, tests, golden cases, and the mistakes that these detect. The {{ref}}`index
+<genindex>` leads to the same pages from names, equations, golden cases and mistakes. Functions
+outside the contract are in the table of [equations](equations.md).
 """
 
 
 class Operation(NamedTuple):
-    """What is known of an operation."""
+    """Everything collected about an operation."""
 
     name: str
     says: str
@@ -144,14 +143,14 @@ def page(operation: Operation) -> str:
         "| --- | --- |",
         f"| in Python | {{py:obj}}`saffu.{o.name} <{o.module}.{o.name}>` |",
         f"| module | [`{o.module}`](../api/{o.module.removeprefix('saffu.')}.md) |",
-        f"| in plain signs | {o.short} |",
+        f"| in plain text | {o.short} |",
         f"| defined | {{ref}}`section {o.section} of the specification <spec-{o.section}>` |",
         f"| tested | [tests of {o.test.replace('_', ' ')}](../tests/test_{o.test}.md) |",
-        *([f"| told | {chapters} |"] if chapters else []),
+        *([f"| explained | {chapters} |"] if chapters else []),
         "",
-        f"## Golden cases: {len(judged)} to be answered",
+        f"## Golden cases with a result: {len(judged)}",
         "",
-        "| case | about | hunts |",
+        "| case | about | detects |",
         "| --- | --- | --- |",
         *(
             f"| {file(case)} | {cell(case['about'])} "
@@ -162,9 +161,9 @@ def page(operation: Operation) -> str:
     ]
     if refused:
         lines += [
-            f"## Golden cases: {len(refused)} to be refused",
+            f"## Golden cases that are refused: {len(refused)}",
             "",
-            "| case | about | reason | hunts |",
+            "| case | about | reason | detects |",
             "| --- | --- | --- | --- |",
             *(
                 f"| {file(case)} | {cell(case['about'])} | `{case['reject']}` "
@@ -174,14 +173,14 @@ def page(operation: Operation) -> str:
             "",
         ]
     if o.mistakes:
-        lines += ["## Mistakes that they hunt", ""]
+        lines += ["## Mistakes that they detect", ""]
         for mistake in o.mistakes:
             lines += [f"(mistake-{mistake['id']})=", f"`{mistake['id']}`: {mistake['about']}.", ""]
     return "\n".join(lines)
 
 
 def index(o: Operation) -> list[str]:
-    """What the index leads from: the name, the equation, golden cases and mistakes."""
+    """Entries of the index: the name, the equation, golden cases and mistakes."""
     entries = [f"{o.name} (operation)", f"equations; {o.short.strip('`')} ({o.name})"]
     entries += [f"golden cases; {case['id']}" for case in o.cases]
     entries += [f"mistakes; {mistake['id']}" for mistake in o.mistakes]
@@ -190,7 +189,7 @@ def index(o: Operation) -> list[str]:
 
 
 def mistake_link(name: str, described: bool) -> str:
-    """To where the mistake is described, if that is this page."""
+    """A link to the description of a mistake, if it is on this page."""
     return f"[`{name}`](#mistake-{name})" if described else f"`{name}`"
 
 
@@ -201,7 +200,7 @@ def file(case: dict[str, Any]) -> str:
 
 
 def cell(text: str) -> str:
-    """A text as it has to stand in a table."""
+    """A text escaped for a cell of a table."""
     return re.sub(r"([|*_$<{\\])", r"\\\1", text)
 
 

@@ -1,4 +1,4 @@
-"""One page for each module with public names, in reading order; what stands there is docstrings."""
+"""API reference: one page per module with public names, in reading order, from the docstrings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from docs._site import docstrings
 from saffu import MODULES
 
 WHOLE = ("saffu.types", "saffu.errors")
-"""Modules of which everything is shown: the symbol table, and all refusals."""
+"""Modules shown completely: the symbol table, and all errors."""
 INTRODUCTION = """\
-{} names are public, each as `saffu.NAME`. They are told here by module, in the order in which the
-modules import one another: whoever reads from the top meets nothing before it was explained.
-`[source]` beside a name leads to its code, which is written to be read.
+{} names are public, each as `saffu.NAME`. They are listed by module, in reading order: each
+module imports only from modules above it, so nothing is used before it is explained. `[source]`
+beside a name leads to its code, which is written to be read.
 """
 
 
@@ -89,7 +89,7 @@ def idea(root: Path, module: str) -> str:
 
 
 def page(root: Path, module: str, names: list[str]) -> str:
-    """The page of one module: functions and classes by autodoc, values as they are written."""
+    """The page of one module: functions and classes by autodoc, constants with their source."""
     values = written_values(root, module)
     shown = {name: value for name, value in values.items() if module in WHOLE or name in names}
     rest = [name for name in names if name not in values]
@@ -102,20 +102,24 @@ def page(root: Path, module: str, names: list[str]) -> str:
     lines.append("")
     for name, (value, about) in shown.items():
         lines += [f".. py:data:: {name}", f"   :module: {module}", f"   :value: {value}", ""]
-        said = docstrings.reading(about.splitlines(), MODULES) if about else []
-        lines += [*(f"   {line}".rstrip() for line in said), ""]
+        described = docstrings.reading(about.splitlines(), MODULES) if about else []
+        lines += [*(f"   {line}".rstrip() for line in described), ""]
     return "\n".join([*lines, "```", ""])
 
 
 def written_values(root: Path, module: str) -> dict[str, tuple[str, str]]:
-    """What a module binds to names in capitals or declares: as it is written, and its docstring."""
+    """The constants and aliases of a module: source of the value, and docstring."""
     body = ast.parse(file_of(root, module).read_text(encoding="utf-8")).body
     found = {}
     for node, after in zip_longest(body, body[1:]):
         if isinstance(node, ast.AnnAssign | ast.Assign) and node.value is not None:
             target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-            said = getattr(after, "value", None) if isinstance(after, ast.Expr) else None
-            about = inspect.cleandoc(str(said.value)) if isinstance(said, ast.Constant) else ""
+            docstring = getattr(after, "value", None) if isinstance(after, ast.Expr) else None
+            about = (
+                inspect.cleandoc(str(docstring.value))
+                if isinstance(docstring, ast.Constant)
+                else ""
+            )
             found[ast.unparse(target)] = (ast.unparse(node.value), about)
     return found
 
