@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Numbers: TypeAlias = NDArray[Any]
 
 ContextWords: TypeAlias = Sequence[Any]
-"""("RadialContext", r), ("BlockContext", b) or ("DocumentContext",)."""
+"""("Radial", r), ("Block", b) or ("Document",)."""
 
 Choices: TypeAlias = tuple[str, str, str]
 """Aggregation, attention and gain."""
@@ -45,7 +45,7 @@ def slots_of(context: ContextWords, target: int) -> tuple[list[tuple[int, int]],
     """Pairs (slot, position) that a target of a document may look at, and the pivot's slot."""
     kind, size = context
     newest = target - 1
-    if kind == "RadialContext":
+    if kind == "Radial":
         return [(k, newest - k) for k in range(size) if newest - k >= 0], 0
     start = newest // size * size
     return [(s, start + s) for s in range(size) if start + s <= newest], newest - start
@@ -94,7 +94,7 @@ def tower(
 ) -> list[list[Trace]]:
     """What every layer computes for every target of a document, from the bottom up."""
     targets = range(1, len(document))
-    if context[0] == "DocumentContext":
+    if context[0] == "Document":
         U = layers[0][1]
         means = [sum(embedding[token] for token in document[:t]) / t for t in targets]
         none = np.zeros(0)

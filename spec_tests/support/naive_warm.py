@@ -348,7 +348,7 @@ def warm_start(
     tempers: list[list[float]] = []
     hidden: list[list[Numbers]] = []
     for context in contexts:
-        if context[0] == "DocumentContext":
+        if context[0] == "Document":
             means = [
                 sum(embedding[token] for token in document[:t]) / t
                 for document in documents
