@@ -289,7 +289,7 @@ def test_tables_that_follow_are_not_sent() -> None:
         kind, sent = record.__reduce__()
         assert type(record) is kind
         assert vars(kind(*sent)).keys() < vars(record).keys()
-    assert counting_layers.by_fields(layer)[1] == (
+    assert counting_layers._by_fields(layer)[1] == (
         layer.context,
         layer.embedding,
         layer.labels,

@@ -96,6 +96,38 @@ def test_tempers_fitted_on_the_same_samples_agree() -> None:
     assert quick.output_temper == pytest.approx(plain.output_temper, rel=1e-5)
 
 
+@pytest.mark.parametrize("attention", ["softmax", "surprisal", "uniform"])
+def test_tempers_of_slots_are_the_plain_ones(attention: Any) -> None:
+    options = LayerOptions(attention=attention)
+    configuration = replace(EVERYTHING, layer=options, depth=1)
+    tempers = ((0.5, 1.25, 2.0), (1.0, 0.3, 0.7, 0.2, -0.1), ())
+    settings = WarmSettings(slot_tempers=tempers, hidden_temper=0.6, hidden_scale=1.5)
+    plain = warm_start(DOCUMENTS, configuration, settings)
+    quick = stream_warm_start(
+        Passes(Chunked(DOCUMENTS), chunk=13), configuration, settings, make_samples(DOCUMENTS[:1])
+    )
+    for a, b in zip(flatten(plain.parameters), flatten(quick.parameters), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
+    assert quick.hidden_tempers == plain.hidden_tempers == ((1.5,), (1.5,), (0.6 * 1.5,))
+    for other in (((1.0,) * 3,) * 3, tempers[:2], ((1.0,) * 4, *tempers[1:])):
+        wrong = replace(settings, slot_tempers=other)
+        with pytest.raises(BadOption, match=r"slot_tempers=.*tuples of 3, 5, 0 numbers"):
+            warm_start(DOCUMENTS, configuration, wrong)
+        with pytest.raises(BadOption, match=r"slot_tempers=.*tuples of 3, 5, 0 numbers"):
+            stream_warm_start(
+                Passes(Chunked(DOCUMENTS)), configuration, wrong, make_samples(DOCUMENTS)
+            )
+    with pytest.raises(BadOption, match=r"slot_tempers=.*finite numbers"):
+        WarmSettings(slot_tempers=((float("nan"),),))
+
+
+def test_refits_are_refused_in_a_stream() -> None:
+    with pytest.raises(BadOption, match="refits=1, but 0 in a streamed warm start"):
+        stream_warm_start(
+            Passes(Chunked(DOCUMENTS)), EVERYTHING, WarmSettings(refits=1), make_samples(DOCUMENTS)
+        )
+
+
 def test_a_sample_for_attention_reads_no_more_than_asked() -> None:
     told: list[tuple[str, int, int]] = []
     passes = Passes(Chunked(DOCUMENTS), lambda *said: told.append(said), chunk=5)

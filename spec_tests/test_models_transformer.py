@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from saffu import files
 from saffu.batch import plan
-from saffu.configuration import Configuration
+from saffu.configuration import TINY, Configuration
 from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.data.corpus import Corpus
 from saffu.data.vocabulary import Vocabulary
@@ -27,6 +29,7 @@ from saffu.numerics import softmax
 from saffu.parameters import Parameters, flatten
 from saffu.positions import make_samples
 from saffu.search.warm import ChosenStart, Search
+from saffu.warm.layer import WarmSettings
 from saffu.warm.start import warm_start
 from spec_tests.support.texts import WORDS, corpora
 
@@ -119,11 +122,41 @@ def test_what_was_chosen_is_among_what_was_tried_and_no_worse() -> None:
     assert chosen.settings.hidden_scale == min(factors, key=lambda s: factors[s])
 
 
-def test_the_chosen_settings_repeat_the_model() -> None:
+SEARCHES = {
+    "one layer": (SHAPE, Search()),
+    "slots": (
+        replace(SHAPE, contexts=(RadialContext(3), DocumentContext())),
+        Search(slot_tempers=True),
+    ),
+    "stack": (replace(SHAPE, contexts=(BlockContext(2),), depth=2), Search(scales=(1.0, 3.0))),
+    "surprisal": (replace(SHAPE, layer=LayerOptions(attention="surprisal")), Search(rounds=2)),
+}
+
+
+@pytest.mark.parametrize("name", list(SEARCHES))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_chosen_settings_repeat_the_search(name: str, dtype: str) -> None:
+    """The search ends in the streamed warm start, which gives the same start from its settings."""
+    shape, search = SEARCHES[name]
+    model, again = (SaffuTransformer(shape, TOKENISER, VOCABULARY, dtype=dtype) for _ in range(2))
+    chosen = model.warm_start(TRAIN, HELD, search=search, seed=3)
+    assert isinstance(chosen, ChosenStart)
+    start = again.warm_start(TRAIN, HELD, settings=chosen.settings, seed=3)
+    assert start.hidden_tempers == chosen.start.hidden_tempers
+    assert start.output_temper == chosen.start.output_temper
+    assert start.parameters is again.parameters
+    for a, b in zip(flatten(start.parameters), flatten(chosen.start.parameters), strict=True):
+        assert a.dtype == dtype
+        np.testing.assert_allclose(b, a, rtol=1e-12)
+    assert bool(chosen.slot_tempers) == search.slot_tempers
+
+
+@pytest.mark.parametrize("by_slot", [False, True])
+def test_the_chosen_settings_repeat_the_model_in_the_plain_version(by_slot: bool) -> None:
     """What the search reports is what it built: the plain warm start gives the same numbers."""
     shape = replace(SHAPE, contexts=(RadialContext(3),), layer=LayerOptions(attention="uniform"))
     model = SaffuTransformer(shape, TOKENISER, VOCABULARY, dtype="float64")
-    chosen = model.warm_start(TRAIN, HELD)
+    chosen = model.warm_start(TRAIN, HELD, search=Search(slot_tempers=by_slot))
     assert isinstance(chosen, ChosenStart)
     ((lam,),) = chosen.start.hidden_tempers
     settings = replace(chosen.settings, hidden_temper=lam / chosen.settings.hidden_scale)
@@ -131,6 +164,42 @@ def test_the_chosen_settings_repeat_the_model() -> None:
     assert isinstance(model.parameters, Parameters)
     for a, b in zip(flatten(plain.parameters), flatten(model.parameters), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
+
+
+def test_settings_are_for_one_way_only() -> None:
+    model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
+    with pytest.raises(BadOption, match="None together with settings"):
+        model.warm_start(TRAIN, HELD, settings=WarmSettings(), search=Search())  # type: ignore[call-overload]
+    direct = SaffuTransformer(DIRECT, TOKENISER, VOCABULARY)
+    with pytest.raises(BadOption, match="None with output='direct'"):
+        direct.warm_start(TRAIN, HELD, settings=WarmSettings())
+
+
+def test_a_corpus_is_passed_on_at_most_sixty_times() -> None:
+    """Calls that receive the corpus, or a record that holds it, in one search with its passes."""
+    train, held, vocabulary, tokeniser = corpora()
+    model = SaffuTransformer(replace(TINY, vocabulary=len(vocabulary)), tokeniser, vocabulary)
+    frames: dict[FrameType, str] = {}  # a generator that goes on is no new call
+
+    def holds(value: Any, depth: int = 3) -> bool:
+        if value is train:
+            return True
+        inside = value if isinstance(value, tuple) else getattr(value, "__dict__", {}).values()
+        return depth > 0 and any(holds(part, depth - 1) for part in inside)
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        code = frame.f_code
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        ours = event == "call" and "saffu" in code.co_filename
+        if ours and frame not in frames and any(holds(frame.f_locals.get(n)) for n in names):
+            frames[frame] = code.co_qualname
+
+    sys.setprofile(note)
+    try:
+        model.warm_start(train, held)
+    finally:
+        sys.setprofile(None)
+    assert 10 < len(frames) <= 60, sorted(frames.values())
 
 
 def test_training_lowers_the_loss_and_keeps_a_history() -> None:

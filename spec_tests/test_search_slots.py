@@ -1,4 +1,4 @@
-"""One temper a slot: the plain fit on dense features, read by a solved layer.   (SPEC 1)"""
+"""One temper per slot: the plain fit on dense features, read by a solved layer.   (SPEC 1)"""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from saffu.errors import BadOption
 from saffu.explicit.smoothing import Backoff
 from saffu.explicit.temper import fit_temper, temper_curve, tempered_weights
 from saffu.explicit.temper import slot_scores as plain_scores
-from saffu.fast.warm import Ingredients, Solved, ingredients, solve_tower
+from saffu.fast.warm import (
+    Ingredients,
+    Problem,
+    Solved,
+    ingredients,
+    solve_tower,
+)
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.model import look_up
 from saffu.positions import Samples, make_samples
-from saffu.search.slots import check_slots, fit_slots, with_slot_tempers
+from saffu.search.slots import fit_slots, towers_by_slot
 from saffu.search.warm import Search, choose_warm_start
 from saffu.types import Array
 from saffu.warm.layer import WarmSettings
+from saffu.warm.start import check_slots
 from spec_tests.support.texts import random_documents
 
 V = 23
@@ -35,7 +42,7 @@ def solved_layer(shape: Configuration, judge: Samples = JUDGE) -> tuple[Solved, 
     passes = Passes(Everything(TEXT))
     found = ingredients(passes, shape, np.float64)
     settings = WarmSettings(hidden_smoothing=Backoff(2.0), hidden_temper=None)
-    (layer,) = solve_tower(passes, found, shape, 0, settings, judge, None, 0)
+    (layer,) = solve_tower(Problem(passes, shape, settings, judge, found), 0)
     return layer, found
 
 
@@ -63,9 +70,9 @@ def test_the_tempers_are_those_of_the_plain_fit(context: ContextModel, attention
     slots = layer.parameters.attention.shape[0]
     plain = fit_temper(s, y, layer.counts, slots=slots)
     every = np.arange(JUDGE.targets.shape[0])
-    lam = fit_slots(layer, found.labels, JUDGE, every)
+    lam = fit_slots(layer, JUDGE, every)
     np.testing.assert_allclose(lam, plain.temper, rtol=1e-5, atol=1e-6)
-    again = with_slot_tempers(layer, found.labels, JUDGE, every)
+    again = layer.by_slot(lam)
     np.testing.assert_allclose(
         again.parameters.features, tempered_weights(layer.counts, plain.temper, layer.priming),
         rtol=1e-4, atol=1e-5,
@@ -80,26 +87,24 @@ def test_only_the_samples_that_are_asked_for_are_read() -> None:
     few = np.arange(0, JUDGE.targets.shape[0], 2)
     s, y = features_of(SHAPE, layer, found)[few], found.labels[JUDGE.targets[few]]
     plain = fit_temper(s, y, layer.counts, slots=3)
-    np.testing.assert_allclose(
-        fit_slots(layer, found.labels, JUDGE, few), plain.temper, rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(fit_slots(layer, JUDGE, few), plain.temper, rtol=1e-5, atol=1e-6)
 
 
 def test_a_slot_that_says_nothing_keeps_its_one() -> None:
-    layer, found = solved_layer(SHAPE)
+    layer, _ = solved_layer(SHAPE)
     offsets = JUDGE.offsets
     first = np.flatnonzero(offsets == 0)  # <sod> is all that these targets see
-    lam = fit_slots(layer, found.labels, JUDGE, first)
+    lam = fit_slots(layer, JUDGE, first)
     assert lam[1:].tolist() == [1.0, 1.0]
     assert lam[0] != 1.0
 
 
 def test_a_factor_multiplies_every_slot() -> None:
-    layer, found = solved_layer(SHAPE)
+    layer, _ = solved_layer(SHAPE)
     every = np.arange(JUDGE.targets.shape[0])
-    one = with_slot_tempers(layer, found.labels, JUDGE, every)
+    ((one,),), _ = towers_by_slot(((layer,),), JUDGE, every)
     three = one.scaled(3.0)
-    lam = fit_slots(layer, found.labels, JUDGE, every)
+    lam = fit_slots(layer, JUDGE, every)
     assert three.temper == 3.0
     np.testing.assert_allclose(
         three.parameters.features, tempered_weights(layer.counts, 3 * lam, layer.priming),
@@ -108,8 +113,8 @@ def test_a_factor_multiplies_every_slot() -> None:
 
 
 def test_a_document_keeps_its_one_temper() -> None:
-    layer, found = solved_layer(replace(SHAPE, contexts=(DocumentContext(),)))
-    assert with_slot_tempers(layer, found.labels, JUDGE, np.arange(5)) is layer
+    layer, _ = solved_layer(replace(SHAPE, contexts=(DocumentContext(),)))
+    assert towers_by_slot(((layer,),), JUDGE, np.arange(5)) == (((layer,),), ((),))
 
 
 def test_a_search_tells_the_tempers_of_all_slots() -> None:
@@ -125,8 +130,8 @@ def test_a_search_tells_the_tempers_of_all_slots() -> None:
     np.testing.assert_array_equal(ours.attention, theirs.attention)
     lam = plain.start.hidden_tempers[0][0]
     one, by_slot = (np.diff(x.features.reshape(3, 7, 6), axis=1) for x in (theirs, ours))
-    told = np.array(radial)[:, None, None]  # within a slot the prior is the same in all rows
-    np.testing.assert_allclose(by_slot / told, one / lam, rtol=1e-8, atol=1e-10)
+    by_rows = np.array(radial)[:, None, None]  # within a slot the prior is the same in all rows
+    np.testing.assert_allclose(by_slot / by_rows, one / lam, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from saffu.engines.engine import Engine, Serial
 from saffu.positions import Samples
@@ -53,6 +53,18 @@ LARGEST = 1 << 22
 Total = TypeVar("Total")
 
 
+class Sample(NamedTuple):
+    """A part of a source: about `most` targets, in whole chunks."""
+
+    most: int | None = None
+    """targets; None: all of them, in their order"""
+    seed: int | None = None
+    """of the draw; None: the first ones"""
+
+
+EVERYTHING: Final = Sample()
+
+
 class Passes(NamedTuple):
     """How to read a source."""
 
@@ -84,17 +96,16 @@ class Passes(NamedTuple):
         stage: str,
         count: Callable[[Iterable[Samples]], Total],
         *,
-        most: int | None = None,
-        seed: int | None = None,
+        sample: Sample = EVERYTHING,
         exact: bool = False,
     ) -> Total:
         """One pass on the engine: Σ over the parts of what `count` makes of their chunks.
 
-        Parameters: `count`, picklable, returns something that has a `+`; `most` and `seed`, as for
-        `read`: a sample is drawn by this process, and its parts are sent to the workers; `exact`,
-        whether its sums are exact, so that it does not matter where one part ends and the next
-        begins.
+        Parameters: `count`, picklable, returns something that has a `+`; `sample`, which this
+        process draws, and whose parts are sent to the workers; `exact`, whether its sums are exact,
+        so that it does not matter where one part ends and the next begins.
         """
+        most, seed = sample
         if most is not None:
             total = min(most, self.source.targets)
             quiet = self._replace(progress=silent)

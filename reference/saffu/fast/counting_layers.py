@@ -1,12 +1,12 @@
-"""A layer as the warm start sees it: something that counts, given its weights so far.   (SPEC 5)
+"""Layers of the streamed warm start: the co-occurrences that each kind of layer counts.   (SPEC 5)
 
-The explicit solution of a layer asks three things of the data: co-occurrences of features and
+The explicit solution of a layer needs three things of the data: co-occurrences of features and
 labels (for U), co-occurrences of comparisons and hidden targets (for W), and hidden states (for
-what lies above).  Each kind of layer has its own quickest way: pair counts over tokens for the
+the layers above).  Each kind of layer has its own fastest way: pair counts over tokens for the
 first, running sums for a document, dense products of a chunk for higher layers.
 
-Every sum is taken by the engine of the passes, so each layer has a method that counts some chunks,
-and travels to other processes by what defines it; the tables that follow from that are made there.
+The engine of the passes takes every sum, so each layer has a method that counts some chunks, and is
+sent to other processes as its fields alone; the tables that follow from them are computed there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from saffu.attention import gains
 from saffu.contexts import BlockContext, RadialContext
 from saffu.counts import Cooccurrence, cooccurrence
-from saffu.engines.passes import Passes
+from saffu.engines.passes import Passes, Sample
 from saffu.explicit.hidden import hidden_targets
 from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.label_sums import CodeTable, LabelSums, LabelTotal, whole_codes
@@ -47,13 +47,10 @@ from saffu.warm.layer import attention_ascent
 Scorer: TypeAlias = Callable[[Samples], Array]
 
 
-def by_fields(record: Any) -> tuple[type[Any], tuple[Any, ...]]:
-    """How a dataclass travels to another process: its fields, and no table that follows from them.
+def _by_fields(record: Any) -> tuple[type[Any], tuple[Any, ...]]:
+    """The `__reduce__` of a dataclass: its fields, without the tables that follow from them.
 
-    For `__reduce__`.
-
-    >>> from saffu.contexts import Radial
-    >>> by_fields(RadialContext(3))
+    >>> _by_fields(RadialContext(3))
     (<class 'saffu.contexts.RadialContext'>, (3,))
     """
     return type(record), tuple(getattr(record, field.name) for field in fields(record))
@@ -61,7 +58,11 @@ def by_fields(record: Any) -> tuple[type[Any], tuple[Any, ...]]:
 
 @runtime_checkable
 class CountingLayer(Protocol):
-    """What the warm start asks of a layer."""
+    """The interface of a layer to the warm start."""
+
+    @property
+    def labels(self) -> Labels:
+        """L [V, N_h], the target of the layer for each target token."""
 
     @property
     def attends(self) -> bool:
@@ -75,12 +76,12 @@ class CountingLayer(Protocol):
         """Σ s ⊗ ℓ_y over the data, attention as W says."""
 
     def attention_counts(
-        self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
+        self, passes: Passes, stage: str, layer: LayerParameters, sample: Sample
     ) -> Cooccurrence:
-        """Σ c ⊗ t over (part of) the data, t the hidden targets under W and U."""
+        """Σ c ⊗ t over a sample of the data, t the hidden targets under W and U."""
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
-        """What gives s U [n, N_h] for all samples of a chunk."""
+        """The function of a chunk that gives s U [n, N_h] of its samples."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class TokenLayer:
     options: LayerOptions
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return by_fields(self)
+        return _by_fields(self)
 
     @cached_property
     def cache(self) -> Comparisons:
@@ -131,10 +132,10 @@ class TokenLayer:
         return sums.total()
 
     def attention_counts(
-        self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
+        self, passes: Passes, stage: str, layer: LayerParameters, sample: Sample
     ) -> Cooccurrence:
-        """Σ c ⊗ t over (part of) the data."""
-        return passes.add_up(stage, partial(self._attention, layer), most=most, seed=seed)
+        """Σ c ⊗ t over a sample of the data."""
+        return passes.add_up(stage, partial(self._attention, layer), sample=sample)
 
     def _attention(self, layer: LayerParameters, chunks: Iterable[Samples]) -> Cooccurrence:
         slots, size = self.context.slots, self.embedding.shape[0]
@@ -161,7 +162,7 @@ class TokenLayer:
         return gains(mask, self.options.gain, attention.dtype)
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
-        """What gives s U [n, N_h] for all samples of a chunk."""
+        """The function of a chunk that gives s U [n, N_h] of its samples."""
         return TokenScorer(self, w, u)
 
 
@@ -174,7 +175,7 @@ class TokenScorer:
     u: FeatureWeights
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return by_fields(self)
+        return _by_fields(self)
 
     @cached_property
     def table(self) -> Array:
@@ -225,10 +226,10 @@ class HigherLayer:
         return total
 
     def attention_counts(
-        self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
+        self, passes: Passes, stage: str, layer: LayerParameters, sample: Sample
     ) -> Cooccurrence:
-        """Σ c ⊗ t over (part of) the data."""
-        return passes.add_up(stage, partial(self._attention, layer), most=most, seed=seed)
+        """Σ c ⊗ t over a sample of the data."""
+        return passes.add_up(stage, partial(self._attention, layer), sample=sample)
 
     def _attention(self, layer: LayerParameters, chunks: Iterable[Samples]) -> Cooccurrence:
         total = Cooccurrence.zero(self.context.slots, self.context.slots)
@@ -241,7 +242,7 @@ class HigherLayer:
         return total
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
-        """What gives s U [n, N_h] for all samples of a chunk."""
+        """The function of a chunk that gives s U [n, N_h] of its samples."""
         return partial(self._scores, LayerParameters(w, u))
 
     def _scores(self, layer: LayerParameters, chunk: Samples) -> Array:
@@ -283,13 +284,13 @@ class BagLayer:
         return total
 
     def attention_counts(
-        self, passes: Passes, stage: str, layer: LayerParameters, most: int | None, seed: int
+        self, passes: Passes, stage: str, layer: LayerParameters, sample: Sample
     ) -> Cooccurrence:
-        """Σ c ⊗ t over (part of) the data."""
+        """Σ c ⊗ t over a sample of the data."""
         raise TypeError("a document layer has no attention")
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
-        """What gives s U [n, N_h] for all samples of a chunk."""
+        """The function of a chunk that gives s U [n, N_h] of its samples."""
         return partial(self._scores, u)
 
     def _scores(self, u: FeatureWeights, chunk: Samples) -> Array:

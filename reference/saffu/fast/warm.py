@@ -1,8 +1,8 @@
-"""The warm start in a stream: `saffu.warm.start`, over chunks of any text.   (SPEC 5)
+"""Streamed warm start: the numbers of `saffu.warm.start`, from a text of any length.   (SPEC 5)
 
-The same steps and the same numbers as the plain version, to rounding; memory grows with the
-vocabulary and the chunk, not with the text.  Attention has few parameters, so a sample of the text
-is enough for its pass.
+The steps are those of the plain version and the results equal to rounding, but every sum is taken
+chunk by chunk: memory grows with the vocabulary and the chunk, not with the text.  W has few
+parameters, so a sample of the text is enough for its pass.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from saffu.configuration import Configuration
 from saffu.contexts import DocumentContext, RadialContext
 from saffu.counts import Cooccurrence
 from saffu.embedding import annulus, check_radii, normalise_or_fall_back
-from saffu.engines.passes import Passes
-from saffu.errors import NoSamples
+from saffu.engines.passes import EVERYTHING, Passes, Sample
+from saffu.errors import BadOption, NoSamples
 from saffu.explicit.smoothing import Smoothing, smooth
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import tempered_weights
@@ -33,13 +33,15 @@ from saffu.fast.softmax import softmax_over
 from saffu.fast.tempering import fit_one, of_rows, of_tokens
 from saffu.parameters import LayerParameters, Parameters, cast
 from saffu.positions import Samples
-from saffu.types import Array, Counts, Embedding, Features, Hidden, Labels, TokenCounts, Weights
+from saffu.types import Array, Counts, Embedding, Features, Hidden, Labels, TokenCounts
 from saffu.warm.layer import WarmSettings
-from saffu.warm.start import WarmStart
+from saffu.warm.start import WarmStart, check_slot_tempers
+
+WARM: Final = "SPEC 5"
 
 
 class Solved(NamedTuple):
-    """A layer of a tower, and what its U was made of."""
+    """A solved layer of a tower, with the counts behind its U."""
 
     layer: CountingLayer
     parameters: LayerParameters
@@ -61,13 +63,45 @@ class Solved(NamedTuple):
         parameters = LayerParameters(old.attention, u.astype(old.features.dtype))
         return self._replace(parameters=parameters, temper=lam)
 
+    def by_slot(self, tempers: Array) -> Solved:
+        """The same layer with one λ per slot [B], and a factor of 1 on them."""
+        return self._replace(temper=1.0, slots=tempers).scaled(1.0)
+
+
+Towers = tuple[tuple[Solved, ...], ...]
+"""the solved layers of every tower, from the bottom up"""
+
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What the first pass finds: embeddings of tokens and of labels."""
+    """The tables that the first pass gives: embeddings of tokens and of labels."""
 
     embedding: Embedding
     labels: Labels
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that the layers of one streamed warm start are solved from."""
+
+    passes: Passes
+    """over the training text"""
+    configuration: Configuration
+    settings: WarmSettings
+    judge: Samples
+    """held-out samples, on which tempers that the settings leave open are fitted"""
+    ingredients: Ingredients
+    sample: Sample = EVERYTHING
+    """the part of the training text that the pass for W reads"""
+
+
+class Counted(NamedTuple):
+    """Parts of a streamed warm start that a search has computed already, each for its settings."""
+
+    ingredients: Ingredients
+    towers: Towers
+    output: Cooccurrence
+    """Σ h ⊗ y over the training text, h the hidden states of these towers"""
 
 
 def stream_warm_start(
@@ -79,40 +113,34 @@ def stream_warm_start(
     attention_targets: int | None = None,
     seed: int = 0,
     dtype: type = np.float64,
+    counted: Counted | None = None,
 ) -> WarmStart:
     """The warm start of a text that need not fit in memory.   (SPEC 5)
 
     Parameters: `passes` over the training text; `judge`, samples on which tempers that are None are
-    fitted; `attention_targets`, how many training targets the pass for W reads (None: all), chosen
-    with `seed`; `dtype` of the tables and of the parameters (counts are float64).
+    fitted; `attention_targets`, the number of training targets that the pass for W reads (None:
+    all), drawn with `seed`; `dtype` of the tables and of the parameters (counts are float64);
+    `counted`, the passes that have been taken already, with these settings.
+    Refuses: settings with `refits`, for which all hidden states would have to be kept; tempers of
+    slots that are not those of the configuration.
     """
-    found = ingredients(passes, configuration, dtype)
-    towers = [
-        solve_tower(passes, found, configuration, c, settings, judge, attention_targets, seed)
-        for c in range(len(configuration.contexts))
-    ]
-    state = output_counts(passes, towers, configuration.vocabulary)
+    if settings.refits:
+        raise BadOption("refits", settings.refits, "0 in a streamed warm start", WARM)
+    check_slot_tempers(settings, configuration)
+    if counted is None:
+        tables = ingredients(passes, configuration, dtype)
+        sample = Sample(attention_targets, seed)
+        towers = solve_towers(Problem(passes, configuration, settings, judge, tables, sample))
+        counted = Counted(tables, towers, output_counts(passes, towers, configuration.vocabulary))
+    tables, towers, state = counted
     counts = smooth(state.counts, settings.output_smoothing)
     lam = settings.output_temper
     if lam is None:
         lam, _ = fit_output(counts, hidden_reader(towers)(judge), judge.targets)
-    weights = tempered_weights(counts, lam, state.priming)
-    return assemble_warm(found, towers, weights, lam, dtype)
-
-
-def assemble_warm(
-    found: Ingredients,
-    towers: Sequence[Sequence[Solved]],
-    output: Weights,
-    output_temper: float,
-    dtype: type,
-) -> WarmStart:
-    """The parts as one record, in one precision."""
-    parameters = Parameters(
-        found.embedding, tuple(tuple(s.parameters for s in tower) for tower in towers), output
-    )
-    tempers = tuple(tuple(s.temper for s in tower) for tower in towers)
-    return WarmStart(cast(parameters, dtype), tempers, output_temper)
+    layers = tuple(tuple(layer.parameters for layer in tower) for tower in towers)
+    output = tempered_weights(counts, lam, state.priming)
+    tempers = tuple(tuple(layer.temper for layer in tower) for tower in towers)
+    return WarmStart(cast(Parameters(tables.embedding, layers, output), dtype), tempers, lam)
 
 
 def ingredients(passes: Passes, configuration: Configuration, dtype: type) -> Ingredients:
@@ -135,7 +163,7 @@ def _token_counts(size: int, chunks: Iterable[Samples]) -> Array:
 
 
 def _embedding(passes: Passes, configuration: Configuration, counts: TokenCounts) -> Embedding:
-    """The cipher, or a radial embedding: pairs of neighbours times cipher vectors."""
+    """The cipher, or a radial embedding: counts of neighbours times cipher vectors."""
     vectors = cipher_embedding(counts, configuration.bits)
     if not configuration.radii:
         return vectors
@@ -158,76 +186,67 @@ def _neighbours(
     return sums.total()
 
 
-def solve_tower(
-    passes: Passes,
-    found: Ingredients,
-    configuration: Configuration,
-    index: int,
-    settings: WarmSettings,
-    judge: Samples,
-    attention_targets: int | None,
-    seed: int,
-    known: Cooccurrence | None = None,
-) -> tuple[Solved, ...]:
-    """The layers of one tower, from the bottom up.
+def solve_towers(problem: Problem, first: Cooccurrence | None = None) -> Towers:
+    """All towers.
 
-    Parameters: `known`, what the first layer's `feature_counts` gives before W is known, if it has
-    been counted already.
+    Parameters: `first`, the `feature_counts` of the first tower's first layer under uniform
+    attention, if they have been taken already.
     """
+    every = range(len(problem.configuration.contexts))
+    return tuple(solve_tower(problem, c, None if c else first) for c in every)
+
+
+def solve_tower(
+    problem: Problem, index: int, first: Cooccurrence | None = None
+) -> tuple[Solved, ...]:
+    """The layers of one tower, from the bottom up; `first` as for `solve_towers`."""
+    configuration, settings = problem.configuration, problem.settings
     solved: tuple[Solved, ...] = ()
     for level in range(configuration.layers(configuration.contexts[index])):
-        layer = layer_above(solved, found, configuration, index)
+        layer = layer_above(solved, problem.ingredients, configuration, index)
         name = f"tower {index + 1}, layer {level + 1}"
-        solved += (
-            solve_counting_layer(
-                *(passes, layer, found.labels, settings, judge, name, attention_targets, seed),
-                known=None if level else known,
-            ),
-        )
+        solved += (solve_counting_layer(problem, layer, name, None if level else first),)
+    if settings.slot_tempers and settings.slot_tempers[index]:
+        (layer_with_slots,) = solved
+        own = layer_with_slots.by_slot(np.array(settings.slot_tempers[index]))
+        solved = (own.scaled(settings.hidden_scale),)
     return solved
 
 
 def layer_above(
-    below: tuple[Solved, ...], found: Ingredients, configuration: Configuration, index: int
+    below: tuple[Solved, ...], tables: Ingredients, configuration: Configuration, index: int
 ) -> CountingLayer:
     """The next layer of a tower, to be solved."""
     context = configuration.contexts[index]
     if isinstance(context, DocumentContext):
-        return BagLayer(found.embedding, found.labels)
+        return BagLayer(tables.embedding, tables.labels)
     if not below:
-        return TokenLayer(context, found.embedding, found.labels, configuration.layer)
+        return TokenLayer(context, tables.embedding, tables.labels, configuration.layer)
     reader, width = tower_reader(below), configuration.label_bits
-    return HigherLayer(context, reader, width, found.labels, configuration.layer)
+    return HigherLayer(context, reader, width, tables.labels, configuration.layer)
 
 
 def solve_counting_layer(
-    passes: Passes,
-    layer: CountingLayer,
-    labels: Labels,
-    settings: WarmSettings,
-    judge: Samples,
-    name: str,
-    attention_targets: int | None,
-    seed: int,
-    known: Cooccurrence | None = None,
+    problem: Problem, layer: CountingLayer, name: str, first: Cooccurrence | None = None
 ) -> Solved:
-    """U, then rounds of W and U."""
+    """U, then rounds of W and U; `first`, the counts under uniform attention, if there already."""
+    settings, dtype = problem.settings, layer.labels.dtype
 
     def solve(w: Array, state: Cooccurrence | None = None) -> Solved:
-        state = state or layer.feature_counts(passes, f"{name}: features", w)
+        state = state or layer.feature_counts(problem.passes, f"{name}: features", w)
         counts = smooth(state.counts, settings.hidden_smoothing)
         lam = settings.hidden_temper
         if lam is None:
-            lam = fit_layer(layer, w, counts, labels, judge)[0]
-        u = tempered_weights(counts, lam, state.priming).astype(labels.dtype)
+            lam = fit_layer(layer, w, counts, problem.judge)[0]
+        u = tempered_weights(counts, lam, state.priming).astype(dtype)
         return Solved(layer, LayerParameters(w, u), lam, counts, state.priming)
 
-    solved = solve(layer.start, known)
+    solved = solve(layer.start, first)
     for _ in range(settings.rounds if layer.attends else 0):
-        seen = layer.attention_counts(
-            passes, f"{name}: attention", solved.parameters, attention_targets, seed
+        state = layer.attention_counts(
+            problem.passes, f"{name}: attention", solved.parameters, problem.sample
         )
-        solved = solve(attention_weights(seen, settings.attention_smoothing).astype(labels.dtype))
+        solved = solve(attention_weights(state, settings.attention_smoothing).astype(dtype))
     return solved.scaled(settings.hidden_scale) if settings.hidden_scale != 1.0 else solved
 
 
@@ -237,10 +256,10 @@ def attention_weights(state: Cooccurrence, smoothing: Smoothing) -> Array:
 
 
 def fit_layer(
-    layer: CountingLayer, w: Array, counts: Counts, labels: Labels, judge: Samples
+    layer: CountingLayer, w: Array, counts: Counts, judge: Samples
 ) -> tuple[float, float]:
-    """The best λ of U on its own targets, and the loss there."""
-    totals = counts.sum(axis=0)
+    """The best λ of U on the layer's own targets, and the loss there."""
+    totals, labels = counts.sum(axis=0), layer.labels
     scores = layer.scorer(w, np.log(counts / totals).astype(labels.dtype))(judge)
     return fit_one(of_rows(np.log(totals), scores, labels[judge.targets]))
 
@@ -256,7 +275,7 @@ def fit_output(
 
 @dataclass(frozen=True)
 class TowerReader:
-    """What gives h of a tower's top layer for all samples of a chunk."""
+    """The hidden states of a tower's top layer, as a function of a chunk."""
 
     scores: Scorer
 
@@ -267,7 +286,7 @@ class TowerReader:
 
 @dataclass(frozen=True)
 class HiddenReader:
-    """What gives [h¹ … h^C] for all samples of a chunk."""
+    """The hidden states [h¹ … h^C] of all towers, as a function of a chunk."""
 
     towers: tuple[TowerReader, ...]
 
@@ -279,23 +298,21 @@ class HiddenReader:
 
 
 def tower_reader(tower: Sequence[Solved]) -> TowerReader:
-    """What reads the hidden states of a tower."""
+    """The reader of a tower's hidden states."""
     top = tower[-1]
     return TowerReader(top.layer.scorer(*top.parameters))
 
 
 def hidden_reader(towers: Sequence[Sequence[Solved]]) -> HiddenReader:
-    """What reads the hidden states of all towers."""
+    """The reader of all towers' hidden states."""
     return HiddenReader(tuple(tower_reader(tower) for tower in towers))
 
 
-def output_counts(
-    passes: Passes, towers: Sequence[Sequence[Solved]], size: int, most: int | None = None
-) -> Cooccurrence:
+def output_counts(passes: Passes, towers: Sequence[Sequence[Solved]], size: int) -> Cooccurrence:
     """Σ h ⊗ y over the data, y the target token: F [C·N_h, V]."""
     count = partial(_output_counts, hidden_reader(towers), size)
-    total = passes.add_up("output layer", count, most=most, seed=None if most is None else 0)
-    # each h is in one column of F, so that the norms are in it too
+    total = passes.add_up("output layer", count)
+    # each h is in one column of F, so that the sum of the counts is the sum of the norms
     counts = np.ascontiguousarray(total.counts.T)
     return Cooccurrence(counts, float(counts.sum()), total.samples)
 
@@ -308,5 +325,5 @@ def _output_counts(read: HiddenReader, size: int, chunks: Iterable[Samples]) -> 
         here = Cooccurrence(more, 0.0, chunk.targets.shape[0])
         total = here if total is None else total + here
     if total is None:
-        raise NoSamples("chunks", "SPEC 5")
+        raise NoSamples("chunks", WARM)
     return total

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from saffu.engines.passes import Passes
 from saffu.errors import BadFile, BadInput, BadOption, NotFitted, WrongShape
 from saffu.fast.cache import comparisons
 from saffu.fast.predict import chunk_nats
+from saffu.fast.warm import stream_warm_start
 from saffu.loss import bits_per_byte
 from saffu.models.modelfile import parameters_from_arrays, state_from_file, state_to_file, to_arrays
 from saffu.models.sampling import next_logits, pick
@@ -47,6 +48,8 @@ from saffu.progress import Progress, silent
 from saffu.search.direct import DirectChoice, DirectSearch, choose_direct, direct_nats
 from saffu.search.warm import ChosenStart, Search, choose_warm_start
 from saffu.types import Array
+from saffu.warm.layer import WarmSettings
+from saffu.warm.start import WarmStart
 
 SCHEMA, VERSION = "saffu-transformer", 1
 JUDGES = 8192
@@ -105,54 +108,106 @@ class SaffuTransformer:
         self.parameters: Parameters | DirectParameters | None = None
         self.history: list[Record] = []
 
+    @overload
     def warm_start(
         self,
         train: Corpus,
         validation: Corpus,
         *,
+        settings: None = None,
         search: Search | DirectSearch | None = None,
         seed: int = 0,
         progress: Progress = silent,
         engine: str | Engine = "auto",
         workers: int | None = None,
         scheduler: str | None = None,
-    ) -> ChosenStart | DirectChoice:
+    ) -> ChosenStart | DirectChoice: ...
+
+    @overload
+    def warm_start(
+        self,
+        train: Corpus,
+        validation: Corpus,
+        *,
+        settings: WarmSettings,
+        seed: int = 0,
+        progress: Progress = silent,
+        engine: str | Engine = "auto",
+        workers: int | None = None,
+        scheduler: str | None = None,
+    ) -> WarmStart: ...
+
+    def warm_start(
+        self,
+        train: Corpus,
+        validation: Corpus,
+        *,
+        settings: WarmSettings | None = None,
+        search: Search | DirectSearch | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+        engine: str | Engine = "auto",
+        workers: int | None = None,
+        scheduler: str | None = None,
+    ) -> ChosenStart | DirectChoice | WarmStart:
         """Compute all parameters from counts; choose smoothing and tempers on validation text.
 
         (SPEC 5)
 
-        Parameters: `search`, what to try; `engine`, who takes the sums over the training text:
-        `"serial"`, this process; `"pool"`, `workers` processes of this machine; `"dask"`, the
-        cluster of a `scheduler` (`"tcp://10.0.0.1:8786"`), or one of `workers` processes here;
-        `"auto"`, a pool for long texts; or any `saffu.engines.Engine`.  It makes no difference to
-        the parameters.
+        Parameters: `settings`, smoothing and tempers that are known, so that no search is made
+        (a temper of None is fitted on validation text); the settings that a search returned give
+        the same parameters as the search did.  `search`, the settings to try.  `engine`, which
+        takes the sums over the training text: `"serial"`, this process; `"pool"`, `workers`
+        processes of this machine; `"dask"`, the cluster of a `scheduler`
+        (`"tcp://10.0.0.1:8786"`), or one of `workers` processes here; `"auto"`, a pool for long
+        texts; or any `saffu.engines.Engine`.  The parameters do not depend on the engine.
         Sets the parameters; returns them with the choices made.
-        Refuses: what `saffu.engines.open_engine` refuses.
+        Refuses: what `saffu.engines.open_engine` refuses; settings together with a search, or for a
+        direct model, whose smoothing is always searched for.
         """
+        if settings is not None and search is not None:
+            raise BadOption("search", search, "None together with settings", "SPEC 5")
+        if settings is not None and self.configuration.output == "direct":
+            raise BadOption("settings", settings, "None with output='direct'", "SPEC 5")
+        judge = judges(validation, seed)
         opened = open_engine(engine, workers=workers, scheduler=scheduler, targets=train.targets)
         with opened as adder:
-            return self._warm_start(Passes(train, progress, engine=adder), validation, search, seed)
+            passes = Passes(train, progress, engine=adder)
+            if self.configuration.output == "direct":
+                return self._choose_direct(passes, judge, search)
+            return self._solve(passes, judge, settings or search or Search(), seed)
 
-    def _warm_start(
+    def _choose_direct(
+        self, passes: Passes, judge: Samples, search: Search | DirectSearch | None
+    ) -> DirectChoice:
+        options = search if isinstance(search, DirectSearch) else DirectSearch()
+        direct = choose_direct(passes, self.configuration, judge, options, dtype=self._numbers)
+        self.parameters = direct.parameters
+        return direct
+
+    def _solve(
         self,
         passes: Passes,
-        validation: Corpus,
-        search: Search | DirectSearch | None,
+        judge: Samples,
+        how: WarmSettings | Search | DirectSearch,
         seed: int,
-    ) -> ChosenStart | DirectChoice:
-        judge = judges(validation, seed)
-        numbers = np.float32 if self.dtype == "float32" else np.float64
-        if self.configuration.output == "direct":
-            options = search if isinstance(search, DirectSearch) else DirectSearch()
-            direct = choose_direct(passes, self.configuration, judge, options, dtype=numbers)
-            self.parameters = direct.parameters
-            return direct
-        plain = search if isinstance(search, Search) else Search()
-        chosen = choose_warm_start(
-            passes, self.configuration, judge, plain, seed=seed, dtype=numbers
-        )
+    ) -> ChosenStart | WarmStart:
+        shape, dtype = self.configuration, self._numbers
+        if isinstance(how, WarmSettings):
+            most = Search().attention_targets
+            start = stream_warm_start(
+                passes, shape, how, judge, attention_targets=most, seed=seed, dtype=dtype
+            )
+            self.parameters = start.parameters
+            return start
+        plain = how if isinstance(how, Search) else Search()
+        chosen = choose_warm_start(passes, shape, judge, plain, seed=seed, dtype=dtype)
         self.parameters = chosen.start.parameters
         return chosen
+
+    @property
+    def _numbers(self) -> type:
+        return np.float32 if self.dtype == "float32" else np.float64
 
     def cold_start(self, train: Corpus, *, scale: float, seed: int) -> None:
         """Random weights of a given scale; the embedding is the cipher all the same.   (SPEC 7)"""

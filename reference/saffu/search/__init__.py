@@ -1,1 +1,1 @@
-"""Smoothing and tempers, each chosen by the loss on held-out text.   (SPEC 1, 5)"""
+"""Choices on held-out text: smoothing and tempers of an explicit solution.   (SPEC 1, 5)"""

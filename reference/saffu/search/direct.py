@@ -1,8 +1,10 @@
-"""Fitting a direct model: pair counts, one temper a slot, explicit attention.   (SPEC 1, 4, 5)
+"""Direct models: pair counts, one temper per slot fitted on held-out text, explicit attention.
 
-The only parameters that are not counts are the tempers, one a slot, and their cross-entropy on
-held-out samples is convex.  Attention, if there is any, is solved as in every SAFFU layer: the
-hidden targets of its softmax follow from G_k = g λ_k (R_k[x_k, y] − Σ_i p_i R_k[x_k, i]).   [D]
+The only parameters that are not counts are the tempers, one per slot, and their cross-entropy on
+held-out samples is convex.  Attention, if there is any, is solved as in every SAFFU layer; the
+hidden targets of its softmax follow from
+
+    G_k = g λ_k (R_k[x_k, y] − Σ_i p_i R_k[x_k, i])      (SPEC 5)   [D]
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from saffu.direct import DirectParameters, DirectTower, evidence_table, log_shar
 from saffu.engines.passes import Passes
 from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
-from saffu.explicit.newton import Curve, minimise_convex
+from saffu.explicit.newton import minimise_convex
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
 from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.pair_sums import PairSums, PairTotal
@@ -35,19 +37,19 @@ from saffu.fast.warm import attention_weights, ingredients
 from saffu.numerics import softmax
 from saffu.pairs import Pairs
 from saffu.positions import Samples
+from saffu.search.tempers import EvidenceBlock, evenly_spaced, evidence_curve
 from saffu.types import Array, IntArray, Nats
 
 ROWS = 64
 """Samples whose evidence is held densely at once."""
 
-
 MOST_CELLS = 1 << 27
-"""Cells of evidence that the fit of the tempers keeps (half a gigabyte)."""
+"""Cells of evidence that the fit of the tempers holds, at most (half a gigabyte)."""
 
 
 @dataclass(frozen=True)
 class DirectSearch:
-    """What is tried."""
+    """The settings to try."""
 
     smoothing: tuple[Smoothing, ...] = (Discount(0.6), Discount(0.75), Discount(0.9))
     attention_smoothing: Smoothing = Backoff(1.0)
@@ -58,7 +60,7 @@ class DirectSearch:
 
 
 class DirectChoice(NamedTuple):
-    """A direct model, and how its smoothing was found."""
+    """A direct model with the smoothing found for it."""
 
     parameters: DirectParameters
     smoothing: Smoothing
@@ -77,22 +79,23 @@ def choose_direct(
 ) -> DirectChoice:
     """The direct model with the least held-out loss among the smoothings tried.   (SPEC 4)
 
-    Parameters: `passes` over the training text; `judge`, held-out samples; `search`, what to try.
+    Parameters: `passes` over the training text; `judge`, held-out samples; `search`, the settings
+    to try.
     """
-    found = ingredients(passes, configuration, dtype)
+    tables = ingredients(passes, configuration, dtype)
     counts, pairs = count_slots(passes, configuration)
     prior = log_shares(counts)
     room = MOST_CELLS // (configuration.vocabulary * sum(len(tower) for tower in pairs))
-    few = _spread(judge, min(search.temper_targets, max(room, ROWS)))
+    few = evenly_spaced(judge.targets.shape[0], min(search.temper_targets, max(room, ROWS)))
 
     def build(smoothing: Smoothing) -> DirectParameters:
         towers = []
         for tower in pairs:
-            tables = tuple(evidence_table(c, np.exp(prior), smoothing) for c in tower)
-            slots = len(tables)
+            slots = len(tower)
             blank = np.zeros((slots, slots))
-            towers.append(DirectTower(blank, np.full(slots, 1.0 / slots), tables))
-        return DirectParameters(found.embedding, prior, tuple(towers))
+            evidence = tuple(evidence_table(c, np.exp(prior), smoothing) for c in tower)
+            towers.append(DirectTower(blank, np.full(slots, 1.0 / slots), evidence))
+        return DirectParameters(tables.embedding, prior, tuple(towers))
 
     best: tuple[float, Smoothing, DirectParameters] | None = None
     tried: list[tuple[Smoothing, float]] = []
@@ -135,41 +138,24 @@ def _slot_pairs(
 def fit_slot_tempers(
     model: DirectParameters, configuration: Configuration, judge: Samples, select: IntArray
 ) -> tuple[DirectParameters, float]:
-    """The same model with the tempers that are best on some samples, and the loss there."""
+    """The same model with the best tempers for the selected samples, and the loss there."""
     cache = comparisons(model.embedding)
-    blocks = [
-        (np.concatenate(evidence, axis=1).astype(np.float32), targets)
-        for evidence, _, _, targets in _evidence(model, configuration, judge, cache, select)
-    ]
-    prior = model.prior.astype(np.float32)
-
-    def curve(temper: Array) -> Curve:
-        value, m = 0.0, select.shape[0]
-        slope, bend = np.zeros(temper.shape[0]), np.zeros((temper.shape[0],) * 2)
-        for evidence, targets in blocks:
-            rows = np.arange(targets.shape[0])
-            z = np.matmul(temper.astype(np.float32), evidence) + prior
-            z -= z.max(axis=1, keepdims=True)
-            right = z[rows, targets].astype(np.float64)
-            np.exp(z, out=z)
-            total = z.sum(axis=1, keepdims=True)
-            p = z / total
-            value += float(np.sum(np.log(total[:, 0]) - right))
-            mean = np.matmul(evidence, p[:, :, None])[:, :, 0].astype(np.float64)
-            slope += np.sum(mean - evidence[rows, :, targets], axis=0)
-            spread = evidence * np.sqrt(p)[:, None, :]
-            square = np.matmul(spread, spread.transpose(0, 2, 1)).astype(np.float64)
-            bend += square.sum(axis=0) - mean.T @ mean
-        return Curve(value / m, slope / m, bend / m)
-
     start = np.concatenate([tower.temper for tower in model.towers])
-    found = minimise_convex(curve, start, tolerance=1e-4)
+    blocks = []
+    for evidence, _, _, targets in _evidence(model, configuration, judge, cache, select):
+        every = np.tile(np.arange(start.shape[0]), (targets.shape[0], 1))
+        dense: Array = np.concatenate(evidence, axis=1).astype(np.float32)
+        blocks.append(EvidenceBlock(dense, every, targets))
+    prior = model.prior.astype(np.float32)
+    minimum = minimise_convex(
+        lambda temper: evidence_curve(temper, prior, blocks), start, tolerance=1e-4
+    )
     towers, first = [], 0
     for tower in model.towers:
         last = first + tower.temper.shape[0]
-        towers.append(tower._replace(temper=found.place[first:last]))
+        towers.append(tower._replace(temper=minimum.place[first:last]))
         first = last
-    return model._replace(towers=tuple(towers)), found.value
+    return model._replace(towers=tuple(towers)), minimum.value
 
 
 def solve_direct_attention(
@@ -247,9 +233,3 @@ def _evidence(
             for tower, step, state in zip(model.towers, steps, seen, strict=True)
         ]
         yield evidence, steps, seen, chunk.targets[part]
-
-
-def _spread(samples: Samples, most: int) -> Array:
-    """Indices of at most so many samples from all over a text."""
-    m = samples.targets.shape[0]
-    return np.arange(m) if m <= most else np.linspace(0, m - 1, most).astype(np.int64)

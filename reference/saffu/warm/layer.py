@@ -13,8 +13,11 @@ through −log.   [D]
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside, floating, namespace
@@ -58,6 +61,10 @@ class WarmSettings:
     loss [D]; hidden targets come from the layer as it is without the factor"""
     output_temper: float | None = 1.0
     """λ of O; None: fitted"""
+    slot_tempers: tuple[tuple[float, ...], ...] = ()
+    """λ of each slot of the finished U, one tuple per context model, empty where the model has no
+    slots; they take the place of `hidden_temper`, which still leads to W, and `hidden_scale`
+    multiplies them.  For towers of one layer with aggregation `cat`; (): one λ for all slots"""
     refits: int = 0
     """how often lower layers are solved anew for the hidden targets that the layers above imply"""
 
@@ -69,6 +76,12 @@ class WarmSettings:
             temper = getattr(self, name)
             if temper is not None and not math.isfinite(temper):
                 raise BadOption(name, temper, "a finite number, or None to fit it", "SPEC 1")
+        if not all(math.isfinite(lam) for tower in self.slot_tempers for lam in tower):
+            raise BadOption("slot_tempers", self.slot_tempers, "finite numbers", "SPEC 1")
+
+    def of_tower(self, index: int) -> WarmSettings:
+        """The settings of one tower: of all tempers of slots, its own."""
+        return replace(self, slot_tempers=self.slot_tempers[index : index + 1])
 
 
 class SoftmaxSolution(NamedTuple):
@@ -94,12 +107,19 @@ def solve_softmax(
     smoothing: Smoothing,
     temper: float | None,
     scale: float = 1.0,
+    slots: Sequence[float] = (),
 ) -> SoftmaxSolution:
-    """U_λ of a softmax layer; λ given, or fitted where None, times `scale`.   (SPEC 1)"""
+    """U_λ of a softmax layer; λ given, or fitted where None, times `scale`.   (SPEC 1)
+
+    With `slots`, λ of each slot, the temper returned is the factor `scale` alone.
+    """
     state = cooccurrence(features, targets)
     counts = namespace(features).astype(
         smooth(state.counts, smoothing), floating(features).dtype
     )  # weights are as precise as the features that they meet
+    if slots:
+        each = scale * np.asarray(slots, dtype=np.float64)
+        return SoftmaxSolution(tempered_weights(counts, each, state.priming), scale)
     lam = temper
     if lam is None:
         lam = float(fit_temper(features, targets, counts).temper[0])
@@ -117,7 +137,8 @@ def solve_layer(
     """Solve one SAFFU layer for the given targets, without backpropagation.   (SPEC 5)
 
     Parameters: `inputs` [n, B, D], `mask` [n, B], `pivot` [n] as for `saffu_forward`; `targets`
-    [n, N_h], label embeddings or hidden targets.
+    [n, N_h], label embeddings or hidden targets; `settings`, with the `slot_tempers` of this tower
+    alone, if any.
     Returns W [B, B], U [S, N_h], and the state of the solved layer.
     Refuses: what `saffu_forward` and `cooccurrence` refuse.
     """
@@ -132,10 +153,11 @@ def solve_layer(
         blank = xp.zeros(shape, dtype=inputs.dtype, device=inputs.device)
         return saffu_forward(inputs, mask, pivot, w, blank if u is None else u, options)
 
-    def solve(features: Features, scale: float = 1.0) -> SoftmaxSolution:
-        return solve_softmax(
-            features, targets, settings.hidden_smoothing, settings.hidden_temper, scale
-        )
+    def solve(
+        features: Features, scale: float = 1.0, by_slot: Sequence[float] = ()
+    ) -> SoftmaxSolution:
+        alpha, lam = settings.hidden_smoothing, settings.hidden_temper
+        return solve_softmax(features, targets, alpha, lam, scale, by_slot)
 
     features = forward(None).features
     for _ in range(settings.rounds if options.attention != "uniform" else 0):
@@ -145,7 +167,8 @@ def solve_layer(
         t = hidden_targets(state.attention, ascent)
         w = solve_attention(state.comparisons, t, settings.attention_smoothing)
         features = forward(u).features
-    u, lam = solve(features, settings.hidden_scale)
+    by_slot = settings.slot_tempers[0] if settings.slot_tempers else ()
+    u, lam = solve(features, settings.hidden_scale, by_slot)
     return LayerSolution(LayerParameters(w, u), lam, forward(u))
 
 

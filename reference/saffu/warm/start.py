@@ -22,6 +22,7 @@ from saffu.arrays.namespace import average_rows, beside, namespace, on_host
 from saffu.batch import DocumentPlan, LayerPlan, place, plan
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
+from saffu.contexts import DocumentContext
 from saffu.embedding import radial_embedding
 from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
@@ -59,7 +60,8 @@ def warm_start(
     `output="softmax"`; `settings`, smoothing, tempers and rounds; `like`, any array of the library
     and on the device that is to do it, NumPy's unless given.
     Returns parameters in float64 with the tempers used.
-    Refuses: ids out of range; no targets; what the layers and their solutions refuse.
+    Refuses: ids out of range; no targets; tempers of slots that are not those of the configuration;
+    what the layers and their solutions refuse.
 
     >>> from saffu.configuration import TINY
     >>> text = [np.array([0, 5, 6, 7, 5, 6, 1]), np.array([0, 6, 7, 5, 1])]
@@ -69,6 +71,7 @@ def warm_start(
     """
     if configuration.output != "softmax":
         raise BadOption("output", configuration.output, "'softmax'; see saffu.direct", "SPEC 4")
+    check_slot_tempers(settings, configuration)
     text = make_samples(documents)
     batch = plan(text, configuration)
     embedding = embed(documents, configuration)
@@ -80,7 +83,7 @@ def warm_start(
     towers: list[tuple[LayerParameters, ...]] = []
     tempers: list[tuple[float, ...]] = []
     hidden: list[Hidden] = []
-    for tower in batch.towers:
+    for index, tower in enumerate(batch.towers):
         if isinstance(tower, DocumentPlan):
             s = average_rows(embedding, tower.token, tower.owner, targets.shape[0])
             u, lam = solve_softmax(
@@ -95,7 +98,8 @@ def warm_start(
             tempers.append((lam,))
             hidden.append(softmax(s @ u))
         else:
-            solved = solve_tower(embedding, tower, targets, configuration, settings)
+            own = settings.of_tower(index)
+            solved = solve_tower(embedding, tower, targets, configuration, own)
             towers.append(tuple(layer.parameters for layer in solved))
             tempers.append(tuple(layer.temper for layer in solved))
             hidden.append(solved[-1].state.hidden)
@@ -107,6 +111,32 @@ def warm_start(
     )
     parameters = Parameters(embedding, tuple(towers), output.weights)
     return WarmStart(parameters, tuple(tempers), output.temper)
+
+
+def check_slot_tempers(settings: WarmSettings, configuration: Configuration) -> None:
+    """Refuse tempers of slots other than one for each slot of the configuration.   (SPEC 1)"""
+    if not settings.slot_tempers:
+        return
+    check_slots(configuration)
+    expected = [0 if isinstance(c, DocumentContext) else c.slots for c in configuration.contexts]
+    if [len(tower) for tower in settings.slot_tempers] != expected:
+        described = (
+            f"tuples of {', '.join(map(str, expected))} numbers, one tuple per context model"
+        )
+        raise BadOption("slot_tempers", settings.slot_tempers, described, "SPEC 1")
+
+
+def check_slots(configuration: Configuration) -> None:
+    """Refuse layers whose slots are not side by side, and towers of several layers.   (SPEC 1)
+
+    A temper of a lower layer changes what the layers above it have counted.
+    """
+    if configuration.layer.aggregation != "cat":
+        raise BadOption(
+            "slot_tempers", True, "False for aggregation='sum', which has no slots", "SPEC 1"
+        )
+    if configuration.depth > 1:
+        raise BadOption("slot_tempers", True, "False for depth > 1", "SPEC 5")
 
 
 def embed(documents: Sequence[IntArray], configuration: Configuration) -> Embedding:

@@ -30,6 +30,7 @@ from saffu.explicit.smoothing import Discount
 from saffu.fast.plans import slices
 from saffu.pairs import Pairs, pair_counts
 from saffu.positions import Samples
+from saffu.search.tempers import EvidenceBlock, evidence_curve
 from saffu.types import Array, IntArray, Nats
 from saffu_lab.records.corpora import Texts
 from saffu_lab.records.results import Line
@@ -200,36 +201,23 @@ def fit_tempers(model: PhraseModel, judge: Samples) -> PhraseModel:
     """The same model with the best tempers for (some of) the judge's samples."""
     m = judge.targets.shape[0]
     select = np.linspace(0, m - 1, min(m, FITTED)).astype(np.int64)
-    blocks = [(judge.targets[part], e, c) for part, e, c in evidence_of(model, judge, select)]
     prior, shape = model.prior.astype(np.float32), model.temper.shape
     offsets = np.arange(shape[0]) * shape[1]
+    blocks = [
+        EvidenceBlock(evidence, kind + offsets, judge.targets[part])
+        for part, evidence, kind in evidence_of(model, judge, select)
+    ]
+    start = model.temper.ravel()
 
     def curve(place: Array) -> Curve:
-        value, number = 0.0, place.shape[0]
-        slope, bend = np.zeros(number), np.zeros((number, number))
-        for targets, evidence, kind in blocks:
-            rows, index = np.arange(targets.shape[0]), kind + offsets
-            z = np.matmul(place[index].astype(np.float32)[:, None, :], evidence)[:, 0] + prior
-            z -= z.max(axis=1, keepdims=True)
-            right = z[rows, targets].astype(np.float64)
-            np.exp(z, out=z)
-            total = z.sum(axis=1, keepdims=True)
-            p = z / total
-            value += float(np.sum(np.log(total[:, 0]) - right))
-            mean = np.matmul(evidence, p[:, :, None])[:, :, 0].astype(np.float64)
-            np.add.at(slope, index, mean - evidence[rows, :, targets])
-            spread = evidence * np.sqrt(p)[:, None, :]
-            square = np.matmul(spread, spread.transpose(0, 2, 1)).astype(np.float64)
-            square -= mean[:, :, None] * mean[:, None, :]
-            np.add.at(bend, (index[:, :, None], index[:, None, :]), square)
-        n, away = select.shape[0], place - start
+        value, slope, bend = evidence_curve(place, prior, blocks)
+        away = place - start
         return Curve(
-            value / n + TRUST * float(away @ away),
-            slope / n + 2 * TRUST * away,
-            bend / n + 2 * TRUST * np.eye(number),
+            value + TRUST * float(away @ away),
+            slope + 2 * TRUST * away,
+            bend + 2 * TRUST * np.eye(place.shape[0]),
         )
 
-    start = model.temper.ravel()
     minimum = minimise_convex(curve, start, tolerance=1e-3)
     return model._replace(temper=minimum.place.reshape(shape))
 
