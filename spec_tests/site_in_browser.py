@@ -16,7 +16,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
-from docs._site.operations import Operation, operations
+from docs._site.operations import Page, pages
 from spec_tests.support.browser import DESK, PHONE, SCREENSHOTS, browser, tab_of
 
 __all__ = ["browser"]
@@ -150,9 +150,9 @@ def test_links_inside_the_site_hold(anchors: dict[str, Anchors], page: str) -> N
 
 
 @pytest.mark.glance
-@pytest.mark.parametrize("operation", operations(ROOT), ids=lambda o: str(o.name))
+@pytest.mark.parametrize("operation", pages(ROOT), ids=lambda o: str(o.name))
 def test_an_operation_is_two_clicks_from_the_first_page(
-    anchors: dict[str, Anchors], operation: Operation
+    anchors: dict[str, Anchors], operation: Page
 ) -> None:
     goal = f"operations/{operation.name}.html"
     indexed = (HTML / "genindex.html").read_text(encoding="utf-8")

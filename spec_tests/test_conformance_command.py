@@ -337,7 +337,7 @@ def test_golden_verify_holds_the_files_to_manifest_and_schema(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert main(["golden", "verify"]) == 0
-    assert "as the manifest lists them and as the schema says" in capsys.readouterr().out
+    assert "as listed in the manifest and as the schema requires" in capsys.readouterr().out
     root = write_suite(tmp_path)
     assert main(["golden", "--golden", str(root), "verify"]) == 4, "there is no schema"
     shutil.copytree(golden_root() / "schema", root / "schema")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,14 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import saffu
 from saffu.conformance.command.golden import add_parser, run_golden
 from saffu.conformance.contract.arrays import canonical
 from saffu.conformance.contract.case import Case, Measured
 from saffu.conformance.contract.golden import read_manifest, read_suite
 from saffu.conformance.diagnosis.bank import bank
 from saffu.conformance.diagnosis.mistake import Mistake
-from saffu.conformance.operations import OPERATIONS
-from spec_tests.support import record
+from saffu.conformance.operations import OPERATIONS, Operation
+from spec_tests.support import record, tables
 from spec_tests.support.cases import questions
 from spec_tests.support.cases.question import ask
 from spec_tests.support.certify import (
@@ -247,16 +249,64 @@ def run_record(*arguments: str) -> int:
     return run_golden(parser.parse_args(["golden", "record", *arguments]))
 
 
-def test_the_command_records_in_a_checkout(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_recorder_runs_in_a_checkout(capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.read_bytes() for path in record.GOLDEN.rglob("*.json")}
-    assert run_record("perplexity/plain", "sgd_step") == 0
+    assert record.main(["perplexity/plain", "sgd_step"]) == 0
     assert capsys.readouterr().out == ""
     assert {path: path.read_bytes() for path in record.GOLDEN.rglob("*.json")} == before
 
 
-def test_the_command_needs_a_checkout(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], golden: Path
+@pytest.mark.parametrize("arguments", [(), ("softmax", "--accept")])
+def test_the_package_names_the_recorder_and_never_imports_the_tests(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("saffu.conformance.command.golden.golden_root", lambda: golden)
-    assert run_record() == 2
-    assert "needs a checkout of the project" in capsys.readouterr().err
+    assert run_record(*arguments) == 2
+    assert "needs a checkout of the project" in (err := capsys.readouterr().err)
+    assert f"python -m {record.__name__}" in err
+    package = Path(saffu.__file__).parent
+    named = [path for path in package.rglob("*.py") if "spec_tests" in path.read_text("utf-8")]
+    assert [path.name for path in named] == ["golden.py"]
+
+
+def test_an_operation_that_lacks_parts_is_told_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(dict_of(OPERATIONS), "cube", OPERATIONS["perplexity"])
+    assert record.main([]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "cube lacks a public name",
+        "cube lacks a function cube in reference/saffu/conformance/reference.py",
+        "cube lacks a function cube in spec_tests/support/oracle/operations.py",
+        "cube lacks cases",
+        "cube lacks mistakes",
+    ]
+
+
+def dict_of(mapping: Mapping[str, Operation]) -> dict[str, Operation]:
+    assert isinstance(mapping, dict)
+    return mapping
+
+
+def test_a_row_of_the_contract_reaches_every_list(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A new operation stands in documents and schemas, last of its section."""
+    for name in tables.written(record.CHECKOUT):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(record.CHECKOUT / name, tmp_path / name)
+    assert record.listed(tmp_path, accepting=False) == {}
+    cube = OPERATIONS["sgd_step"]._replace(equation="`x³`")
+    monkeypatch.setitem(dict_of(OPERATIONS), "cube", cube)
+    monkeypatch.setitem(saffu.MODULES, "cube", "saffu.optim")
+    changed = record.listed(tmp_path, accepting=True)
+    assert set(changed) == set(tables.written(tmp_path))
+    assert record.listed(tmp_path, accepting=False) == {}
+    lines = (tmp_path / "docs/equations.md").read_text("utf-8").splitlines()
+    sections = re.findall(r"^\| \[(\d)\]", "\n".join(lines), re.MULTILINE)
+    assert sections == sorted(sections)
+    assert sum("| `x³` | `cube` | [`saffu.optim`]" in line for line in lines) == 1
+    for name in tables.SCHEMAS:
+        schema = (tmp_path / f"golden/schema/{name}.schema.json").read_text("utf-8")
+        assert '"perplexity",\n' in schema
+        assert '"cube"\n' in schema

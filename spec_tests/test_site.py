@@ -10,9 +10,10 @@ import pytest
 
 import saffu
 from docs._site import assemble, docstrings, operations, reference
+from saffu.conformance.operations import OPERATIONS
 
 ROOT = Path(__file__).parent.parent
-OPERATIONS = operations.operations(ROOT)
+PAGES = operations.pages(ROOT)
 
 
 @pytest.fixture(scope="module")
@@ -20,22 +21,22 @@ def texts() -> dict[str, str]:
     return assemble.texts(assemble.Site.of(ROOT))
 
 
-def test_every_operation_of_the_specification_has_a_page(texts: dict[str, str]) -> None:
-    assert len(OPERATIONS) == 27
-    for o in OPERATIONS:
+def test_every_operation_of_the_contract_has_a_page(texts: dict[str, str]) -> None:
+    assert [page.name for page in PAGES] == list(OPERATIONS)
+    for o in PAGES:
         assert f"operations/{o.name}.md" in texts
         assert f"(operations/{o.name}.md)" in texts["operations.md"]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: str(o.name))
+@pytest.mark.parametrize("operation", PAGES, ids=lambda o: str(o.name))
 def test_the_page_of_an_operation_leads_to_all_that_is_known_of_it(
-    texts: dict[str, str], operation: operations.Operation
+    texts: dict[str, str], operation: operations.Page
 ) -> None:
     page = texts[f"operations/{operation.name}.md"]
     home = getattr(saffu, operation.name).__module__
     assert f"../api/{home.removeprefix('saffu.')}.md" in page
     assert f"../tests/test_{operation.test}.md" in page
-    assert operation.equation.strip() in page
+    assert operation.row.latex in page
     folder = ROOT / "golden" / operation.name
     for file in folder.glob("*.json"):
         assert f"../golden/{operation.name}/{file.name}" in page

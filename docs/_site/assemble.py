@@ -57,7 +57,8 @@ class Site(NamedTuple):
         }
         pages.setdefault("docs/replication.md", "replication.md")
         pages.setdefault("docs/chapters", "chapters/index.md")
-        tests = frozenset(f"test_{row[3]}" for row in operations.table(root).values())
+        equations = (root / "docs" / "equations.md").read_text(encoding="utf-8")
+        tests = frozenset(re.findall(r"spec_tests/(test_\w+)\.py", equations))
         return cls(root, pages | PAGES, reference.modules(root), tests)
 
     def home(self, path: str) -> str:
@@ -117,7 +118,7 @@ def texts(site: Site) -> dict[str, str]:
     written["specification.md"] = re.sub(
         r"^## (\d)\. ", r"(spec-\1)=\n## \1. ", written["specification.md"], flags=re.MULTILINE
     )
-    contract = operations.operations(root)
+    contract = operations.pages(root)
     made = {
         "chapters/index.md": chapters(written),
         "decisions/README.md": written["decisions/README.md"] + _toctree("[0-9]*"),

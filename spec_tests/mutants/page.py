@@ -31,7 +31,7 @@ results/mutation.json.
 - [mutmut](https://github.com/boxed/mutmut) makes the mutants: operators and comparisons swapped,
   numbers and words changed, arguments dropped or made None, conditions turned, assignments emptied.
 - Mutated is every function of the package that a golden case runs through: the modules that
-  compute the 27 operations, and the refusals.  Left out, by rule and not by hand: docstrings, type
+  compute the operations, and the refusals.  Left out, by rule and not by hand: docstrings, type
   annotations, citations, and the texts of refusals (what stands in a `raise` or in a block that
   ends in one, and arguments and variables called `name`, `letters`, `source` or `advice`), since
   the contract is the reason code and not the wording; constants outside of functions, which mutmut

@@ -17,6 +17,7 @@ import numpy as np
 
 from saffu.arrays.namespace import on_host
 from saffu.conformance import reference
+from saffu.conformance.operations import OPERATIONS
 from saffu.types import Array
 from spec_tests.conftest import shapes_unchecked
 
@@ -66,23 +67,6 @@ LIBRARIES: Final[Mapping[str, Callable[[], Library]]] = {
 """Each imports its library only when it is called."""
 
 
-ON_HOST: Final[Mapping[str, set[str]]] = {
-    "perplexity": {"perplexity"},
-    "cooccurrence": {"norm", "samples"},
-    "priming_number": {"priming"},
-    "explicit_solution": {"priming"},
-    "fit_temper": {"temper", "loss"},
-    "choose_smoothing": {"losses", "choice"},
-    "refine": {"capacity", "losses"},
-    "bit_cipher": {"ranks", "codes", "embedding"},
-    "radial_context": {"slots", "mask", "pivot"},
-    "block_context": {"slots", "mask", "pivot"},
-    "warm_start": {"labels"},
-    "model_loss": {"loss"},
-}
-"""Outputs that are NumPy's or Python's whatever goes in: a few numbers, or made of text alone."""
-
-
 class ForeignPort:
     """The reference, given arrays of another library; answers are NumPy's.
 
@@ -109,7 +93,7 @@ class ForeignPort:
             with shapes_unchecked():
                 answer: dict[str, Any] = function(**taken)
                 home = {name for name, x in answer.items() if not self.library.owns(x)}
-                assert home == ON_HOST.get(op, set()), f"{op}: on the host are {home}"
+                assert home == set(OPERATIONS[op].on_host), f"{op}: on the host are {home}"
                 return {name: on_host(x) for name, x in answer.items()}
 
         return call

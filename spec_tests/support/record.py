@@ -1,12 +1,13 @@
-"""Writing the golden files: into a temporary folder, with the differences shown.
+"""Golden files and the lists of operations: written to a temporary folder, differences shown.
 
-    saffu golden record                 what would change
-    saffu golden record --accept        let it change
-    saffu golden record --accept refine/plain softmax      these only
+    python -m spec_tests.support.record                        what would change
+    python -m spec_tests.support.record --accept               make the changes
+    python -m spec_tests.support.record --accept refine/slack softmax      only these cases
 
-Content comes from the cases' definitions and the oracle alone, and is the same on every machine to
-the last byte.  Bounds and certificates are measurements: they are kept while the content stays, and
-taken anew with --measure.
+The content of a case comes from its definition and the oracle alone, and is the same on every
+machine to the last byte.  Bounds and certificates are measurements: they are kept while the content
+stays, and measured again with --measure.  Tables of operations in documents and schemas come from
+the rows of the contract.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import saffu
+from saffu.conformance import reference
 from saffu.conformance.contract.arrays import canonical
 from saffu.conformance.contract.case import Case, Certificate
 from saffu.conformance.contract.golden import read_case, write_manifest
@@ -28,17 +31,44 @@ from saffu.conformance.diagnosis.bank import bank
 from saffu.conformance.diagnosis.mistake import Mistake
 from saffu.conformance.operations import OPERATIONS
 from saffu.errors import BadFile, BadRecord
+from spec_tests.support import tables
 from spec_tests.support.cases import questions
 from spec_tests.support.cases.question import Question
 from spec_tests.support.certify import answered, certified
+from spec_tests.support.oracle.answer import OPERATIONS as ORACLE
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+CHECKOUT = Path(__file__).parents[2]
+GOLDEN = CHECKOUT / "golden"
 MOST_BYTES = 64 * 1024
 _EVIDENCE = ("tolerance", "certificate")
 
 
+def missing() -> list[str]:
+    """What an operation of the contract still lacks, and where it belongs."""
+    asked = {question.op for question in questions()}
+    mistaken = {mistake.op for mistake in bank()}
+    return [
+        f"{op} lacks {part}"
+        for op in OPERATIONS
+        for there, part in (
+            (op in saffu.MODULES, "a public name: import it in reference/saffu/__init__.py"),
+            (
+                hasattr(reference, op),
+                f"a function {op} in reference/saffu/conformance/reference.py",
+            ),
+            (op in ORACLE, f"a function {op} in spec_tests/support/oracle/operations.py"),
+            (op in asked, f"cases: a function {op} in spec_tests/support/cases/{op}.py"),
+            (
+                op in mistaken,
+                f"mistakes: MISTAKES in reference/saffu/conformance/diagnosis/bank/{op}.py",
+            ),
+        )
+        if not there
+    ]
+
+
 def content(case: Case) -> dict[str, Any]:
-    """What a case says, without the measurements."""
+    """A case without the measurements."""
     pinned = Case(**{**vars(case), "certificate": case.certificate or Certificate({}, None)})
     return {key: value for key, value in pinned.to_json().items() if key not in _EVIDENCE}
 
@@ -46,9 +76,9 @@ def content(case: Case) -> dict[str, Any]:
 def regenerate(
     question: Question, old: Case | None, mistakes: Iterable[Mistake], measure: bool = False
 ) -> Case:
-    """The case of a question; with the evidence of the old one, if it says the same.
+    """The case of a question; with the evidence of the old one, if the content is the same.
 
-    Refuses (Uncertain) a case whose bound does not tell right from wrong.
+    Refuses (Uncertain) a case whose bound does not separate right from wrong.
     """
     new = answered(question)
     if old is not None and not measure and content(old) == content(new):
@@ -62,7 +92,8 @@ def text_of(case: Case) -> str:
     text = canonical(case.to_json())
     if len(text.encode()) >= MOST_BYTES:
         raise AssertionError(
-            f"{case.id} has {len(text.encode())} bytes; smaller dimensions will do"
+            f"{case.id}: at most {MOST_BYTES - 1} bytes per case, got {len(text.encode())}; "
+            "choose smaller dimensions"
         )
     return text
 
@@ -76,7 +107,7 @@ def existing(case_id: str, golden: Path = GOLDEN) -> Case | None:
 
 
 def record(folder: Path, golden: Path, chosen: Sequence[str], measure: bool) -> list[str]:
-    """Write the cases into a folder; those not chosen are copied.  Returns what is wrong."""
+    """Write the cases into a folder; cases not chosen are copied.  Returns the problems."""
     asked = questions()
     listed = mistakes(golden)
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,9 +136,9 @@ def record(folder: Path, golden: Path, chosen: Sequence[str], measure: bool) -> 
 
 
 def mistakes(golden: Path = GOLDEN) -> list[dict[str, str]]:
-    """The list of mistakes, in the order of the operations: as the bank has them.
+    """The mistakes of the bank, in the order of the operations, then by id.
 
-    A mistake that is listed and has left the bank stays listed, since ids are never used again.
+    A mistake that has left the bank stays listed, since ids are never used again.
     """
     before: list[dict[str, str]] = json.loads((golden / "mistakes.json").read_text("utf-8"))
     banked = [
@@ -120,7 +151,7 @@ def mistakes(golden: Path = GOLDEN) -> list[dict[str, str]]:
 
 def differences(folder: Path, golden: Path) -> dict[str, str]:
     """What differs, by file: a unified diff, or which side lacks it."""
-    found = {}
+    changed = {}
     ours = {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")}
     theirs = {path.relative_to(golden).as_posix() for path in golden.glob("*/*.json")}
     theirs = {name for name in theirs if not name.startswith("schema/")}
@@ -128,17 +159,21 @@ def differences(folder: Path, golden: Path) -> dict[str, str]:
     for name in sorted(ours | theirs):
         new, old = folder / name, golden / name
         if not old.is_file():
-            found[name] = "new"
+            changed[name] = "new"
         elif not new.is_file():
-            found[name] = "gone"
+            changed[name] = "gone"
         elif new.read_bytes() != old.read_bytes():
-            lines = (old.read_text("utf-8").splitlines(), new.read_text("utf-8").splitlines())
-            found[name] = "\n".join(difflib.unified_diff(*lines, name, name, n=1, lineterm=""))
-    return found
+            changed[name] = _difference(name, old.read_text("utf-8"), new.read_text("utf-8"))
+    return changed
+
+
+def _difference(name: str, old: str, new: str) -> str:
+    lines = old.splitlines(), new.splitlines()
+    return "\n".join(difflib.unified_diff(*lines, name, name, n=1, lineterm=""))
 
 
 def accept(folder: Path, golden: Path, changed: Iterable[str]) -> None:
-    """Let the golden files be those of the folder."""
+    """Replace golden files by those of the folder."""
     for name in changed:
         if (folder / name).is_file():
             (golden / name).parent.mkdir(parents=True, exist_ok=True)
@@ -147,31 +182,44 @@ def accept(folder: Path, golden: Path, changed: Iterable[str]) -> None:
             (golden / name).unlink()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def listed(checkout: Path, *, accepting: bool) -> dict[str, str]:
+    """Documents and schemas whose list of operations differs; written if accepted."""
+    changed = {}
+    for name, text in tables.written(checkout).items():
+        old = (checkout / name).read_text("utf-8")
+        if old != text:
+            changed[name] = _difference(name, old, text)
+            if accepting:
+                (checkout / name).write_text(text, encoding="utf-8", newline="\n")
+    return changed
+
+
+def main(arguments: Sequence[str] | None = None, checkout: Path = CHECKOUT) -> int:
     """Record; exit status 1 if something is wrong, or would change and was not accepted."""
     parser = argparse.ArgumentParser(
-        prog="saffu golden record",
+        prog="python -m spec_tests.support.record",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("ids", nargs="*", metavar="ID", help="OP or OP/SLUG; all, if none is given")
-    parser.add_argument("--accept", action="store_true", help="let the golden files change")
-    parser.add_argument("--measure", action="store_true", help="measure bounds anew")
+    parser.add_argument("ids", nargs="*", metavar="ID", help="OP or OP/SLUG (default: all cases)")
+    parser.add_argument("--accept", action="store_true", help="change the files")
+    parser.add_argument("--measure", action="store_true", help="new measurement of the bounds")
     given = parser.parse_args(arguments)
+    golden = checkout / "golden"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        problems = record(folder, GOLDEN, given.ids, given.measure)
-        changed = differences(folder, GOLDEN)
-        for name, difference in changed.items():
-            sys.stdout.write(f"{difference} {name}\n" if len(difference) < 5 else difference + "\n")
+        problems = missing() or record(folder, golden, given.ids, given.measure)
         for problem in problems:
             sys.stderr.write(f"{problem}\n")
         if problems:
             return 1
+        changed = differences(folder, golden)
         if given.accept:
-            accept(folder, GOLDEN, changed)
-            return 0
-        return 1 if changed else 0
+            accept(folder, golden, changed)
+        changed |= listed(checkout, accepting=given.accept)
+        for name, difference in changed.items():
+            sys.stdout.write(f"{difference} {name}\n" if len(difference) < 5 else difference + "\n")
+    return 1 if changed and not given.accept else 0
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from saffu.conformance.diagnosis.mistake import Mistake
 from saffu.conformance.diagnosis.pairs import pairs as fitting_pairs
 from saffu.conformance.judging.runner import Result, Run
 from saffu.conformance.judging.tolerance import compare, judge
+from saffu.conformance.operations import OPERATIONS
 from saffu.types import Array
 
 _NEAR: Final = 1.0
@@ -31,20 +32,6 @@ _FAR: Final = 3.0
 """Bounds by which the mistake is off the truth; the golden cases see to four."""
 
 _WRONG_VALUES: Final = ("values", "accepted", "refused")
-
-RESTS_ON: Final[Mapping[str, tuple[str, ...]]] = {
-    "explicit_solution": ("cooccurrence", "priming_number"),
-    "fit_temper": ("tempered_logits",),
-    "choose_smoothing": ("explicit_solution", "cross_entropy", "fit_temper"),
-    "refine": ("softmax", "cooccurrence"),
-    "saffu_forward": ("compare", "softmax"),
-    "saffu_backward": ("saffu_forward",),
-    "warm_start": ("bit_cipher", "explicit_solution", "saffu_forward", "hidden_targets"),
-    "model_forward": ("radial_context", "block_context", "document_context", "saffu_forward"),
-    "model_loss": ("model_forward", "log_softmax"),
-    "model_gradient": ("model_forward", "cross_entropy", "saffu_backward"),
-}
-"""Operations that are made of others: where both fail, the others are to be mended first."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +102,7 @@ class Diagnosis:
             return f"{case.id} is no known mistake: {ruling.reason}"
         what = "stage" if ruling.diverged in case.stages else "output"
         line = f"{case.id} matches no known mistake: {what} {ruling.reason}; see {case.spec}"
-        if below := [op for op in RESTS_ON.get(case.op, ()) if op in self.wrong]:
+        if below := [op for op in OPERATIONS[case.op].rests_on if op in self.wrong]:
             return f"{line}; it rests on {', '.join(below)}, wrong too: mend that first"
         silent = [name for name in case.stages if name not in ruling.arrays]
         if silent and what == "output":

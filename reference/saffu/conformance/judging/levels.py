@@ -10,7 +10,6 @@ Each level holds those before it:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,8 +18,11 @@ from saffu.conformance.operations import OPERATIONS
 LEVELS: Final = ("core", "layer", "train", "full")
 """From the least to the most."""
 
-_OUT_OF_PLACE: Final = {"model_loss": "layer"}
-"""Its equation stands in SPEC 0, but it needs a model."""
+_OF_SECTION: Final = {
+    f"SPEC {section}": level
+    for level, sections in (("core", "012"), ("layer", "34"), ("train", "56"), ("full", "7"))
+    for section in sections
+}
 
 
 def level_of(op: str, *, gradients: bool = False) -> str:
@@ -29,15 +31,11 @@ def level_of(op: str, *, gradients: bool = False) -> str:
     >>> level_of("softmax"), level_of("softmax", gradients=True), level_of("perplexity")
     ('core', 'train', 'full')
     """
-    if op in _OUT_OF_PLACE:
-        return _OUT_OF_PLACE[op]
-    found = re.search(r"\d+", OPERATIONS[op].spec if op in OPERATIONS else "")
-    section = int(found.group()) if found else 99
-    if section <= 2 and not gradients:
-        return "core"
-    if section <= 4 and not gradients:
-        return "layer"
-    return "train" if section <= 6 else "full"
+    row = OPERATIONS.get(op)
+    if row is None:  # of a later suite
+        return "full"
+    level = row.level or _OF_SECTION[row.spec]
+    return max(level, "train", key=LEVELS.index) if gradients else level
 
 
 def within(level: str, bound: str) -> bool:
