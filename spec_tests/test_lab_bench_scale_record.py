@@ -33,14 +33,20 @@ def kept(name: str) -> Any:
 def of_growth() -> str:
     record = kept("growth.json")
     points = [growth.Point(**point) for point in record["points"]]
-    assert record == record | growth.judged(points)
+    judged = growth.judged(points)
+    assert judged.keys() <= record.keys()
+    for name, value in judged.items():  # exponents come from least squares, by way of LAPACK
+        if isinstance(value, bool):
+            assert record[name] is value
+        else:
+            assert record[name] == pytest.approx(value, rel=1e-9)
     return growth.summary(points, record)
 
 
 def of_clusters() -> str:
     record = kept("cluster.json")
     for kind, ratio in record["ratios"].items():
-        assert ratio == worker_scaling.ratio(record["seconds"], kind)
+        assert ratio == pytest.approx(worker_scaling.ratio(record["seconds"], kind), rel=1e-12)
     assert record["same_bits"] == (len(set(record["digests"].values())) == 1)
     return worker_scaling.summary(record)
 
