@@ -176,11 +176,17 @@ def test_sgd_trains_too() -> None:
 def test_a_time_limit_ends_the_training_with_the_best_so_far(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    whole = _train(_start())
     ticks = iter(range(10**6))
     monkeypatch.setattr("saffu.models.training.time.monotonic", lambda: float(next(ticks)))
     state = _train(_start(), replace(SCHEDULE, seconds=10.0))
     assert state.stage == "done"
-    assert len(state.history) < 11
+    assert 10 < state.seconds < 20  # on a clock that ticks whenever it is looked at
+    assert 0 < state.targets < whole.targets
+    assert state.batches == 0  # what was trained last is judged, too
+    assert state.best_nats == min(record.validation_nats for record in state.history)
+    judged = validation_nats(state.best, SHAPE, HELD, SCHEDULE.validation_targets)
+    assert judged == pytest.approx(state.best_nats, rel=1e-12)
     assert _same(state.parameters, state.best)
 
 
