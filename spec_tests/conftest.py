@@ -27,7 +27,9 @@ if TYPE_CHECKING:  # at run time only after the checks of shapes are in place
     from spec_tests.support.array_libraries import Library
 
 SLOW_MACHINES = [HealthCheck.too_slow]
-settings.register_profile("dev", max_examples=25, deadline=None)
+settings.register_profile(
+    "dev", max_examples=25, deadline=None, suppress_health_check=SLOW_MACHINES
+)
 settings.register_profile(
     "ci", max_examples=50, deadline=None, derandomize=True, suppress_health_check=SLOW_MACHINES
 )

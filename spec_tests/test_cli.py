@@ -25,6 +25,7 @@ from saffu.data.tokenisers import Bytes, Characters, HuggingFace, Words
 from saffu.files import read_about, read_file, write_file
 from saffu.layer import LayerOptions
 from saffu.models.transformer import SCHEMA, SaffuTransformer
+from spec_tests.support.patience import PATIENCE
 from spec_tests.support.texts import sentences
 
 Saffu = Callable[..., tuple[int, str, str]]
@@ -86,7 +87,7 @@ def process(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env=environment(folder),
         capture_output=True,
         encoding="utf-8",
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -222,7 +223,7 @@ def until(folder: Path, stage: str) -> str:
         if stage in line:
             running.send_signal(signal.SIGINT)
             break
-    _, said = running.communicate(timeout=300)
+    _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     return said
 
@@ -523,7 +524,7 @@ def test_a_reader_who_has_enough_is_no_error(workshop: Path) -> None:
     running.stdout.close()
     with running.stderr as stderr:
         said = stderr.read()
-    assert (running.wait(timeout=60), said) == (0, b"")
+    assert (running.wait(timeout=PATIENCE), said) == (0, b"")
 
 
 def test_bars_are_drawn_when_they_are_asked_for(saffu: Saffu) -> None:

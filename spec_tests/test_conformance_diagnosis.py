@@ -32,6 +32,7 @@ from saffu.conformance.ports.module import ModulePort
 from saffu.conformance.ports.protocol import Answer, Outputs, Rejected
 from saffu.errors import BadOption
 from saffu.types import Array
+from spec_tests.support.patience import PATIENCE
 from spec_tests.support.planted.cases import CASES
 from spec_tests.support.planted.mistakes import MISTAKES, Wrong
 
@@ -41,7 +42,7 @@ BY_ID = {mistake.id: mistake for mistake in MISTAKES}
 
 
 def judge(port: object, precision: str | None = None) -> Run:
-    return Runner(ModulePort(port), precision=precision).run(CASES)
+    return Runner(ModulePort(port, timeout=PATIENCE), precision=precision).run(CASES)
 
 
 def explained(run: Run) -> tuple[Diagnosis, list[str]]:

@@ -30,6 +30,7 @@ from saffu.conformance.ports.protocol import (
 )
 from saffu.errors import BadOption
 from saffu.types import Array
+from spec_tests.support.patience import PATIENCE
 from spec_tests.support.planted.cases import CASES, case
 
 
@@ -47,7 +48,8 @@ class AlsoCounts:
 
 
 def port_with(**functions: Callable[..., Any]) -> ModulePort:
-    return ModulePort(type("Port", (), {k: staticmethod(f) for k, f in functions.items()})())
+    port = type("Port", (), {k: staticmethod(f) for k, f in functions.items()})()
+    return ModulePort(port, timeout=PATIENCE)
 
 
 def asked(op: str, **inputs: Any) -> Request:
@@ -59,7 +61,7 @@ def verdicts(run: Run) -> list[str]:
 
 
 def test_the_reference_passes() -> None:
-    run = Runner(ModulePort(reference)).run(CASES)
+    run = Runner(ModulePort(reference, timeout=PATIENCE)).run(CASES)
     assert run.passed, [result.ruling.reason for result in run.results]
     assert run.level == "full"
     assert run.port is not None
@@ -216,13 +218,13 @@ def test_a_wrong_stage_is_named_first() -> None:
 
 
 def test_nothing_run_is_not_passed() -> None:
-    run = Runner(ModulePort(reference)).run([])
+    run = Runner(ModulePort(reference, timeout=PATIENCE)).run([])
     assert not run.passed
     assert run.level is None
 
 
 def test_cases_beyond_the_level_are_not_asked() -> None:
-    run = Runner(ModulePort(reference), wanted="core").run(CASES)
+    run = Runner(ModulePort(reference, timeout=PATIENCE), wanted="core").run(CASES)
     assert {result.case.op for result in run.results} == {
         "softmax", "priming_number", "explicit_solution",
     }  # fmt: skip
@@ -234,7 +236,9 @@ def test_a_class_of_arithmetic_without_a_bound_is_not_judged() -> None:
     from dataclasses import replace
 
     only_float64 = replace(case("perplexity/one"), tolerance={"float64": 1e-13})
-    run = Runner(ModulePort(reference), precision="loose").run([only_float64, *CASES[:1]])
+    run = Runner(ModulePort(reference, timeout=PATIENCE), precision="loose").run(
+        [only_float64, *CASES[:1]]
+    )
     assert len(run.results) == 1
     assert run.notes == ("1 cases have no bound for loose: not asked",)
 
@@ -284,5 +288,5 @@ def test_a_port_says_its_precision_and_device(
         "coarse_port", "1.2", "float32", "abacus",
     )  # fmt: skip
     assert load("coarse_port:Inner").start().operations == ("perplexity",)
-    run = Runner(load("coarse_port")).run([case("perplexity/one")])
+    run = Runner(load("coarse_port", timeout=PATIENCE)).run([case("perplexity/one")])
     assert run.precision == "float32"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -10,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from saffu.conformance.judging.runner import Run, Runner
+from saffu.conformance.ports import pipes, process
 from saffu.conformance.ports.process import ProcessPort
+from saffu.conformance.ports.protocol import Answer, Request
+from spec_tests.support.patience import PATIENCE, alive, until
 from spec_tests.support.planted.cases import case
 
 PROGRAM = Path(__file__).parent / "support" / "planted" / "program.py"
@@ -18,9 +20,31 @@ ASKED = ("softmax/pulled", "priming_number/unequal-norms", "perplexity/one", "sg
 """Badly behaved programs do it at the second."""
 
 
-def judge(way: str, *more: str, timeout: float = 20.0, asked: tuple[str, ...] = ASKED) -> Run:
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a program that has said its last word may take long to end."""
+    monkeypatch.setattr(process, "_PARTING", PATIENCE)
+    monkeypatch.setattr(process, "_DYING", PATIENCE)
+    monkeypatch.setattr(pipes, "_PATIENCE", PATIENCE)
+
+
+class Port(ProcessPort):
+    """Waits long for every answer, but for those to the operation at which programs hang."""
+
+    def run(self, request: Request) -> Answer:
+        self.timeout = 1.0 if request.op == "priming_number" else PATIENCE
+        return super().run(request)
+
+
+def judge(
+    way: str,
+    *more: str,
+    kind: type[ProcessPort] = ProcessPort,
+    start_timeout: float = PATIENCE,
+    asked: tuple[str, ...] = ASKED,
+) -> Run:
     command = [sys.executable, "-I", "-S", str(PROGRAM), way, *more]
-    port = ProcessPort(command, timeout=timeout, start_timeout=timeout)
+    port = kind(command, timeout=PATIENCE, start_timeout=start_timeout)
     return Runner(port, restarts=3).run([case(name) for name in asked], partial=True)
 
 
@@ -67,9 +91,9 @@ def test_a_broken_conversation_is_one_failed_case_and_a_new_start(
     assert run.notes == ("the port was started anew once",)
 
 
-@pytest.mark.parametrize("way", ["hang", "late", "half-a-line-hang"])
+@pytest.mark.parametrize("way", ["hang", "half-a-line-hang"])
 def test_no_answer_in_time_is_one_failed_case(way: str) -> None:
-    run = judge(way, timeout=1.0)
+    run = judge(way, kind=Port)
     assert verdicts(run) == ["passed", "failed", "passed", "passed"]
     assert run.results[1].ruling.kind == "time-out"
 
@@ -152,9 +176,7 @@ def test_a_program_that_does_not_start_fails_every_case(way: str, said: str) -> 
 
 
 def test_a_program_that_never_answers_start_is_given_up() -> None:
-    before = time.monotonic()
-    run = judge("deaf", timeout=0.5)
-    assert time.monotonic() - before < 10.0
+    run = judge("deaf", start_timeout=0.5)
     assert run.port is None
     assert "no answer within 0.5 s" in run.results[0].ruling.reason
 
@@ -174,21 +196,12 @@ def test_after_too_many_new_starts_the_rest_fails_with_that_reason() -> None:
     assert "started anew 2 times" in run.results[-1].ruling.reason
 
 
-def test_how_a_program_ends_is_noted() -> None:
+def test_how_a_program_ends_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert judge("ends-badly").notes == ("the port ended with status 9 after stop",)
+    monkeypatch.setattr(process, "_PARTING", 2.0)
     assert judge("refuses-to-stop").notes == (
         "the port did not end within 2 s after stop, and was killed",
     )
-    assert judge("ends-badly").notes == ("the port ended with status 9 after stop",)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not collected does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups are of Unix")
@@ -197,9 +210,6 @@ def test_no_process_is_left_over(way: str, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     before = time.monotonic()
     assert judge(way, str(pids)).passed
-    assert time.monotonic() - before < 10.0, "a child that holds the pipes must not hold the run"
+    assert time.monotonic() - before < PATIENCE, "a child that holds the pipes holds up the run"
     (child,) = map(int, pids.read_text().split())
-    until = time.monotonic() + 5.0
-    while alive(child) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not alive(child)
+    until(lambda: not alive(child))

@@ -11,7 +11,7 @@ import pytest
 
 from saffu.conformance.command.check import ends_by_signal
 from saffu.conformance.ports.signals import uninterrupted
-from spec_tests.test_conformance_process import alive
+from spec_tests.support.patience import PATIENCE, alive
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
 
@@ -80,7 +80,11 @@ with ends_by_signal():
     Running([sys.executable, "-c", "import time; time.sleep(600)"])
 """
     ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 128 + signal.SIGTERM, ran.stderr
     assert not alive(int(ran.stdout))

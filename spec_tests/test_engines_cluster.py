@@ -90,10 +90,15 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "PATIENCE", 1)
+    wait = distributed.Client.wait_for_workers
+
+    def not_long(client: Any, workers: int, timeout: float) -> Any:
+        return wait(client, workers, timeout=min(timeout, 0.1))
+
+    monkeypatch.setattr(distributed.Client, "wait_for_workers", not_long)
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=NOWHERE) as empty,
-        pytest.raises(NoScheduler, match="it has no worker after 1 seconds"),
+        pytest.raises(NoScheduler, match=f"it has no worker after {clusters.PATIENCE} seconds"),
     ):
         Cluster(empty.scheduler_address)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,38 +15,45 @@ from saffu.errors import Missing
 from saffu_lab.bench import speed
 from saffu_lab.bench.speed import Pass, Timed, account, main, ratio, summary, timed
 from saffu_lab.records import corpora as texts
+from spec_tests.support.patience import Clock
 from spec_tests.support.texts import sentences
 
 TEXT = [" ".join(sentences(i, 5)) for i in range(199)]
 
 
-def test_a_contestant_twice_as_slow_is_seen_to_be() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(speed, "time", clock.module)
+    return clock
+
+
+def test_a_contestant_twice_as_slow_is_seen_to_be(clock: Clock) -> None:
     def slow() -> int:
-        time.sleep(0.02)
+        clock.work(0.25)
         return 10
 
     def slower() -> int:
-        time.sleep(0.04)
+        clock.work(0.5)
         return 10
 
     one, two = timed({"slow": slow, "slower": slower}, rounds=3)
     assert (one.name, two.name) == ("slow", "slower")
-    assert len(one.wall) == len(one.cpu) == 3
-    assert all(100 < rate <= 500 for rate in one.wall)
-    assert ratio(one.wall, two.wall) > 1.3
+    assert one.wall == one.cpu == (40.0,) * 3
+    assert ratio(one.wall, two.wall) == 2.0
 
 
-def test_the_first_round_is_not_counted() -> None:
+def test_the_first_round_is_not_counted(clock: Clock) -> None:
     calls: list[int] = []
 
     def work() -> int:
         calls.append(1)
-        time.sleep(0.2 if len(calls) == 1 else 0.0)
+        clock.work(64.0 if len(calls) == 1 else 0.5)
         return 1
 
     (found,) = timed({"work": work}, rounds=2)
     assert len(calls) == 3
-    assert min(found.wall) > 5.5
+    assert found.wall == (2.0, 2.0)
 
 
 def planted(explicit: float, torch_one: float, torch_two: float) -> list[Timed]:

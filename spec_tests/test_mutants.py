@@ -21,6 +21,7 @@ from spec_tests.mutants.argued import Argument
 from spec_tests.mutants.execute import Outcome
 from spec_tests.mutants.ledger import Ledger
 from spec_tests.mutants.mutant import Mutant
+from spec_tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +34,7 @@ def alone(program: str) -> Any:
         capture_output=True,
         check=False,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -20,6 +20,7 @@ from saffu.conformance.judging.challenge import challenge
 from saffu.conformance.judging.runner import Run, Runner
 from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.ports.module import load
+from spec_tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.torch
 
@@ -42,7 +43,7 @@ def torch(port: Any) -> Any:
 
 
 def judged(cases: tuple[Case, ...]) -> Run:
-    return Runner(load("saffu_torch.port")).run(cases)
+    return Runner(load("saffu_torch.port", timeout=PATIENCE)).run(cases)
 
 
 def reaches_the_top(run: Run, cases: int) -> None:

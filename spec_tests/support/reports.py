@@ -17,6 +17,7 @@ from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.ports.module import ModulePort
 from saffu.conformance.report.lines import Report
 from saffu.types import Array
+from spec_tests.support.patience import PATIENCE
 from spec_tests.support.planted.cases import CASES
 from spec_tests.support.planted.mistakes import MISTAKES, Wrong
 
@@ -33,7 +34,7 @@ def report_on(
     mistakes: Sequence[Mistake] = MISTAKES,
 ) -> Report:
     """What is found of a port, by a challenge that is called cafe."""
-    run = Runner(ModulePort(port, name=name)).run(cases, partial=partial)
+    run = Runner(ModulePort(port, name=name, timeout=PATIENCE)).run(cases, partial=partial)
     return Report(
         run, diagnose(run, mistakes), "saffu check planted", "0.0.1", 64 * "0",
         datetime(2026, 11, 23, tzinfo=UTC), "cafe",

@@ -115,7 +115,7 @@ def start() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if WAY in ("orphan", "orphan-that-talks"):
         out = None if WAY == "orphan-that-talks" else subprocess.DEVNULL
-        child = subprocess.Popen(["sleep", "600"], stdout=out, stderr=out)
+        child = subprocess.Popen(["sleep", "3600"], stdout=out, stderr=out)
         with open(sys.argv[2], "a") as pids:  # noqa: PTH123  (quick to start)
             pids.write(f"{child.pid}\n")
     operations = [*OPERATIONS, "refine", "explicit_solution"] if WAY == "claims" else OPERATIONS
@@ -136,9 +136,6 @@ def misbehave(right: dict[str, Any]) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
     elif WAY == "hang":
         time.sleep(600)
-    elif WAY == "late":
-        time.sleep(2.0)
-        send(right)
     elif WAY == "twice":
         send(right)
         send(right)

@@ -65,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="the class of arithmetic to judge by (default: what the port declares)",
     )  # fmt: skip
     how.add_argument(
-        "--timeout", metavar="S", type=seconds, default=10.0, help="for one answer (default: 10)"
+        "--timeout", metavar="S", type=seconds, default=60.0, help="for one answer (default: 60)"
     )
     how.add_argument(
         "--start-timeout", metavar="S", type=seconds, default=60.0,

@@ -82,7 +82,7 @@ class ModulePort:
     3.0
     """
 
-    def __init__(self, target: object, *, name: str = "", timeout: float | None = 10.0) -> None:
+    def __init__(self, target: object, *, name: str = "", timeout: float | None = 60.0) -> None:
         self.target: Final = target
         self.name: Final = name or getattr(target, "__name__", type(target).__name__)
         self.timeout: Final = timeout
@@ -222,7 +222,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def load(name: str, *, timeout: float | None = 10.0) -> ModulePort:
+def load(name: str, *, timeout: float | None = 60.0) -> ModulePort:
     """The port of a dotted name, `package.module` or `package.module:object`.
 
     The folder that the program is called in can be imported from.

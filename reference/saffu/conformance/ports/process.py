@@ -21,6 +21,8 @@ _STRAYS: Final = 16
 """Answers to earlier cases that are passed over while waiting for one."""
 _PARTING: Final = 2.0
 """Seconds that a program has for ending by itself."""
+_DYING: Final = 1.0
+"""Seconds between the end of a program's output and the end of the program."""
 
 
 class ProcessPort:
@@ -31,11 +33,11 @@ class ProcessPort:
     """
 
     def __init__(
-        self, command: Sequence[str], *, timeout: float = 10.0, start_timeout: float = 60.0
+        self, command: Sequence[str], *, timeout: float = 60.0, start_timeout: float = 60.0
     ) -> None:
         self.command: Final = tuple(command)
-        self.timeout: Final = timeout
-        self.start_timeout: Final = start_timeout
+        self.timeout = timeout
+        self.start_timeout = start_timeout
         self._running: Running | None = None
         self._answered: set[int] = set()
         self._twice: list[tuple[int, str]] = []
@@ -83,7 +85,7 @@ class ProcessPort:
         running.sender.send(protocol.line(protocol.stop()))
         status = running.end(_PARTING)
         for _ in range(_STRAYS):
-            got = self._receive(time.monotonic() + 0.1, 0.1)
+            got = self._receive(time.monotonic() + _PARTING, _PARTING)
             if isinstance(got, Broken) and got.kind not in ("garbage", "flood"):
                 break
             self._stray(got)
@@ -138,7 +140,7 @@ class ProcessPort:
         """Kill the program, and add to the message what it left behind."""
         assert self._running is not None  # start has been called
         running, self._running = self._running, None
-        status = running.end(1.0 if broken.kind == "crash" else 0.0)
+        status = running.end(_DYING if broken.kind == "crash" else 0.0)
         said = running.close()
         message = broken.message
         if broken.kind == "crash":
