@@ -53,7 +53,7 @@ OF_TEXT: Final = frozenset({
 """Functions that no array of fractions goes into."""
 
 WITHIN: Final = frozenset({
-    "attention.compare_with_pivot", "embedding.normalise_or_fall_back",
+    "attention.compare_unchecked", "embedding.normalise_or_fall_back",
     "warm.start.solve_tower", "optim.check_adam",
 })  # fmt: skip
 """Functions that no test calls: others call them, and then with what those were given."""

@@ -6,8 +6,13 @@ What each operation refuses is tested beside the operation.
 from __future__ import annotations
 
 import math
+import sys
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu import checks, errors
+from saffu.batch import plan
+from saffu.configuration import TINY
+from saffu.contexts import DocumentContext, RadialContext
+from saffu.counts import Cooccurrence, cooccurrence
 from saffu.errors import (
     BadOption,
     EmptyMask,
@@ -30,7 +39,15 @@ from saffu.errors import (
     WrongShape,
     ZeroEntry,
 )
+from saffu.explicit.choice import choose_smoothing
+from saffu.explicit.smoothing import Backoff, Discount, Smoothing
+from saffu.explicit.temper import fit_temper
+from saffu.layer import saffu_backward, saffu_forward
+from saffu.model import model_gradient
+from saffu.positions import make_samples
 from saffu.types import Array
+from saffu.warm.layer import WarmSettings
+from saffu.warm.start import warm_start
 from spec_tests.conftest import shapes_unchecked
 from spec_tests.support import strategies as draw
 from spec_tests.support.strategies import Seeded
@@ -273,3 +290,110 @@ def test_one_of_a_few_words() -> None:
     checks.choice("gain", "unit", ("unit", "count"), "SPEC 4")
     with pytest.raises(BadOption, match=r"gain='Unit', but 'unit' or 'count' is expected"):
         checks.choice("gain", "Unit", ("unit", "count"), "SPEC 4")
+
+
+# --- once, at the door ------------------------------------------------------------------------
+
+
+class Calls(NamedTuple):
+    """The calls of the functions of `saffu.checks` in one public call."""
+
+    checked: Counter[tuple[str, int]]
+    """(function, id of the array): how often"""
+    total: int
+
+
+def calls_of_checks(call: Callable[[], object]) -> Calls:
+    checked: Counter[tuple[str, int]] = Counter()
+    kept: list[object] = []  # an array that is gone could lend its id to another
+    total = 0
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal total
+        code = frame.f_code
+        if event != "call" or code.co_filename != checks.__file__ or code.co_name[0] == "<":
+            return
+        total += 1
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        arrays = [frame.f_locals[name] for name in names]
+        arrays = [x for x in arrays if isinstance(x, np.ndarray)]
+        kept.extend(arrays)
+        checked.update((code.co_name, id(x)) for x in arrays)
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return Calls(checked, total)
+
+
+TEXT = [np.array([0, 5, 6, 7, 5, 6, 1]), np.array([0, 6, 7, 5, 1])]
+H, Y = np.array([[1.0, 0.5, 0.0], [0.0, 2.0, 1.0]]), np.array([[1.0, 0.0], [0.5, 1.0]])
+F = H.T @ Y + 1.0
+DEEP = replace(TINY, contexts=(RadialContext(3), DocumentContext()), depth=2, radii=(2,))
+X = np.random.default_rng(1).dirichlet(np.ones(4), (3, 2))
+MASK, PIVOT = np.array([[True, True], [True, False], [True, True]]), np.array([0, 0, 1])
+W, U = np.ones((2, 2)), np.ones((8, 5))
+FITTED = WarmSettings(hidden_temper=None, output_temper=None, refits=1)
+MODEL = warm_start(TEXT, DEEP).parameters
+BATCH = plan(make_samples(TEXT), DEEP)
+STATE = saffu_forward(X, MASK, PIVOT, W, U)
+TRIED: list[Smoothing] = [Discount(0.5), Discount(0.75), Backoff(1.0)]
+
+
+@pytest.mark.parametrize(
+    ("call", "most"),
+    [
+        pytest.param(lambda: cooccurrence(H, Y), 6, id="cooccurrence"),
+        pytest.param(lambda: fit_temper(H, Y, F), 16, id="fit_temper"),
+        pytest.param(
+            lambda: choose_smoothing(
+                Cooccurrence(np.array([[2.0, 0.0], [1.0, 3.0], [0.0, 2.0]]), 6.0, 5),
+                (H, Y),
+                candidates=TRIED,
+                temper=True,
+            ),
+            12,
+            id="choose_smoothing",
+        ),
+        pytest.param(lambda: saffu_forward(X, MASK, PIVOT, W, U), 20, id="saffu_forward"),
+        pytest.param(
+            lambda: saffu_backward(np.ones((3, 5)), STATE, X, MASK, PIVOT, W, U),
+            4,
+            id="saffu_backward",
+        ),
+        pytest.param(lambda: model_gradient(MODEL, BATCH, DEEP.layer), 60, id="model_gradient"),
+        pytest.param(lambda: warm_start(TEXT, TINY), 40, id="warm_start"),
+        pytest.param(lambda: warm_start(TEXT, DEEP, FITTED), 60, id="warm_start, deep"),
+    ],
+)
+def test_no_check_is_made_twice_on_one_array_in_one_public_call(
+    call: Callable[[], object], most: int
+) -> None:
+    calls = calls_of_checks(call)
+    assert calls.checked
+    assert [check for (check, _), times in calls.checked.items() if times > 1] == []
+    assert calls.total <= most
+
+
+def test_features_reach_their_counts_in_few_calls() -> None:
+    steps: list[str] = []
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        code = frame.f_code
+        ours = code.co_filename.startswith(str(Path(checks.__file__).parent))
+        if event != "call" or not ours or code.co_name[0] == "<":
+            return
+        passed = [frame.f_locals[name] for name in code.co_varnames if name in frame.f_locals]
+        passed = [x for value in passed for x in (value if type(value) is tuple else [value])]
+        if any(x is H for x in passed):
+            steps.append(code.co_name)
+
+    sys.setprofile(profile)
+    try:
+        cooccurrence(H, Y)
+    finally:
+        sys.setprofile(None)
+    assert steps[0] == "cooccurrence"
+    assert len(steps) <= 6

@@ -237,9 +237,9 @@ def test_held_out_samples_that_are_none() -> None:
 @pytest.mark.usefixtures("as_users_call")
 def test_held_out_samples_of_other_shapes() -> None:
     state = cooccurrence(*ONE_HOT)
-    with pytest.raises(WrongShape, match=r"held_out targets has shape \(4, 2\).*\(5, any\)"):
+    with pytest.raises(WrongShape, match=r"held_out targets has shape \(4, 2\).*\(5, 2\)"):
         choose_smoothing(state, (np.ones((5, 3)), np.ones((4, 2))))
     with pytest.raises(WrongShape, match=r"held_out features has shape \(5, 7\).*\(any, 3\)"):
         choose_smoothing(state, (np.ones((5, 7)), np.ones((5, 2))))
-    with pytest.raises(WrongShape, match=r"held_out targets has shape \(5, 7\).*\(any, 2\)"):
+    with pytest.raises(WrongShape, match=r"held_out targets has shape \(5, 7\).*\(5, 2\)"):
         choose_smoothing(state, (np.ones((5, 3)), np.ones((5, 7))))

@@ -21,6 +21,8 @@ from saffu.explicit.smoothing import Additive, Backoff
 from saffu.layer import LayerOptions, saffu_forward
 from saffu.types import Array
 from saffu.warm.layer import (
+    LayerInputs,
+    SoftmaxSettings,
     WarmSettings,
     attention_ascent,
     solve_attention,
@@ -158,8 +160,8 @@ def test_what_invalid_slots_hold_does_not_matter(options: LayerOptions) -> None:
     assert same.tobytes() == ascent.tobytes()
     settings = WarmSettings()
     for one, two in zip(
-        solve_layer(contexts.inputs, *contexts[1:3], targets, options, settings).parameters,
-        solve_layer(filled, *contexts[1:3], targets, options, settings).parameters,
+        solve_layer(LayerInputs(*contexts[:3]), targets, options, settings).parameters,
+        solve_layer(LayerInputs(filled, *contexts[1:3]), targets, options, settings).parameters,
         strict=True,
     ):
         np.testing.assert_allclose(two, one, rtol=1e-13)
@@ -203,7 +205,7 @@ def test_attention_that_comparisons_can_express_is_a_fixed_point() -> None:
 @given(strategies.generators(), st.floats(0.1, 3.0), st.floats(0.1, 3.0))
 def test_a_softmax_layer_by_loops(rng: Any, temper: float, scale: float) -> None:
     h, y = strategies.features(rng, 7, 5), strategies.targets(rng, 7, 3)
-    got = solve_softmax(h, y, Backoff(0.5), temper, scale)
+    got = solve_softmax(h, y, SoftmaxSettings(Backoff(0.5), temper, scale))
     U, lam = naive_warm.solve_softmax(list(h), list(y), ("Backoff", 0.5), temper, scale)
     np.testing.assert_allclose(got.weights, U, rtol=1e-10, atol=1e-12)
     assert got.temper == pytest.approx(lam, rel=1e-14)
@@ -212,7 +214,7 @@ def test_a_softmax_layer_by_loops(rng: Any, temper: float, scale: float) -> None
 def test_a_fitted_temper_of_a_layer_by_loops() -> None:
     rng = np.random.default_rng(6)
     h, y = strategies.features(rng, 31, 5), strategies.targets(rng, 31, 3)
-    got = solve_softmax(h, y, Backoff(2.0), None, 3.0)
+    got = solve_softmax(h, y, SoftmaxSettings(Backoff(2.0), None, 3.0))
     U, lam = naive_warm.solve_softmax(list(h), list(y), ("Backoff", 2.0), None, 3.0)
     assert got.temper == pytest.approx(lam, rel=1e-8)
     np.testing.assert_allclose(got.weights, U, rtol=1e-7, atol=1e-9)
@@ -238,7 +240,7 @@ def naive_solution(
 def test_a_layer_by_loops(options: LayerOptions, rounds: int) -> None:
     """Any validity and any pivot, also those that no context model has."""
     contexts, targets = some_contexts(options, 7, samples=13)
-    got = solve_layer(*contexts[:3], targets, options, WarmSettings(rounds=rounds))
+    got = solve_layer(LayerInputs(*contexts[:3]), targets, options, WarmSettings(rounds=rounds))
     expected = naive_solution(contexts, targets, options, rounds)
     np.testing.assert_allclose(got.parameters.attention, expected.W, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(got.parameters.features, expected.U, rtol=1e-9, atol=1e-10)
@@ -249,7 +251,7 @@ def test_a_layer_by_loops(options: LayerOptions, rounds: int) -> None:
 @every_option
 def test_the_state_is_what_the_solved_layer_computes(options: LayerOptions) -> None:
     contexts, targets = some_contexts(options, 9)
-    got = solve_layer(*contexts[:3], targets, options, WarmSettings(rounds=2))
+    got = solve_layer(LayerInputs(*contexts[:3]), targets, options, WarmSettings(rounds=2))
     for mine, other in zip(
         got.state, saffu_forward(*contexts[:3], *got.parameters, options), strict=True
     ):
@@ -261,7 +263,7 @@ def test_the_state_is_what_the_solved_layer_computes(options: LayerOptions) -> N
 def test_uniform_attention_leaves_its_weights_zero(aggregation: Any, rounds: int) -> None:
     options = LayerOptions(aggregation, "uniform")
     contexts, targets = some_contexts(options)
-    got = solve_layer(*contexts[:3], targets, options, WarmSettings(rounds=rounds))
+    got = solve_layer(LayerInputs(*contexts[:3]), targets, options, WarmSettings(rounds=rounds))
     assert not got.parameters.attention.any()
 
 
@@ -269,8 +271,10 @@ def test_no_rounds_are_uniform_attention() -> None:
     """W = 0 attends evenly, so softmax attention without rounds solves the same U."""
     contexts, targets = some_contexts(LayerOptions())
     settings = WarmSettings(rounds=0)
-    softmax = solve_layer(*contexts[:3], targets, LayerOptions(), settings)
-    uniform = solve_layer(*contexts[:3], targets, LayerOptions(attention="uniform"), settings)
+    softmax = solve_layer(LayerInputs(*contexts[:3]), targets, LayerOptions(), settings)
+    uniform = solve_layer(
+        LayerInputs(*contexts[:3]), targets, LayerOptions(attention="uniform"), settings
+    )
     assert not softmax.parameters.attention.any()
     assert np.array_equal(softmax.parameters.features, uniform.parameters.features)
 
@@ -281,7 +285,7 @@ def test_one_hot_inputs_in_one_slot_are_shares_of_counts() -> None:
     inputs, targets = np.eye(3)[ids][:, None, :], np.eye(5)[labels]
     mask, pivot = np.ones((9, 1), dtype=np.bool_), np.zeros(9, dtype=np.int64)
     settings = WarmSettings(hidden_smoothing=Additive(0.5))
-    got = solve_layer(inputs, mask, pivot, targets, LayerOptions(), settings)
+    got = solve_layer(LayerInputs(inputs, mask, pivot), targets, LayerOptions(), settings)
     counts = np.array([[1, 2, 0, 0, 0], [0, 0, 2, 0, 0], [1, 3, 0, 0, 0]]) + 0.5
     shares = counts / counts.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(got.state.hidden, shares[ids], rtol=1e-12)
@@ -293,7 +297,7 @@ def test_one_hot_comparisons_say_which_slots_hold_the_same_token() -> None:
     inputs = np.eye(3)[ids]
     mask, pivot = np.ones((5, 3), dtype=np.bool_), np.zeros(5, dtype=np.int64)
     targets = np.eye(5)[[0, 1, 2, 3, 4]]
-    got = solve_layer(inputs, mask, pivot, targets, LayerOptions(), WarmSettings())
+    got = solve_layer(LayerInputs(inputs, mask, pivot), targets, LayerOptions(), WarmSettings())
     assert np.array_equal(got.state.comparisons, ids == ids[:, :1])
 
 
@@ -311,7 +315,8 @@ def test_attention_finds_the_slot_that_tells(aggregation: Any) -> None:
     targets = np.eye(7)[ids[:, 1]]
     settings = [WarmSettings(rounds=rounds) for rounds in (0, 1)]
     even, told = (
-        solve_layer(inputs, mask, pivot, targets, options, each).state for each in settings
+        solve_layer(LayerInputs(inputs, mask, pivot), targets, options, each).state
+        for each in settings
     )
     assert told.attention[:, 1].mean() > 0.4 > told.attention[:, [0, 2]].mean()
 
@@ -329,17 +334,23 @@ def test_the_scale_is_put_on_the_finished_layer_alone() -> None:
     contexts, targets = some_contexts(LayerOptions())
     plain, scaled = (
         solve_layer(
-            *contexts[:3], targets, LayerOptions(), WarmSettings(hidden_temper=0.5, hidden_scale=s)
+            LayerInputs(*contexts[:3]),
+            targets,
+            LayerOptions(),
+            WarmSettings(hidden_temper=0.5, hidden_scale=s),
         )
         for s in (1.0, 4.0)
     )
     assert np.array_equal(plain.parameters.attention, scaled.parameters.attention)
     assert (plain.temper, scaled.temper) == (0.5, 2.0)
     twice = solve_layer(
-        *contexts[:3], targets, LayerOptions(attention="uniform"), WarmSettings(hidden_temper=2.0)
+        LayerInputs(*contexts[:3]),
+        targets,
+        LayerOptions(attention="uniform"),
+        WarmSettings(hidden_temper=2.0),
     )
     again = solve_layer(
-        *contexts[:3],
+        LayerInputs(*contexts[:3]),
         targets,
         LayerOptions(attention="uniform"),
         WarmSettings(hidden_temper=0.5, hidden_scale=4.0),
@@ -378,15 +389,15 @@ def test_bad_input_of_a_layer_is_refused() -> None:
     below = inputs.copy()
     below[3, int(pivot[3]), 1] = -0.5
     with pytest.raises(SignedInput, match=r"inputs\[3, .* is -0.5"):
-        solve_layer(below, mask, pivot, targets, options, settings)
+        solve_layer(LayerInputs(below, mask, pivot), targets, options, settings)
     with pytest.raises(InvalidPivot, match=r"pivot\[0\] is 5"):
-        solve_layer(inputs, mask, pivot * 0 + 5, targets, options, settings)
+        solve_layer(LayerInputs(inputs, mask, pivot * 0 + 5), targets, options, settings)
     negative = targets.copy()
     negative[2, 4] = -1.0
     with pytest.raises(NegativeEntry, match=r"targets\[2, 4\] is -1"):
-        solve_layer(inputs, mask, pivot, negative, options, settings)
+        solve_layer(LayerInputs(inputs, mask, pivot), negative, options, settings)
     with pytest.raises(WrongShape, match="targets"):
-        solve_layer(inputs, mask, pivot, targets[:-1], options, settings)
+        solve_layer(LayerInputs(inputs, mask, pivot), targets[:-1], options, settings)
 
 
 def test_surprisal_of_single_slots_has_no_features() -> None:
@@ -395,4 +406,4 @@ def test_surprisal_of_single_slots_has_no_features() -> None:
     mask, pivot = np.ones((5, 1), dtype=np.bool_), np.zeros(5, dtype=np.int64)
     options = LayerOptions(attention="surprisal")
     with pytest.raises(ZeroNorm):
-        solve_layer(inputs, mask, pivot, np.eye(5), options, WarmSettings())
+        solve_layer(LayerInputs(inputs, mask, pivot), np.eye(5), options, WarmSettings())

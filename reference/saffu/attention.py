@@ -1,4 +1,4 @@
-"""Self-attention without queries and keys: comparisons, fed forward to weights.   (SPEC 4)
+"""Self-attention without query and key projections: comparisons, fed forward to weights.   (SPEC 4)
 
     c = x_p Xᵀ        comparisons of every slot with the pivot, in the basis as it is
     z = c W           the comparisons are fed forward; no W_q, no W_k
@@ -10,16 +10,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
-from saffu.numerics import log_softmax, log_softmax_vjp, softmax, softmax_vjp
+from saffu.numerics import (
+    log_softmax_unchecked,
+    log_softmax_vjp,
+    softmax_unchecked,
+    softmax_vjp,
+)
 from saffu.types import Array, AttentionWeights, Inputs, Pivot, SlotMask, SlotRows
+
+_SPEC: Final = "SPEC 4"
 
 
 class Attention(NamedTuple):
-    """What attention computes on the way, in order."""
+    """The stages of attention, in order."""
 
     comparisons: SlotRows
     """c [n, B]"""
@@ -43,16 +50,16 @@ def compare(inputs: Inputs, pivot: Pivot) -> SlotRows:
     >>> compare(x, np.array([1])).tolist()
     [[0.5, 0.5]]
     """
-    checks.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
-    checks.shape("pivot", pivot, inputs.shape[:1], "n", "SPEC 4")
-    checks.finite("inputs", inputs, "SPEC 4")
+    checks.shape("inputs", inputs, (None, None, None), "n B D", _SPEC)
+    checks.shape("pivot", pivot, inputs.shape[:1], "n", _SPEC)
+    checks.finite("inputs", inputs, _SPEC)
     xp, pivot = namespace(inputs), beside(pivot, inputs)
     checks.pivots(pivot, xp.all(xp.isfinite(inputs), axis=2))
-    return compare_with_pivot(inputs, pivot)
+    return compare_unchecked(inputs, pivot)
 
 
-def compare_with_pivot(inputs: Inputs, pivot: Pivot) -> SlotRows:
-    """`compare` for what was looked at already."""
+def compare_unchecked(inputs: Inputs, pivot: Pivot) -> SlotRows:
+    """`compare` without its checks."""
     xp = namespace(inputs)
     return xp.sum(inputs * at_pivot(inputs, pivot), axis=-1)
 
@@ -96,19 +103,34 @@ def attend(
     Parameters: `comparisons` [n, B], zero on invalid slots; `mask` [n, B]; `weights` W [B, B];
     `kind` `"softmax"`, `"surprisal"` or `"uniform"`; `gain` `"unit"` or `"count"` (not used by
     `surprisal`).
-    Refuses: contexts without a valid slot.
+    Refuses: contexts without a valid slot; comparisons on valid slots, or weights, that are not
+    finite; shapes that disagree.
     """
+    checks.shape("comparisons", comparisons, (None, None), "n B", _SPEC)
+    slots = comparisons.shape[1]
+    checks.shape("weights", weights, (slots, slots), "B B", _SPEC)
+    checks.finite("weights", weights, _SPEC)
+    checks.shape("mask", mask, comparisons.shape, "n B", _SPEC)
+    checks.mask_rows(mask)
+    checks.finite("comparisons", comparisons, _SPEC, where=beside(mask, comparisons))
+    return attend_unchecked(comparisons, mask, weights, kind, gain)
+
+
+def attend_unchecked(
+    comparisons: SlotRows, mask: SlotMask, weights: AttentionWeights, kind: str, gain: str
+) -> Attention:
+    """`attend` without its checks."""
     xp = namespace(comparisons)
     mask = beside(mask, comparisons)
     g = gains(mask, gain, comparisons.dtype)
     zeros = xp.zeros_like(comparisons)
     if kind == "uniform":
-        a = softmax(zeros, mask)
+        a = softmax_unchecked(zeros, mask)
         return Attention(comparisons, zeros, a, g * a)
     z: Array = comparisons @ weights
-    a = softmax(z, mask)
+    a = softmax_unchecked(z, mask)
     if kind == "surprisal":
-        return Attention(comparisons, z, a, xp.where(mask, -log_softmax(z, mask), zeros))
+        return Attention(comparisons, z, a, xp.where(mask, -log_softmax_unchecked(z, mask), zeros))
     return Attention(comparisons, z, a, g * a)
 
 

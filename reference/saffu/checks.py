@@ -1,7 +1,12 @@
-"""Looking at input before it is used: each check names the first offender.   (SPEC 8)
+"""Input checks: each names the first entry that is wrong.   (SPEC 8)
 
-The checks look only; they never repair.  They are called at the door of every public operation and
-nowhere inside, so that the equations stay readable and the quick versions stay quick.
+A public operation checks its arguments once and hands them to its inner function, which has the
+same name with `_unchecked` behind it and checks nothing.  Code of the package that holds checked
+arrays, or arrays that it computed, calls inner functions.  So no array is checked twice in one
+public call.  What only the computation shows, such as a zero that smoothing leaves or an optimum at
+infinity, is refused where it arises.
+
+Checks look at arrays and never change them.
 """
 
 from __future__ import annotations
@@ -31,53 +36,49 @@ from saffu.errors import (
 from saffu.types import Array
 
 
-def _first(bad: Array) -> tuple[int, ...]:
-    """Index of the first True, row-major."""
-    xp = namespace(bad)
-    flat = int(xp.argmax(xp.reshape(xp.astype(bad, xp.int64), (-1,))))
-    return tuple(int(i) for i in np.unravel_index(flat, tuple(bad.shape)))
-
-
-def _number(entry: Any) -> object:
-    """An entry of an array of any library as Python's own number."""
-    if hasattr(entry, "item"):
-        return entry.item()
-    return int(entry) if namespace(entry).isdtype(entry.dtype, "integral") else float(entry)
-
-
-def _type(x: Array) -> str:
-    """The type of the entries by its own name, whatever library says it."""
-    return str(x.dtype).rpartition(".")[2]
-
-
 def refuse_where(bad: Array, x: Array, name: str, source: str, error: type[BadEntry]) -> None:
     """Refuse the first entry of `x` at which `bad` is True."""
-    xp = namespace(x)
-    if bool(xp.any(bad)):
+    if bool(namespace(bad).any(bad)):
         index = _first(bad)
         raise error(name, index, _number(x[index]), source)
 
 
-def finite(name: str, x: Array, source: str) -> None:
-    """Refuse NaN and infinity."""
+def finite(name: str, x: Array, source: str, *, where: Array | None = None) -> None:
+    """Refuse NaN and infinity, in all entries or in those at which `where` is True."""
+    bad = ~namespace(x).isfinite(x)
+    refuse_where(bad if where is None else bad & where, x, name, source, NonFiniteEntry)
+
+
+def non_negative(
+    name: str,
+    x: Array,
+    source: str,
+    error: type[BadEntry] = NegativeEntry,
+    *,
+    where: Array | None = None,
+) -> None:
+    """Refuse NaN, infinity and entries below zero; of complex entries the real part counts.
+
+    In all entries, or in those at which `where` is True.
+    """
     xp = namespace(x)
-    refuse_where(~xp.isfinite(x), x, name, source, NonFiniteEntry)
-
-
-def non_negative(name: str, x: Array, source: str, error: type[BadEntry] = NegativeEntry) -> None:
-    """Refuse NaN, infinity and entries below zero."""
-    finite(name, x, source)
-    refuse_where(real(x) < 0, x, name, source, error)
+    no_number = ~xp.isfinite(x)
+    below = (xp.real(x) if xp.isdtype(x.dtype, "complex floating") else x) < 0
+    if where is not None:
+        no_number, below = no_number & where, below & where
+    if bool(xp.any(below | no_number)):
+        refuse_where(no_number, x, name, source, NonFiniteEntry)
+        refuse_where(below, x, name, source, error)
 
 
 def positive_entries(name: str, x: Array, source: str) -> None:
-    """Refuse what is not a positive, finite number, such as a count without smoothing."""
+    """Refuse entries that are not positive and finite, such as a count without smoothing."""
     non_negative(name, x, source)
     refuse_where(x == 0, x, name, source, ZeroEntry)
 
 
 def probabilities(name: str, x: Array, source: str) -> None:
-    """Refuse rows that are no distributions: negative entries, or a sum that is not one."""
+    """Refuse rows that are no distributions: negative entries, or a sum other than one."""
     non_negative(name, x, source)
     xp = namespace(x)
     total = xp.asarray(xp.sum(real(x), axis=-1))
@@ -94,12 +95,7 @@ def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, sou
     Traceback (most recent call last):
     saffu.errors.WrongShape: targets has shape (3, 2), but [M N] = (4, any) was expected; ...
     """
-    fits = x.ndim == len(expected) and all(
-        size is None or size == got for size, got in zip(expected, x.shape, strict=True)
-    )
-    if not fits:
-        sizes = ", ".join("any" if size is None else str(size) for size in expected)
-        raise WrongShape(name, f"[{letters}] = ({sizes})", tuple(x.shape), source)
+    _fit(name, tuple(x.shape), expected, letters, source)
 
 
 def samples(name: str, x: Array, source: str) -> None:
@@ -108,16 +104,21 @@ def samples(name: str, x: Array, source: str) -> None:
         raise NoSamples(name, source)
 
 
-def features(x: Array, name: str = "features", source: str = "SPEC 1") -> None:
-    """Refuse what cannot be features [M, D]: finite, non-negative, at least one sample."""
-    shape(name, x, (None, None), "M D", source)
-    samples(name, x, source)
+def features(
+    x: Array, name: str = "features", source: str = "SPEC 1", *, width: int | None = None
+) -> None:
+    """Refuse arrays that are not features [M, D]: finite, non-negative, at least one sample."""
+    _fit(name, tuple(x.shape), (None, width), "M D", source)
+    if x.shape[0] == 0:
+        raise NoSamples(name, source)
     non_negative(name, x, source)
 
 
-def targets(x: Array, rows: int, name: str = "targets", source: str = "SPEC 1") -> None:
-    """Refuse what cannot be targets [M, N]: finite, non-negative, no row of zeros."""
-    shape(name, x, (rows, None), "M N", source)
+def targets(
+    x: Array, rows: int, name: str = "targets", source: str = "SPEC 1", *, width: int | None = None
+) -> None:
+    """Refuse arrays that are not targets [M, N]: finite, non-negative, no row of zeros."""
+    _fit(name, tuple(x.shape), (rows, width), "M N", source)
     non_negative(name, x, source)
     xp = namespace(x)
     empty = xp.all(x == 0, axis=-1)
@@ -126,7 +127,7 @@ def targets(x: Array, rows: int, name: str = "targets", source: str = "SPEC 1") 
 
 
 def token_ids(x: Array, size: int, name: str = "tokens") -> None:
-    """Refuse ids outside of 0 … size-1, and ids that are no whole numbers."""
+    """Refuse ids outside of 0 … size-1, and ids of a type other than integer."""
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "integral"):
         raise BadOption(f"{name}.dtype", _type(x), "an integer type", "SPEC 8")
@@ -137,8 +138,8 @@ def token_ids(x: Array, size: int, name: str = "tokens") -> None:
 
 
 def labels(x: Array, rows: int, classes: int, name: str = "labels") -> None:
-    """Refuse class labels that are not [M] whole numbers in 0 … classes−1."""
-    shape(name, x, (rows,), "M", "SPEC 1")
+    """Refuse class labels that are not integers [M] in 0 … classes−1."""
+    _fit(name, tuple(x.shape), (rows,), "M", "SPEC 1")
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "integral"):
         raise BadOption(f"{name}.dtype", str(x.dtype), "an integer type", "SPEC 1")
@@ -149,7 +150,7 @@ def labels(x: Array, rows: int, classes: int, name: str = "labels") -> None:
 
 
 def mask_rows(mask: Array) -> None:
-    """Refuse a mask that is not of booleans, and a row without a valid entry."""
+    """Refuse a mask of a type other than boolean, and a row without a valid entry."""
     xp = namespace(mask)
     if not xp.isdtype(mask.dtype, "bool"):
         raise BadOption("mask.dtype", _type(mask), "booleans, True where valid", "SPEC 4")
@@ -167,15 +168,15 @@ def pivots(pivot: Array, mask: Array) -> None:
     outside = (pivot < 0) | (pivot >= slots)
     inside = xp.where(outside, xp.zeros_like(pivot), pivot)
     inside = xp.reshape(xp.astype(inside, xp.int64), (-1, 1))
-    there = xp.take_along_axis(mask, inside, axis=1)[:, 0]
-    bad = outside | ~there
+    valid = xp.take_along_axis(mask, inside, axis=1)[:, 0]
+    bad = outside | ~valid
     if bool(xp.any(bad)):
         row = _first(bad)[0]
         raise InvalidPivot(row, int(pivot[row]), slots)
 
 
 def whole(name: str, value: Any, least: int, source: str) -> int:
-    """A whole number of at least `least`, given as any integer type."""
+    """An integer of at least `least`, given as any integer type."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -200,3 +201,38 @@ def choice(name: str, value: str, allowed: Sequence[str], source: str) -> None:
     """One of a few words."""
     if value not in allowed:
         raise BadOption(name, value, " or ".join(repr(a) for a in allowed), source)
+
+
+def _fit(
+    name: str,
+    got: tuple[int, ...],
+    expected: Sequence[int | None],
+    letters: str,
+    source: str,
+) -> None:
+    """Refuse a shape with another number of dimensions, or another size where one is given."""
+    fits = len(got) == len(expected) and all(
+        size is None or size == n for size, n in zip(expected, got, strict=True)
+    )
+    if not fits:
+        sizes = ", ".join("any" if size is None else str(size) for size in expected)
+        raise WrongShape(name, f"[{letters}] = ({sizes})", got, source)
+
+
+def _first(bad: Array) -> tuple[int, ...]:
+    """Index of the first True, row-major."""
+    xp = namespace(bad)
+    flat = int(xp.argmax(xp.reshape(xp.astype(bad, xp.int64), (-1,))))
+    return tuple(int(i) for i in np.unravel_index(flat, tuple(bad.shape)))
+
+
+def _number(entry: Any) -> object:
+    """An entry of an array of any library as Python's own number."""
+    if hasattr(entry, "item"):
+        return entry.item()
+    return int(entry) if namespace(entry).isdtype(entry.dtype, "integral") else float(entry)
+
+
+def _type(x: Array) -> str:
+    """The name of the type of the entries, the same for every library."""
+    return str(x.dtype).rpartition(".")[2]

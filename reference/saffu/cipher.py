@@ -1,16 +1,17 @@
-"""The bit-cipher: a short binary code for every token, the plainest for the commonest.   (SPEC 2)
+"""The bit-cipher: a short binary code per token, with fewest ones for frequent tokens.   (SPEC 2)
 
 Codes come in levels; level k holds codes with exactly k ones.  Level 1 is the standard basis.  Each
-further level adds one basis vector to the codes of the level before, going through both in reverse
-order, so that the codes given out first differ most from those already in use.   [P3, T, I]
+further level adds one basis vector to the codes of the level before, both in reverse order, so that
+the codes assigned first differ most from those already in use.   [P3, T, I]
 
-A code divided by its number of ones is a vector of unit norm: a token's embedding.
+A code divided by its number of ones is a vector of unit norm, the embedding of its token.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from saffu import checks
 from saffu.arrays.namespace import beside, namespace, on_host
 from saffu.errors import TooFewBits
 from saffu.types import Array, Codes, Embedding, TokenCounts
+
+_SPEC: Final = "SPEC 2"
 
 
 def bit_cipher(size: int, bits: int) -> Codes:
@@ -30,10 +33,15 @@ def bit_cipher(size: int, bits: int) -> Codes:
     >>> [set(np.flatnonzero(code).tolist()) for code in bit_cipher(9, 5)[5:]]
     [{3, 4}, {2, 4}, {1, 4}, {0, 4}]
     """
-    size = checks.whole("size", size, 1, "SPEC 2")
-    bits = checks.whole("bits", bits, 1, "SPEC 2")
+    size = checks.whole("size", size, 1, _SPEC)
+    bits = checks.whole("bits", bits, 1, _SPEC)
     if 2**bits - 1 < size:
         raise TooFewBits(size, bits)
+    return bit_cipher_unchecked(size, bits)
+
+
+def bit_cipher_unchecked(size: int, bits: int) -> Codes:
+    """`bit_cipher` without its checks."""
     width = -(-bits // 8)
     packed = b"".join(code.to_bytes(width, "little") for code in islice(_in_order(bits), size))
     octets = np.frombuffer(packed, dtype=np.uint8).reshape(size, width)
@@ -65,8 +73,13 @@ def rank_tokens(counts: TokenCounts) -> Array:
     [1, 3, 0, 2]
     """
     counts = on_host(counts)
-    checks.shape("counts", counts, (None,), "V", "SPEC 2")
-    checks.non_negative("counts", counts, "SPEC 2")
+    checks.shape("counts", counts, (None,), "V", _SPEC)
+    checks.non_negative("counts", counts, _SPEC)
+    return rank_tokens_unchecked(counts)
+
+
+def rank_tokens_unchecked(counts: TokenCounts) -> Array:
+    """`rank_tokens` without its checks, for counts on the host."""
     rising: Array = np.argsort(counts[::-1], kind="stable")  # unsigned counts have no negative
     ranks: Array = counts.shape[0] - 1 - rising[::-1]
     return ranks
@@ -83,7 +96,16 @@ def cipher_embedding(counts: TokenCounts, bits: int) -> Embedding:
     [[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]]
     """
     ranks = rank_tokens(counts)
-    codes = bit_cipher(counts.shape[0], bits)
+    return _normalised(ranks, bit_cipher(counts.shape[0], bits))
+
+
+def cipher_embedding_unchecked(counts: TokenCounts, bits: int) -> Embedding:
+    """`cipher_embedding` without its checks, for counts on the host."""
+    return _normalised(rank_tokens_unchecked(counts), bit_cipher_unchecked(counts.shape[0], bits))
+
+
+def _normalised(ranks: Array, codes: Codes) -> Embedding:
+    """Codes of unit norm, in the order of the token ids."""
     embedding = np.empty(codes.shape)
     embedding[ranks] = codes / codes.sum(axis=1, keepdims=True, dtype=np.float64)
     return embedding
@@ -105,11 +127,11 @@ def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array
     >>> cipher_decode(codes / codes.sum(axis=1, keepdims=True), codes).tolist()
     [0, 1, 2, 3, 4, 5]
     """
-    checks.choice("method", method, ("dot", "likelihood"), "SPEC 2")
-    checks.shape("codes", codes, (None, None), "V b", "SPEC 2")
-    checks.samples("codes", codes, "SPEC 2")
-    checks.shape("vectors", vectors, (None, codes.shape[1]), "M b", "SPEC 2")
-    checks.non_negative("vectors", vectors, "SPEC 2")
+    checks.choice("method", method, ("dot", "likelihood"), _SPEC)
+    checks.shape("codes", codes, (None, None), "V b", _SPEC)
+    checks.samples("codes", codes, _SPEC)
+    checks.shape("vectors", vectors, (None, codes.shape[1]), "M b", _SPEC)
+    checks.non_negative("vectors", vectors, _SPEC)
     xp = namespace(vectors)
     ones = xp.astype(beside(codes, vectors), vectors.dtype)
     if method == "dot":

@@ -3,7 +3,7 @@
     F = Σ_m h_m ⊗ y_m = Hᵀ Y        generalised co-occurrence of features and targets   [P2, T]
     K = Σ_m ‖h_m‖₁ / M              priming number: the mean norm of the inputs          [P2, T]
 
-(F, Σ‖h‖, M) is all that the explicit solution needs to know of the data.  Two shards' statistics
+The explicit solution depends on the data through (F, Σ‖h‖, M) alone.  Two shards' statistics
 add up to those of their union, in any order and grouping: a commutative monoid.  For integer counts
 the sums are exact, so every partition of the data gives the same bits.
 
@@ -14,18 +14,21 @@ and one in uint8 wraps at 2^8.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
 from saffu import checks
-from saffu.arrays.namespace import namespace
+from saffu.arrays.namespace import Namespace, namespace
 from saffu.errors import WrongShape, ZeroNorm
 from saffu.types import Array, Counts, Features, Targets
+
+_SPEC: Final = "SPEC 1"
 
 
 @dataclass(frozen=True)
 class Cooccurrence:
-    """What a softmax layer needs to know of the data.   (SPEC 1)
+    """The sufficient statistics of a softmax layer.   (SPEC 1)
 
     >>> one = cooccurrence(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
     >>> two = cooccurrence(np.array([[1.0, 2.0]]), np.array([[1.0, 0.0]]))
@@ -42,17 +45,17 @@ class Cooccurrence:
 
     @staticmethod
     def zero(features: int, targets: int, like: Array | None = None) -> Cooccurrence:
-        """The neutral element: nothing seen yet; of the library and on the device of `like`."""
-        d = checks.whole("features", features, 1, "SPEC 1")
-        n = checks.whole("targets", targets, 1, "SPEC 1")
+        """The neutral element, of no samples; of the library and on the device of `like`."""
+        d = checks.whole("features", features, 1, _SPEC)
+        n = checks.whole("targets", targets, 1, _SPEC)
         like = np.zeros(0) if like is None else like
         xp = namespace(like)
         return Cooccurrence(xp.zeros((d, n), dtype=xp.float64, device=like.device), 0.0, 0)
 
     @property
     def priming(self) -> float:
-        """K, the mean norm of the inputs.  Refuses: nothing seen, or nothing but zeros."""
-        checks.whole("samples", self.samples, 1, "SPEC 1")
+        """K, the mean norm of the inputs.  Refuses: no samples, or features that are all zero."""
+        checks.whole("samples", self.samples, 1, _SPEC)
         if self.norm == 0:
             raise ZeroNorm("priming")
         return self.norm / self.samples
@@ -65,11 +68,15 @@ class Cooccurrence:
         """The statistics of the union of two shards.  Refuses other shapes, other libraries."""
         if self.counts.shape != other.counts.shape:
             raise WrongShape(
-                "other.counts", f"[D N] = {self.counts.shape}", other.counts.shape, "SPEC 1"
+                "other.counts", f"[D N] = {self.counts.shape}", other.counts.shape, _SPEC
             )
-        namespace(self.counts, other.counts)  # of one library, or a refusal
+        xp = namespace(self.counts, other.counts)
+        own, others = (
+            xp.asarray(counts, dtype=_double(xp, counts.dtype))
+            for counts in (self.counts, other.counts)
+        )
         return Cooccurrence(
-            _in_double(self.counts) + _in_double(other.counts),
+            own + others,
             self.norm + other.norm,
             self.samples + other.samples,
         )
@@ -98,16 +105,22 @@ def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
     """
     checks.features(features)
     checks.targets(targets, features.shape[0])
-    h, y = _in_double(features), _in_double(targets)
-    return Cooccurrence(h.T @ y, float(namespace(h, y).sum(h)), h.shape[0])
+    return cooccurrence_unchecked(features, targets)
+
+
+def cooccurrence_unchecked(features: Features, targets: Targets) -> Cooccurrence:
+    """`cooccurrence` without its checks."""
+    xp = namespace(features, targets)
+    h = xp.asarray(features, dtype=_double(xp, features.dtype))
+    y = xp.asarray(targets, dtype=_double(xp, targets.dtype))
+    return Cooccurrence(h.T @ y, float(xp.sum(h)), h.shape[0])
 
 
 def priming_number(features: Features) -> float:
     """K, the mean norm of the inputs: Σ_m ‖h_m‖₁ / M.   (SPEC 1)
 
-    Parameters: `features` [M, D], non-negative.  Returns a number > 0; values below 1 are nothing
-    special.
-    Refuses: negative, NaN or infinite entries; no samples; nothing but zeros.
+    Parameters: `features` [M, D], non-negative.  Returns a number > 0, which may be below 1.
+    Refuses: negative, NaN or infinite entries; no samples; features that are all zero.
 
     >>> priming_number(np.array([[1.0, 0.0], [1.0, 2.0]]))
     2.0
@@ -119,9 +132,6 @@ def priming_number(features: Features) -> float:
     return norm / int(features.shape[0])
 
 
-def _in_double(x: Array) -> Array:
-    """The same numbers in float64, in which whole numbers add up exactly below 2^53."""
-    xp = namespace(x)
-    if x.dtype == xp.float64 or xp.isdtype(x.dtype, "complex floating"):
-        return x
-    return xp.astype(x, xp.float64)
+def _double(xp: Namespace, dtype: object) -> Any:
+    """float64, in which integers add up exactly below 2^53; a complex type as it is."""
+    return dtype if xp.isdtype(dtype, "complex floating") else xp.float64

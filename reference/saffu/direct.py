@@ -1,13 +1,13 @@
-"""Direct output: no hidden layer, one table of evidence for every slot.   (SPEC 1, 4)
+"""Direct output: no hidden layer, one table of evidence per slot.   (SPEC 1, 4)
 
     z = log q + Σ_k λ_k w_k (log P_k(· | x_k) − log q)
 
-P_k(y | x) is the explicit solution of slot k alone, from pair counts C_k; q is how common the
-targets are; w are the attention weights of the context; λ has one number a slot, fitted to held-out
-text, still a convex problem.   [P2's single layer, generalised; D]
+P_k(y | x) is the explicit solution of slot k alone, from pair counts C_k; q are the frequencies of
+the targets; w are the attention weights of the context; λ has one number per slot, fitted to
+held-out text, still a convex problem.   [P2's single layer, generalised; D]
 
-For `Backoff` and `Discount` every pair that was never seen gets the same share of q, whatever the
-target, so after a shift that softmax does not see only seen pairs differ from q:
+Under `Backoff` and `Discount` the probability of every unseen pair is proportional to q, so after a
+shift, which softmax is invariant to, only seen pairs differ from q:
 
     Backoff     R[x,y] = log((F + α q) / (α q))
     Discount    R[x,y] = log((F − δ + δ r⁺ q) / (δ r⁺ q))
@@ -24,7 +24,7 @@ import numpy as np
 
 from saffu.batch import LayerPlan
 from saffu.errors import BadOption
-from saffu.explicit.smoothing import Additive, Discount, Smoothing, shares_of_totals
+from saffu.explicit.smoothing import Smoothing, shares_of_totals
 from saffu.pairs import Pairs
 from saffu.types import Array, AttentionWeights, Embedding, Logits, SlotRows
 
@@ -37,7 +37,7 @@ class DirectTower(NamedTuple):
     temper: Array
     """λ [B]"""
     tables: tuple[Pairs, ...]
-    """R_k [V, V], sparse, one a slot"""
+    """R_k [V, V], sparse, one per slot"""
 
 
 class DirectParameters(NamedTuple):
@@ -61,19 +61,16 @@ def evidence_table(pairs: Pairs, shares: Array, smoothing: Smoothing) -> Pairs:
     >>> evidence_table(C, np.array([0.5, 0.5]), Backoff(2.0)).toarray().round(6).tolist()
     [[0.0, 1.386294], [0.0, 0.0]]
     """
-    if isinstance(smoothing, Additive) or smoothing.strength == 0:
+    table, cells = pairs.tocsr(copy=True), np.diff(pairs.tocsr().indptr)
+    evidence = None
+    if smoothing.strength > 0:
+        of_row = np.repeat(cells, cells)
+        evidence = smoothing.evidence(table.data, of_row, shares[table.indices])
+    if evidence is None:
         raise BadOption(
             "smoothing", smoothing, "Backoff or Discount of positive strength", "SPEC 4"
         )
-    table = pairs.tocsr(copy=True)
-    q = shares[table.indices]
-    if isinstance(smoothing, Discount):
-        cells = np.diff(table.indptr)
-        rest = smoothing.strength * np.repeat(cells, cells) * q
-        table.data = np.log((table.data - smoothing.strength + rest) / rest)
-    else:
-        rest = smoothing.strength * q
-        table.data = np.log((table.data + rest) / rest)
+    table.data = evidence
     return table
 
 
@@ -96,7 +93,7 @@ def direct_logits(
     steps: Sequence[LayerPlan],
     weights: Sequence[Array],
 ) -> Logits:
-    """log q + Σ_contexts Σ_k λ_k w_k R_k[x_k, ·], up to a constant a row.   (SPEC 4)
+    """log q + Σ_contexts Σ_k λ_k w_k R_k[x_k, ·], up to a constant per row.   (SPEC 4)
 
     Parameters: `steps` and attention `weights` [n, B], one for each tower.  Returns [n, V].
     """

@@ -1,4 +1,4 @@
-"""The SAFFU layer: attention weights a context's vectors, a softmax layer reads them.   (SPEC 4)
+"""The SAFFU layer: attention over the vectors of a context, then a softmax layer.   (SPEC 4)
 
     s = Σ_k w_k x_k            aggregation "sum"
     s = [w_1 x_1 … w_B x_B]    aggregation "cat"
@@ -10,13 +10,13 @@ Hidden states are non-negative and add up to one, as inputs do, so layers stack.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
-from saffu.attention import Attention, attend, attend_vjp, compare_vjp, compare_with_pivot
+from saffu.attention import Attention, attend_unchecked, attend_vjp, compare_unchecked, compare_vjp
 from saffu.errors import SignedInput
-from saffu.numerics import softmax, softmax_vjp
+from saffu.numerics import softmax_unchecked, softmax_vjp
 from saffu.types import (
     Aggregate,
     Array,
@@ -29,6 +29,8 @@ from saffu.types import (
     SlotRows,
 )
 
+_SPEC: Final = "SPEC 4"
+
 
 @dataclass(frozen=True)
 class LayerOptions:
@@ -39,13 +41,13 @@ class LayerOptions:
     gain: Literal["unit", "count"] = "count"
 
     def __post_init__(self) -> None:
-        checks.choice("aggregation", self.aggregation, ("sum", "cat"), "SPEC 4")
-        checks.choice("attention", self.attention, ("softmax", "surprisal", "uniform"), "SPEC 4")
-        checks.choice("gain", self.gain, ("unit", "count"), "SPEC 4")
+        checks.choice("aggregation", self.aggregation, ("sum", "cat"), _SPEC)
+        checks.choice("attention", self.attention, ("softmax", "surprisal", "uniform"), _SPEC)
+        checks.choice("gain", self.gain, ("unit", "count"), _SPEC)
 
 
 class SaffuState(NamedTuple):
-    """Everything a layer computes, in order; the backward pass needs it all."""
+    """All stages of a layer, in order; the backward pass uses them."""
 
     comparisons: SlotRows
     logits: SlotRows
@@ -58,7 +60,7 @@ class SaffuState(NamedTuple):
 
 
 class SaffuGradient(NamedTuple):
-    """Gradients in what the layer was given."""
+    """Gradients in the arguments of the layer."""
 
     attention_weights: AttentionWeights
     feature_weights: FeatureWeights
@@ -77,8 +79,8 @@ def saffu_forward(
 ) -> SaffuState:
     """One SAFFU layer on n contexts.   (SPEC 4)
 
-    Parameters: `inputs` X [n, B, D], non-negative, rows of unit norm; what invalid slots hold does
-    not matter; `mask` [n, B]; `pivot` [n], a valid slot each; `attention_weights` W [B, B];
+    Parameters: `inputs` X [n, B, D], non-negative, rows of unit norm; invalid slots
+    may hold anything; `mask` [n, B]; `pivot` [n], a valid slot each; `attention_weights` W [B, B];
     `feature_weights` U [D, H] for `sum`, [B·D, H] for `cat`; `signed=True` lets inputs leave the
     simplex, as a trained embedding may.
     Returns all stages; the hidden states are `.hidden` [n, H].
@@ -93,12 +95,35 @@ def saffu_forward(
     [[0.5, 0.5]]
     """
     mask, pivot = beside(mask, inputs), beside(pivot, inputs)
-    x = _check(inputs, mask, pivot, attention_weights, feature_weights, options, signed)
-    seen = attend(
-        compare_with_pivot(x, pivot), mask, attention_weights, options.attention, options.gain
+    checks.shape("inputs", inputs, (None, None, None), "n B D", _SPEC)
+    checks.samples("inputs", inputs, _SPEC)
+    n, slots, width = inputs.shape
+    check_context(mask, pivot, (n, slots))
+    check_weights(attention_weights, feature_weights, (slots, width), options)
+    check_inputs(inputs, mask, signed=signed)
+    state = saffu_forward_unchecked(
+        inputs, mask, pivot, attention_weights, feature_weights, options
     )
+    checks.finite("hidden", state.hidden, _SPEC)  # finite weights may still overflow
+    return state
+
+
+def saffu_forward_unchecked(
+    inputs: Inputs,
+    mask: SlotMask,
+    pivot: Pivot,
+    attention_weights: AttentionWeights,
+    feature_weights: FeatureWeights,
+    options: LayerOptions,
+) -> SaffuState:
+    """`saffu_forward` without its checks."""
+    xp = namespace(inputs, attention_weights, feature_weights)
+    mask, pivot = beside(mask, inputs), beside(pivot, inputs)
+    x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
+    c = compare_unchecked(x, pivot)
+    seen = attend_unchecked(c, mask, attention_weights, options.attention, options.gain)
     s = aggregate(x, seen.weights, options.aggregation)
-    h = softmax(s @ feature_weights)
+    h = softmax_unchecked(s @ feature_weights)
     return SaffuState(*seen, s, h)
 
 
@@ -120,6 +145,22 @@ def saffu_backward(
     """
     checks.shape("d_hidden", d_hidden, state.hidden.shape, "n H", "SPEC 6")
     checks.finite("d_hidden", d_hidden, "SPEC 6")
+    return saffu_backward_unchecked(
+        d_hidden, state, inputs, mask, pivot, attention_weights, feature_weights, options
+    )
+
+
+def saffu_backward_unchecked(
+    d_hidden: Hidden,
+    state: SaffuState,
+    inputs: Inputs,
+    mask: SlotMask,
+    pivot: Pivot,
+    attention_weights: AttentionWeights,
+    feature_weights: FeatureWeights,
+    options: LayerOptions,
+) -> SaffuGradient:
+    """`saffu_backward` without its checks."""
     xp = namespace(inputs)
     mask, pivot = beside(mask, inputs), beside(pivot, inputs)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
@@ -159,33 +200,35 @@ def aggregate_vjp(
     return xp.sum(ds * inputs, axis=-1), weights[..., None] * ds
 
 
-def _check(
-    inputs: Inputs,
-    mask: SlotMask,
-    pivot: Pivot,
-    attention_weights: AttentionWeights,
-    feature_weights: FeatureWeights,
-    options: LayerOptions,
-    signed: bool,
-) -> Inputs:
-    """Refuse what the layer is not defined on; return the inputs with invalid slots set to zero."""
-    checks.shape("inputs", inputs, (None, None, None), "n B D", "SPEC 4")
-    checks.samples("inputs", inputs, "SPEC 4")
-    n, slots, d = inputs.shape
-    checks.shape("mask", mask, (n, slots), "n B", "SPEC 4")
-    checks.shape("pivot", pivot, (n,), "n", "SPEC 4")
-    checks.shape("attention_weights", attention_weights, (slots, slots), "B B", "SPEC 4")
-    rows = d if options.aggregation == "sum" else slots * d
-    letters = "D H" if options.aggregation == "sum" else "B·D H"
-    checks.shape("feature_weights", feature_weights, (rows, None), letters, "SPEC 4")
-    checks.finite("attention_weights", attention_weights, "SPEC 4")
-    checks.finite("feature_weights", feature_weights, "SPEC 4")
+def check_context(mask: SlotMask, pivot: Pivot, shape: tuple[int, int]) -> None:
+    """Refuse a mask that is not [n, B], and pivots that are not [n] valid slots."""
+    checks.shape("mask", mask, shape, "n B", _SPEC)
+    checks.shape("pivot", pivot, shape[:1], "n", _SPEC)
     checks.mask_rows(mask)
     checks.pivots(pivot, mask)
-    xp = namespace(inputs, attention_weights, feature_weights)
-    x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
+
+
+def check_weights(
+    attention_weights: AttentionWeights,
+    feature_weights: FeatureWeights,
+    sizes: tuple[int, int],
+    options: LayerOptions,
+    names: tuple[str, str] = ("attention_weights", "feature_weights"),
+) -> None:
+    """Refuse weights that are not finite or do not fit inputs of `sizes` B slots of width D."""
+    slots, width = sizes
+    rows, letters = (width, "D H") if options.aggregation == "sum" else (slots * width, "B·D H")
+    w, u = names
+    checks.shape(w, attention_weights, (slots, slots), "B B", _SPEC)
+    checks.shape(u, feature_weights, (rows, None), letters, _SPEC)
+    checks.finite(w, attention_weights, _SPEC)
+    checks.finite(u, feature_weights, _SPEC)
+
+
+def check_inputs(inputs: Inputs, mask: SlotMask, *, signed: bool) -> None:
+    """Refuse inputs that are not finite on valid slots, or negative there unless `signed`."""
+    valid = mask[..., None]
     if signed:
-        checks.finite("inputs", x, "SPEC 4")
+        checks.finite("inputs", inputs, _SPEC, where=valid)
     else:
-        checks.non_negative("inputs", x, "SPEC 4", SignedInput)
-    return x
+        checks.non_negative("inputs", inputs, _SPEC, SignedInput, where=valid)

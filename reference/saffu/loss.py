@@ -15,12 +15,12 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace, on_host
-from saffu.numerics import log_softmax, softmax
+from saffu.numerics import check_logits, log_softmax_unchecked, softmax_unchecked
 from saffu.types import Array, Logits, Nats, Targets, TokenIds
 
 
 def cross_entropy(logits: Logits, targets: Targets) -> Array:
-    """Mean cross-entropy of targets under φ(logits), in nats a sample.   (SPEC 0)
+    """Mean cross-entropy of targets under φ(logits), in nats per sample.   (SPEC 0)
 
     Parameters: `logits` [M, N], finite; `targets` [M, N], non-negative, no row of zeros.  Rows need
     not add up to one: their sum weighs the sample.
@@ -32,8 +32,13 @@ def cross_entropy(logits: Logits, targets: Targets) -> Array:
     1.38629436112
     """
     _check(logits, targets)
+    return cross_entropy_unchecked(logits, targets)
+
+
+def cross_entropy_unchecked(logits: Logits, targets: Targets) -> Array:
+    """`cross_entropy` without its checks."""
     xp = namespace(logits, targets)
-    return xp.asarray(-xp.sum(targets * log_softmax(logits)) / logits.shape[0])
+    return xp.asarray(-xp.sum(targets * log_softmax_unchecked(logits)) / logits.shape[0])
 
 
 def cross_entropy_gradient(logits: Logits, targets: Targets) -> Logits:
@@ -45,14 +50,19 @@ def cross_entropy_gradient(logits: Logits, targets: Targets) -> Logits:
     [[-0.5, 0.5]]
     """
     _check(logits, targets)
+    return cross_entropy_gradient_unchecked(logits, targets)
+
+
+def cross_entropy_gradient_unchecked(logits: Logits, targets: Targets) -> Logits:
+    """`cross_entropy_gradient` without its checks."""
     xp = namespace(logits, targets)
     weight: Array = xp.sum(targets, axis=-1, keepdims=True)
-    gradient: Logits = (softmax(logits) * weight - targets) / logits.shape[0]
+    gradient: Logits = (softmax_unchecked(logits) * weight - targets) / logits.shape[0]
     return gradient
 
 
 def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
-    """Negative log-likelihood of one target token a sample: −log φ(z_m)[y_m].   (SPEC 7)
+    """Negative log-likelihood of one target token per sample: −log φ(z_m)[y_m].   (SPEC 7)
 
     Parameters: `logits` [M, N]; `tokens` [M], whole numbers in 0 … N-1.  Returns [M], nats.
 
@@ -62,9 +72,15 @@ def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
     checks.shape("logits", logits, (None, None), "M N", "SPEC 7")
     checks.shape("tokens", tokens, (logits.shape[0],), "M", "SPEC 7")
     checks.token_ids(tokens, logits.shape[1])
+    check_logits(logits)
+    return token_nats_unchecked(logits, tokens)
+
+
+def token_nats_unchecked(logits: Logits, tokens: TokenIds) -> Nats:
+    """`token_nats` without its checks."""
     xp = namespace(logits)
     picks = xp.reshape(xp.astype(beside(tokens, logits), xp.int64), (-1, 1))
-    return -xp.take_along_axis(log_softmax(logits), picks, axis=1)[:, 0]
+    return -xp.take_along_axis(log_softmax_unchecked(logits), picks, axis=1)[:, 0]
 
 
 def perplexity(nats: Nats) -> float:
@@ -72,7 +88,7 @@ def perplexity(nats: Nats) -> float:
 
     Parameters: `nats` [M], the negative log-likelihood of every target.
     Returns a number >= 1 for probabilities; V for a model that knows nothing; infinity above about
-    709 nats a target, where float64 ends.
+    709 nats per target, where float64 overflows.
     Refuses: no samples; NaN or infinity.
 
     >>> perplexity(np.log(np.array([8.0, 2.0])))
@@ -100,7 +116,9 @@ def bits_per_byte(total_nats: float, text_bytes: int) -> float:
 
 
 def _check(logits: Logits, targets: Targets) -> None:
+    """Refuse what `cross_entropy` refuses."""
     checks.shape("logits", logits, (None, None), "M N", "SPEC 0")
     checks.samples("logits", logits, "SPEC 0")
-    checks.shape("targets", targets, logits.shape, "M N", "SPEC 0")
-    checks.targets(targets, logits.shape[0])
+    rows, width = logits.shape
+    checks.targets(targets, rows, source="SPEC 0", width=width)
+    check_logits(logits)

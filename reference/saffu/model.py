@@ -4,23 +4,33 @@
     dO = Hᵀ d logits,         dh = d logits Oᵀ
 
 Each tower's hidden state is pulled back through its layers by `saffu_backward`; what reaches the
-embedding is added up by token.  Forward and backward stand side by side here, and nothing is kept
-between calls: the backward pass gets the forward pass's stages as an argument.
+embedding is added up by token.  Nothing is kept between calls: the backward pass gets the stages of
+the forward pass as an argument.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import add_rows, average_rows, average_rows_vjp, beside, namespace
 from saffu.batch import Batch, DocumentPlan, LayerPlan, TowerPlan, place
 from saffu.errors import SignedInput
-from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
-from saffu.loss import cross_entropy_gradient, token_nats
-from saffu.numerics import softmax, softmax_vjp
-from saffu.parameters import LayerParameters, Parameters, flatten, names
+from saffu.layer import (
+    LayerOptions,
+    SaffuState,
+    check_context,
+    check_inputs,
+    check_weights,
+    saffu_backward_unchecked,
+    saffu_forward_unchecked,
+)
+from saffu.loss import cross_entropy_gradient_unchecked, token_nats_unchecked
+from saffu.numerics import softmax_unchecked, softmax_vjp
+from saffu.parameters import LayerParameters, Parameters
 from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, Logits, Targets, TokenIds
+
+_SPEC: Final = "SPEC 4"
 
 
 class DocumentState(NamedTuple):
@@ -50,9 +60,17 @@ def model_forward(
     Returns all stages; `.logits` [M, V].
     Refuses: what `saffu_forward` refuses; any parameter that is not finite, read or not.
     """
-    for name, array in zip(names(parameters), flatten(parameters), strict=True):
-        checks.finite(name, array, "SPEC 4")
     batch = place(batch, parameters.output)
+    _check(parameters, batch, options)
+    state = _forward(parameters, batch, options, signed)
+    checks.finite("logits", state.logits, _SPEC)  # finite parameters may still overflow
+    return state
+
+
+def _forward(
+    parameters: Parameters, batch: Batch, options: LayerOptions, signed: bool
+) -> ModelState:
+    """The stages of all towers, and the output layer."""
     towers = tuple(
         _tower_forward(layers, parameters.embedding, tower, options, signed, batch.targets.shape[0])
         for layers, tower in zip(parameters.towers, batch.towers, strict=True)
@@ -70,8 +88,9 @@ def model_loss(
 
     Parameters and refusals as `model_forward`.
     """
+    checks.token_ids(batch.targets, parameters.output.shape[1], "targets")
     logits = model_forward(parameters, batch, options, signed=signed).logits
-    return float(namespace(logits).mean(token_nats(logits, batch.targets)))
+    return float(namespace(logits).mean(token_nats_unchecked(logits, batch.targets)))
 
 
 def model_gradient(
@@ -84,15 +103,17 @@ def model_gradient(
 ) -> Parameters:
     """The gradient of `model_loss` in all parameters, E included.   (SPEC 6)
 
-    Parameters as `model_forward`; `state` of the same call, if it is at hand.
+    Parameters as `model_forward`; `state` of `model_forward` for the same
+    arguments, computed unless given.
     Returns the gradient in the form of the parameters.
     """
     batch = place(batch, parameters.output)
+    checks.token_ids(batch.targets, parameters.output.shape[1], "targets")
     if state is None:
         state = model_forward(parameters, batch, options, signed=signed)
     xp = namespace(parameters.output)
-    wanted = one_hot(batch.targets, parameters.output.shape[1], state.logits)
-    d_logits = cross_entropy_gradient(state.logits, wanted)
+    one = one_hot(batch.targets, parameters.output.shape[1], state.logits)
+    d_logits = cross_entropy_gradient_unchecked(state.logits, one)
     d_output: Array = state.hidden.T @ d_logits
     d_hidden: Array = d_logits @ parameters.output.T
     d_embedding = xp.zeros_like(parameters.embedding)
@@ -113,7 +134,7 @@ def model_gradient(
 
 
 def one_hot(tokens: TokenIds, size: int, like: Array) -> Targets:
-    """Rows [M, size] of the identity, one a token, in the precision of `like` and beside it."""
+    """Rows [M, size] of the identity, one per token, in the precision of `like` and beside it."""
     xp = namespace(like)
     every = xp.arange(size, device=like.device)
     hits = xp.reshape(beside(tokens, like), (-1, 1)) == xp.reshape(every, (1, -1))
@@ -137,6 +158,27 @@ def look_up_vjp(d_inputs: Inputs, layer: LayerPlan, rows: int) -> Array:
     return add_rows(index, flat, rows)
 
 
+def _check(parameters: Parameters, batch: Batch, options: LayerOptions) -> None:
+    """Refuse parameters that are not finite or do not fit the batch, and broken contexts."""
+    checks.finite("embedding", parameters.embedding, _SPEC)
+    width = parameters.embedding.shape[1]
+    for c, (layers, tower) in enumerate(zip(parameters.towers, batch.towers, strict=True)):
+        names = [
+            (f"tower{c}.layer{i}.attention", f"tower{c}.layer{i}.features")
+            for i in range(len(layers))
+        ]
+        if isinstance(tower, DocumentPlan):
+            check_weights(*layers[0], (0, width), LayerOptions("sum"), names[0])
+            continue
+        below = width
+        for layer, step, name in zip(layers, tower, names, strict=True):
+            n, slots = step.slots.shape
+            check_context(step.mask, step.pivot, (n, slots))
+            check_weights(*layer, (slots, below), options, name)
+            below = layer.features.shape[1]
+    checks.finite("output", parameters.output, _SPEC)
+
+
 def _tower_forward(
     layers: tuple[LayerParameters, ...],
     embedding: Embedding,
@@ -148,14 +190,15 @@ def _tower_forward(
     if isinstance(tower, DocumentPlan):
         s = average_rows(embedding, tower.token, tower.owner, samples)
         if not signed:
-            checks.non_negative("document features", s, "SPEC 4", SignedInput)
-        return (DocumentState(s, softmax(s @ layers[0].features)),)
+            checks.non_negative("document features", s, _SPEC, SignedInput)
+        return (DocumentState(s, softmax_unchecked(s @ layers[0].features)),)
     states: list[SaffuState] = []
     table = embedding
     for layer, step in zip(layers, tower, strict=True):
         x = look_up(table, step)
-        first = signed and not states
-        states.append(saffu_forward(x, step.mask, step.pivot, *layer, options, signed=first))
+        if not states:
+            check_inputs(x, step.mask, signed=signed)
+        states.append(saffu_forward_unchecked(x, step.mask, step.pivot, *layer, options))
         table = states[-1].hidden
     return tuple(states)
 
@@ -180,7 +223,7 @@ def _tower_backward(
         state, step = states[level], tower[level]
         below = states[level - 1].hidden if level else embedding
         assert isinstance(state, SaffuState)  # for the type checker
-        got = saffu_backward(
+        got = saffu_backward_unchecked(
             d_hidden, state, look_up(below, step), step.mask, step.pivot, *layers[level], options
         )
         gradients.append(LayerParameters(got.attention_weights, got.feature_weights))

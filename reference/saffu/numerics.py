@@ -30,6 +30,12 @@ def softmax(logits: Rows, mask: RowMask | None = None) -> Rows:
     >>> softmax(np.array([0.0, 7.0, 0.0]), np.array([True, False, True])).tolist()
     [0.5, 0.0, 0.5]
     """
+    check_logits(logits, mask)
+    return softmax_unchecked(logits, mask)
+
+
+def softmax_unchecked(logits: Rows, mask: RowMask | None = None) -> Rows:
+    """`softmax` without its checks."""
     xp = namespace(logits)
     shifted, valid = _shifted(logits, mask)
     weight: Array = xp.exp(shifted)
@@ -64,6 +70,12 @@ def log_softmax(logits: Rows, mask: RowMask | None = None) -> Rows:
     >>> log_softmax(np.array([0.0, 1000.0])).tolist()
     [-1000.0, 0.0]
     """
+    check_logits(logits, mask)
+    return log_softmax_unchecked(logits, mask)
+
+
+def log_softmax_unchecked(logits: Rows, mask: RowMask | None = None) -> Rows:
+    """`log_softmax` without its checks."""
     xp = namespace(logits)
     shifted, valid = _shifted(logits, mask)
     weight: Array = xp.exp(shifted)
@@ -90,19 +102,24 @@ def log_softmax_vjp(p: Rows, dlogp: Rows) -> Rows:
     return dz
 
 
+def check_logits(logits: Rows, mask: RowMask | None = None) -> None:
+    """Refuse what `softmax` refuses."""
+    if logits.ndim == 0 or logits.shape[-1] == 0:
+        raise WrongShape("logits", "[… N] with N >= 1", tuple(logits.shape), "SPEC 0")
+    if mask is not None:
+        checks.shape("mask", mask, logits.shape, "same as logits", "SPEC 4")
+        checks.mask_rows(mask)
+        mask = beside(mask, logits)
+    checks.finite("logits", logits, "SPEC 0", where=mask)
+
+
 def _shifted(logits: Rows, mask: RowMask | None) -> tuple[Rows, RowMask | None]:
     """Logits less the largest valid one of their row; masked ones are set to zero."""
     xp = namespace(logits)
-    if logits.ndim == 0 or logits.shape[-1] == 0:
-        raise WrongShape("logits", "[… N] with N >= 1", tuple(logits.shape), "SPEC 0")
     if mask is None:
-        checks.finite("logits", logits, "SPEC 0")
         return logits - xp.max(real(logits), axis=-1, keepdims=True), None
-    checks.shape("mask", mask, logits.shape, "same as logits", "SPEC 4")
-    checks.mask_rows(mask)
     mask = beside(mask, logits)
     quiet: Array = xp.where(mask, logits, xp.zeros_like(logits))
-    checks.finite("logits", quiet, "SPEC 0")
     low = xp.zeros_like(real(logits)) - float("inf")
     top = xp.max(xp.where(mask, real(logits), low), axis=-1, keepdims=True)
     return xp.where(mask, quiet - top, xp.zeros_like(quiet)), mask

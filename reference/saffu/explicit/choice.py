@@ -1,6 +1,6 @@
 """Choosing the smoothing: by held-out data, or by leaving out one sample at a time.   (SPEC 1)
 
-α decides a great deal, so it is chosen for each layer and not defaulted away.  [D]
+The loss depends strongly on α, so it is chosen for each layer.  [D]
 
 Held out: the explicit solution of the training counts is judged by its cross-entropy on other data.
 Leave-one-out: each sample is predicted from the counts of all others.  For one-hot features this
@@ -11,7 +11,7 @@ cell contributes F[d,i] times one logarithm, and no second data set is needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -19,25 +19,33 @@ from saffu import checks
 from saffu.arrays.namespace import floating, namespace, on_host
 from saffu.counts import Cooccurrence
 from saffu.errors import BadOption, ZeroCount
-from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
+from saffu.explicit.smoothing import (
+    Backoff,
+    Remaining,
+    Smoothing,
+    refuse_fractions,
+    smooth_unchecked,
+)
 from saffu.explicit.solution import explicit_weights
-from saffu.explicit.temper import fit_temper
-from saffu.loss import cross_entropy
+from saffu.explicit.temper import fit_temper_unchecked
+from saffu.loss import cross_entropy_unchecked
 from saffu.types import Counts, Features, Targets
 
+_SPEC: Final = "SPEC 1"
+
 STRENGTHS: tuple[float, ...] = tuple(float(10 ** (e / 2)) for e in range(-4, 9))
-"""α from 0.01 to 10,000, two a decade."""
+"""α from 0.01 to 10,000, two per decade."""
 
 DISCOUNTS: tuple[float, ...] = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 """δ for `Discount`."""
 
 
 class SmoothingChoice(NamedTuple):
-    """The best smoothing among those tried, and how all of them did."""
+    """The best of several smoothings, with the loss under each."""
 
     smoothing: Smoothing
     loss: float
-    """nats a sample"""
+    """nats per sample"""
     tried: tuple[tuple[Smoothing, float], ...]
 
 
@@ -52,7 +60,7 @@ def choose_smoothing(
 
     Parameters: `state` from training data; `held_out` features [M, D] and targets [M, N], or None
     for leave-one-out, which needs one-hot features (whole counts, K = 1); `candidates`, `Backoff`
-    over `STRENGTHS` unless given; `temper=True` fits λ anew for each candidate (held-out only).
+    over `STRENGTHS` unless given; `temper=True` fits λ again for each candidate (held-out only).
     Returns the best candidate, its loss in nats, and the loss of each.  Ties go to the first.
     Refuses: no candidates; leave-one-out on features that are not one-hot; a candidate of strength
     zero where there is a zero to smooth.
@@ -64,12 +72,13 @@ def choose_smoothing(
     """
     options = [Backoff(s) for s in STRENGTHS] if candidates is None else list(candidates)
     if not options:
-        raise BadOption("candidates", candidates, "at least one smoothing", "SPEC 1")
+        raise BadOption("candidates", candidates, "at least one smoothing", _SPEC)
     if held_out is None:
-        judge = _leave_one_out(state, temper)
+        loss_under = _leave_one_out(state, temper)
     else:
-        judge = _held_out(state, held_out[0], held_out[1], temper)
-    tried = tuple((option, judge(option)) for option in options)
+        refuse_fractions(state.counts, *options)
+        loss_under = _held_out(state, *held_out, temper)
+    tried = tuple((option, loss_under(option)) for option in options)
     best, loss = min(tried, key=lambda pair: pair[1])
     return SmoothingChoice(best, loss, tried)
 
@@ -77,7 +86,7 @@ def choose_smoothing(
 def leave_one_out_nats(counts: Counts, smoothing: Smoothing) -> float:
     """Mean nats of each sample under the solution of all others, one-hot features.   (SPEC 1)
 
-    Parameters: `counts` F [D, N], whole numbers.  Returns nats a sample.
+    Parameters: `counts` F [D, N], whole numbers.  Returns nats per sample.
     Refuses: a strength of zero where a cell is empty, or becomes so without its sample.
 
     Without the sample, its cell holds F[d,i] − 1, its row one less, and q_i = n_i / (Σ n − 1 + N).
@@ -89,21 +98,19 @@ def leave_one_out_nats(counts: Counts, smoothing: Smoothing) -> float:
         raise ZeroCount(int(d), int(i), advice)
     d, i = np.nonzero(counts)
     f = counts[d, i]
-    row, total, size = counts.sum(axis=1)[d], counts.sum(), counts.shape[1]
-    q = counts.sum(axis=0)[i] / (total - 1 + size)
-    s = smoothing.strength
-    if isinstance(smoothing, Additive):
-        p = (f - 1 + s) / (row - 1 + s * size)
-    elif isinstance(smoothing, Backoff):
-        p = (f - 1 + s * q) / (row - 1 + s)
-    else:
-        cells = (counts > 0).sum(axis=1)[d] - (f == 1)
-        kept = np.maximum(f - 1 - s, 0.0) + s * cells * q
-        p = np.where(row > 1, kept / np.maximum(row - 1, 1), q)
-    return float(-(f * np.log(p)).sum() / total)
+    total, size = counts.sum(), counts.shape[1]
+    remaining = Remaining(
+        counts=f - 1,
+        row=counts.sum(axis=1)[d] - 1,
+        cells=(counts > 0).sum(axis=1)[d],
+        shares=counts.sum(axis=0)[i] / (total - 1 + size),
+        targets=size,
+    )
+    return float(-(f * np.log(smoothing.left_out(remaining))).sum() / total)
 
 
 def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], float]:
+    """The mean nats of each sample under the solution of all others, for each smoothing."""
     counts = on_host(state.counts)
     whole = not np.any(counts % 1)
     one_hot = whole and state.norm == state.samples and counts.sum() == state.samples
@@ -112,25 +119,28 @@ def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], f
             "held_out",
             None,
             "held-out samples; leave-one-out is for one-hot features and targets without temper",
-            "SPEC 1",
+            _SPEC,
         )
-    checks.whole("samples", state.samples, 2, "SPEC 1")
+    checks.whole("samples", state.samples, 2, _SPEC)
     return lambda smoothing: leave_one_out_nats(counts, smoothing)
 
 
 def _held_out(
     state: Cooccurrence, features: Features, targets: Targets, temper: bool
 ) -> Callable[[Smoothing], float]:
-    checks.features(features, "held_out features")
-    checks.targets(targets, features.shape[0], "held_out targets")
-    checks.shape("held_out features", features, (None, state.counts.shape[0]), "M D", "SPEC 1")
-    checks.shape("held_out targets", targets, (None, state.counts.shape[1]), "M N", "SPEC 1")
+    """The mean nats of held-out samples under each smoothing."""
+    checks.shape("counts", state.counts, (None, None), "D N", _SPEC)
+    checks.non_negative("counts", state.counts, _SPEC)
+    width, classes = state.counts.shape
+    checks.features(features, "held_out features", width=width)
+    checks.targets(targets, features.shape[0], "held_out targets", width=classes)
     k, xp = state.priming, namespace(features)
 
-    def judge(smoothing: Smoothing) -> float:
-        full = xp.astype(smooth(state.counts, smoothing), floating(features).dtype)
+    def loss_under(smoothing: Smoothing) -> float:
+        full = xp.astype(smooth_unchecked(state.counts, smoothing), floating(features).dtype)
         if temper:
-            return fit_temper(features, targets, full).loss
-        return float(cross_entropy(features @ explicit_weights(full, k), targets))
+            return fit_temper_unchecked(features, targets, full, start=np.ones(1)).loss
+        logits = features @ explicit_weights(full, k)
+        return float(cross_entropy_unchecked(logits, targets))
 
-    return judge
+    return loss_under

@@ -1,19 +1,24 @@
-"""Targets for softmaxes that nobody gives targets to.   (SPEC 5)
+"""Hidden targets: targets of a softmax inside a network, from the gradient there.   (SPEC 5)
 
-A softmax a = φ(z) inside a network sees the loss only through G = −∂ℓ/∂a.  Its own way down is
-−∂ℓ/∂z = a ⊙ (G − ⟨a, G⟩).  A softmax layer with a known target t would see t − a.  Set them equal:
+A softmax a = φ(z) inside a network has no target of its own; it is reached by G = −∂ℓ/∂a, so its
+direction of descent is −∂ℓ/∂z = a ⊙ (G − ⟨a, G⟩).  That of a softmax layer with a known target t is
+t − a.  Set them equal:
 
     t = a ⊙ (1 + G − ⟨a, G⟩)                                                       [D]
 
-t adds up to one, and makes of any softmax inside a network a layer to which the explicit solution
-applies.  (The lecture calls the idea a differential criterion [T].)
+t adds up to one, and with it the explicit solution applies to any softmax inside a network.  (The
+lecture calls the idea a differential criterion [T].)
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from saffu import checks
 from saffu.arrays.namespace import namespace
 from saffu.types import Array, Rows
+
+_SPEC: Final = "SPEC 5"
 
 
 def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
@@ -21,7 +26,7 @@ def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
 
     Parameters: `attention` a [..., N], rows on the simplex (zero where masked); `ascent`
     G = −∂ℓ/∂a [..., N] for the loss of each sample; `clip` sets negative entries to zero and
-    normalises anew.
+    normalises again.
     Returns t [..., N]; rows add up to one; zero where a is zero.  Before clipping t − a = −∂ℓ/∂z.
     Refuses: shapes that disagree; non-finite entries; attention that is no distribution.
 
@@ -32,13 +37,18 @@ def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
     >>> hidden_targets(a, 10 * G, clip=False).tolist(), hidden_targets(a, 10 * G).tolist()
     ([3.0, -2.0], [1.0, 0.0])
     """
-    checks.shape("ascent", ascent, attention.shape, "same as attention", "SPEC 5")
-    checks.probabilities("attention", attention, "SPEC 5")
-    checks.finite("ascent", ascent, "SPEC 5")
+    checks.shape("ascent", ascent, attention.shape, "same as attention", _SPEC)
+    checks.probabilities("attention", attention, _SPEC)
+    checks.finite("ascent", ascent, _SPEC)
+    return hidden_targets_unchecked(attention, ascent, clip=clip)
+
+
+def hidden_targets_unchecked(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
+    """`hidden_targets` without its checks."""
     xp = namespace(attention, ascent)
     low = xp.zeros_like(ascent) - float("inf")
     top = xp.max(xp.where(attention > 0, ascent, low), axis=-1, keepdims=True)
-    below_top: Array = ascent - top  # t does not see a shift of G; this one keeps 1 + … exact
+    below_top: Array = ascent - top  # a shift of G leaves t as it is; this one keeps 1 + … exact
     mean: Array = xp.sum(attention * below_top, axis=-1, keepdims=True)
     t: Array = attention * (1 + below_top - mean)
     if not clip:

@@ -2,22 +2,24 @@
 
     U ← U + (1/K) log(F / Hᵀ φ(H U))            for features of one norm K      [D]
 
-(Darroch & Ratcliff 1972.)  Each step compares co-occurrences seen with co-occurrences expected.  It
-has no learning rate, never increases the loss, and its sums are as map-reducible as F itself.
+(Darroch & Ratcliff 1972.)  Each step compares observed with expected co-occurrences.  There is no
+learning rate, the loss never increases, and the sums add up over shards as F does.
 Features of differing norms get one more, the slack K − ‖h‖ with K the largest norm, so that all
 norms agree; its weights come back as `slack`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import namespace
 from saffu.errors import ZeroNorm
-from saffu.loss import cross_entropy
-from saffu.numerics import softmax
+from saffu.loss import cross_entropy_unchecked
+from saffu.numerics import softmax_unchecked
 from saffu.types import Array, Features, Logits, Targets, Weights
+
+_SPEC: Final = "SPEC 1"
 
 
 class Refinement(NamedTuple):
@@ -49,7 +51,7 @@ def refine(
     Returns U, the slack weights, K, and the losses, which never rise.
     Refuses: what `cooccurrence` refuses; weights of another shape; features that are all zero.
 
-    Cells that were never seen (F = 0) keep their weight: what smoothing said of them stands.
+    Cells without counts (F = 0) keep the weight that smoothing gave them.
 
     >>> import numpy as np
     >>> H, Y = np.eye(2)[[0, 0, 0, 1]], np.eye(2)[[0, 0, 1, 1]]
@@ -59,22 +61,22 @@ def refine(
     checks.features(features)
     checks.targets(targets, features.shape[0])
     shape = (features.shape[1], targets.shape[1])
-    checks.shape("weights", weights, shape, "D N", "SPEC 1")
-    checks.finite("weights", weights, "SPEC 1")
-    steps = checks.whole("steps", steps, 0, "SPEC 1")
+    checks.shape("weights", weights, shape, "D N", _SPEC)
+    checks.finite("weights", weights, _SPEC)
+    steps = checks.whole("steps", steps, 0, _SPEC)
     xp = namespace(weights, features, targets)
     h, capacity = with_slack(features)
     u: Array = xp.concat([weights, xp.zeros_like(weights[:1, :])], axis=0)
     seen: Array = h.T @ targets
     mass: Array = xp.sum(targets, axis=-1, keepdims=True)
-    losses = [float(cross_entropy(h @ u, targets))]
+    losses = [float(cross_entropy_unchecked(h @ u, targets))]
     for _ in range(steps):
-        expected: Array = h.T @ (mass * softmax(h @ u))
+        expected: Array = h.T @ (mass * softmax_unchecked(h @ u))
         both = (seen > 0) & (expected > 0)
         one = xp.ones_like(seen)
         gap = xp.log(xp.where(both, seen, one)) - xp.log(xp.where(both, expected, one))
         u = u + gap / capacity
-        losses.append(float(cross_entropy(h @ u, targets)))
+        losses.append(float(cross_entropy_unchecked(h @ u, targets)))
         if losses[-2] - losses[-1] <= tolerance:
             break
     return Refinement(u[:-1, :], u[-1, :], capacity, tuple(losses))
@@ -83,10 +85,9 @@ def refine(
 def refined_logits(features: Features, fit: Refinement) -> Logits:
     """h U + (K − ‖h‖) u, the logits [M, N] of a refined layer.   (SPEC 1)
 
-    A norm above K makes the slack negative, which is as it should be for a linear function.
+    A norm above K makes the slack negative.
     """
-    checks.features(features)
-    checks.shape("features", features, (None, fit.weights.shape[0]), "M D", "SPEC 1")
+    checks.features(features, width=fit.weights.shape[0])
     xp = namespace(features)
     slack: Array = fit.capacity - xp.sum(features, axis=-1, keepdims=True)
     logits: Logits = features @ fit.weights + slack * fit.slack

@@ -23,7 +23,7 @@ from saffu.layer import saffu_forward
 from saffu.loss import token_nats
 from saffu.positions import Samples
 from saffu.types import Array
-from saffu.warm.layer import WarmSettings, solve_layer
+from saffu.warm.layer import LayerInputs, WarmSettings, solve_layer
 from saffu.warm.start import embed, label_embedding
 from saffu_lab.records.results import Line
 from saffu_lab.replication.contexts.chapter import chapter
@@ -94,10 +94,10 @@ def solve_filled(key: Line, sources: Sources) -> Line:
     embedding = embed(list(train), configuration)
     (data,), (judge,) = train.chunks(train.targets), held.chunks(held.targets)
     labels = label_embedding(data.targets, configuration)
-    x, mask, pivot = _slots(data, embedding, filled=filled)
+    given = LayerInputs(*_slots(data, embedding, filled=filled))
     settings = WarmSettings(hidden_smoothing=Backoff(100.0), hidden_temper=None, hidden_scale=2.0)
     options = configuration.layer
-    layer = solve_layer(x, mask, pivot, labels[data.targets], options, settings)
+    layer = solve_layer(given, labels[data.targets], options, settings)
     hidden = layer.state.hidden
     counts = np.ascontiguousarray(add_rows(data.targets, hidden, configuration.vocabulary).T)
     state = Cooccurrence(counts, float(counts.sum()), data.targets.shape[0])
