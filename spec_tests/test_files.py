@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import struct
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from saffu.errors import BadFile, BadOption, SaffuError
-from saffu.files import read_about, read_file, write_file, write_whole
+from saffu.files import check_writable, read_about, read_file, write_file, write_whole
 from saffu.types import Array
 
 KINDS = ("?", "i1", "u2", "i4", "u8", "f2", "f4", "f8", "c8", "c16")
@@ -197,6 +198,12 @@ def with_about(change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, b
     return changed
 
 
+def strange(description: str) -> bytes:
+    """An array that is described by this text."""
+    text = description.encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
 class Bomb:
     """Unpickling it would leave a file."""
 
@@ -229,12 +236,12 @@ CHANGES: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     "added": (lambda m: m.update({"more.npy": npy(np.ones(2))}), r"also holds more\.npy"),
     "objects": (
         lambda m: m.update({"ids.npy": npy(np.array([Bomb()], object), allow_pickle=True)}),
-        "array 'ids' holds object",
+        "in array 'ids', got object",
     ),
-    "text": (lambda m: m.update({"ids.npy": npy(np.array(["a"]))}), "array 'ids' holds <U1"),
+    "text": (lambda m: m.update({"ids.npy": npy(np.array(["a"]))}), "in array 'ids', got <U1"),
     "records": (
         lambda m: m.update({"ids.npy": npy(np.zeros(2, [("a", "i4")]))}),
-        "only numbers and booleans",
+        "expected numbers or booleans",
     ),
     "nameless": (lambda m: m.pop("about.json"), r"holds no about\.json"),
     "no JSON": (lambda m: m.update({"about.json": b"{"}), "damaged"),
@@ -248,9 +255,18 @@ CHANGES: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
         with_about(lambda a: a["arrays"]["ids"].update(sha256="0" * 64)),
         "array 'ids' changed, its checksum does not match",
     ),
-    "format": (with_about(lambda a: a.update(saffu_file=2)), "format 2, and 1 is the one known"),
-    "newer": (with_about(lambda a: a.update(version=2)), "version 2 .* and 1 is the newest known"),
-    "schema": (with_about(lambda a: a.update(schema="x")), "schema 'x', not 'test.example'"),
+    "version": (with_about(lambda a: a.update(version=0)), "expected a version >= 1, got 0"),
+    "NaN": (with_about(lambda a: a["header"].update(x=float("nan"))), "damaged"),
+    "brackets": (
+        lambda m: m.update({"ids.npy": strange("(" * 3000 + ")" * 3000)}),
+        "damaged|array 'ids'",
+    ),
+    "format": (with_about(lambda a: a.update(saffu_file=2)), "expected format 1, got 2"),
+    "newer": (with_about(lambda a: a.update(version=2)), "expected version 1 of .*, got version 2"),
+    "schema": (
+        with_about(lambda a: a.update(schema="x")),
+        "expected a record of schema 'test.example', got 'x'",
+    ),
 }
 
 
@@ -366,8 +382,12 @@ def test_an_npz_of_somebody_else_is_refused(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="there is no such file"):
         read_file(tmp_path / "nowhere", "test")
-    with pytest.raises(BadFile, match="cannot be read"):
+    with pytest.raises(BadFile, match="expected a regular file, got a folder"):
         read_file(tmp_path, "test")
+    os.mkfifo(tmp_path / "pipe")
+    for read in (lambda path: read_file(path, "test"), read_about):
+        with pytest.raises(BadFile, match="expected a regular file, got a pipe or a device"):
+            read(tmp_path / "pipe")
 
 
 def test_a_newer_version_is_read_by_who_knows_it(tmp_path: Path) -> None:
@@ -467,6 +487,34 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    path = example(tmp_path / "private")
+    path.chmod(mode)
+    write_file(path, "test.example", 1, {}, {})
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_no_file_takes_the_place_of_a_pipe_a_device_or_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    for place in ("pipe", "folder", "link"):
+        for use in (check_writable, lambda path: write_file(path, "test", 1, {}, {})):
+            with pytest.raises(BadFile, match="expected a regular file or nothing there"):
+                use(tmp_path / place)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "folder").is_dir()
+
+
+def test_whether_a_place_can_be_written_is_found_out_without_a_trace(tmp_path: Path) -> None:
+    check_writable(example(tmp_path / "there"))
+    check_writable(tmp_path / "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    with pytest.raises(BadFile, match="it cannot be written"):
+        check_writable(tmp_path / "nowhere" / "new")
+
+
 def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").write_bytes(b"")
     mode = example(tmp_path / "file").stat().st_mode

@@ -48,7 +48,9 @@ def test_parts_that_travelled_add_up_to_the_whole(tmp_path: Path) -> None:
 
 def test_counts_of_something_else_are_refused(tmp_path: Path) -> None:
     save_counts(counted(1, 7), tmp_path / "a", of="one vocabulary")
-    with pytest.raises(BadFile, match="counts of 'one vocabulary', not of 'another'"):
+    with pytest.raises(
+        BadFile, match="expected counts of 'another', got counts of 'one vocabulary'"
+    ):
         load_counts(tmp_path / "a", of="another")
 
 
@@ -60,8 +62,21 @@ def test_counts_of_something_else_are_refused(tmp_path: Path) -> None:
         ({"of": "x", "samples": 3}, {"norm": np.ones(())}),
         ({"samples": 3}, {"counts": np.ones((2, 3)), "norm": np.ones(())}),
         ({"of": "x", "samples": "many"}, {"counts": np.ones((2, 3)), "norm": np.ones(())}),
+        ({"of": "x", "samples": True}, {"counts": np.ones((2, 3)), "norm": np.ones(())}),
+        ({"of": "x", "samples": -1}, {"counts": np.ones((2, 3)), "norm": np.ones(())}),
+        ({"of": "x", "samples": 0}, {"counts": np.ones((2, 3)), "norm": np.ones(())}),
+        ({"of": "x", "samples": 3}, {"counts": np.ones(6), "norm": np.ones(())}),
+        ({"of": "x", "samples": 3}, {"counts": np.ones((0, 3)), "norm": np.ones(())}),
+        ({"of": "x", "samples": 3}, {"counts": -np.ones((2, 3)), "norm": np.ones(())}),
+        ({"of": "x", "samples": 3}, {"counts": np.full((2, 3), np.nan), "norm": np.ones(())}),
+        ({"of": "x", "samples": 3}, {"counts": np.ones((2, 3)) + 1j, "norm": np.ones(())}),
+        ({"of": "x", "samples": 3}, {"counts": np.ones((2, 3)), "norm": np.ones(2)}),
+        ({"of": "x", "samples": 3}, {"counts": np.ones((2, 3)), "norm": np.full((), np.inf)}),
     ],
-    ids=["no norm", "no samples", "no counts", "of nothing", "not a number"],
+    ids=[
+        *("no norm", "no samples", "no counts", "of nothing", "not a number", "true", "less"),
+        *("none", "flat", "empty", "negative", "NaN", "complex", "norms", "infinite"),
+    ],
 )
 def test_a_file_without_all_parts_is_refused(
     header: dict[str, object], arrays: dict[str, np.ndarray], tmp_path: Path

@@ -66,8 +66,11 @@ class Vocabulary:
                 raise DuplicateToken("tokens", (i,), repr(token), "SPEC 2")
             seen.add(token)
         for i, count in enumerate(self.occurrences):
-            if checks.whole(f"occurrences[{i}]", count, -sys.maxsize, "SPEC 2") < 0:
+            number = checks.whole(f"occurrences[{i}]", count, -sys.maxsize, "SPEC 2")
+            if number < 0:
                 raise NegativeEntry("occurrences", (i,), count, "SPEC 2")
+            if number >= 2**63:
+                raise BadOption(f"occurrences[{i}]", count, "a count below 2^63", "SPEC 2")
         object.__setattr__(self, "occurrences", tuple(map(int, self.occurrences)))
 
     @classmethod

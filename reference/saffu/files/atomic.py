@@ -1,37 +1,44 @@
-"""Files that are there whole or not at all.
+"""Atomic writing: a file is there complete or not at all.
 
-A file is written beside its place, flushed to the disk, and moved there in one step: who reads it
-meets the old one or the new one, and a run that is killed leaves the last good one as it was.   [D]
+A file is written beside its place, flushed to the disk, and moved there in one step: a reader sees
+the old file or the new one, and a run that is killed leaves the last good file as it was.   [D]
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from saffu.errors import BadFile, SaffuError
 
+ADVICE: Final = "check that the folder is there, may be written to, and has room"
+
 
 def write_whole(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Have a file written, and put it in its place when it is complete.
+    """Write a file beside its place and move it there when it is complete.
 
     Parameters: `path`, also a link, which stays one; `write` fills an open, seekable file.
-    On any failure what was there before stays, and nothing else is left behind; only a process that
-    is killed may leave a hidden `.NAME.….writing`, which can be deleted.
-    Refuses: a place that cannot be written.
+    A file that is replaced keeps its permissions.  After any failure the old file is unchanged, and
+    nothing else is left behind; only a process that is killed may leave a hidden
+    `.NAME.….writing`, which can be deleted.
+    Refuses: a place that cannot be written; a folder, a pipe or a device.
 
     >>> write_whole("greeting", lambda file: None if file.write(b"good day") else None)
     >>> Path("greeting").read_text()
     'good day'
     """
     place = Path(os.path.realpath(path))
+    _refuse_special(path, place)
     beside = place.with_name(f".{place.name}.{secrets.token_hex(6)}.writing")
     try:
         try:
             with beside.open("xb") as file:
+                if place.exists():
+                    beside.chmod(stat.S_IMODE(place.stat().st_mode))
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -43,8 +50,35 @@ def write_whole(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
     except SaffuError:
         raise
     except OSError as problem:
-        advice = "check that the folder is there, may be written to, and has room"
-        raise BadFile(path, f"it cannot be written ({problem})", advice) from problem
+        raise BadFile(path, f"it cannot be written ({problem})", ADVICE) from problem
+
+
+def check_writable(path: str | Path) -> None:
+    """Find out, before any work is done, whether a file can be written.
+
+    An empty hidden file is made beside the place and removed again.
+    Refuses: what `write_whole` refuses.
+
+    >>> check_writable("greeting")
+    >>> Path("greeting").exists()
+    False
+    """
+    place = Path(os.path.realpath(path))
+    _refuse_special(path, place)
+    beside = place.with_name(f".{place.name}.{secrets.token_hex(6)}.writing")
+    try:
+        beside.open("xb").close()
+        beside.unlink()
+    except OSError as problem:
+        raise BadFile(path, f"it cannot be written ({problem})", ADVICE) from problem
+
+
+def _refuse_special(path: str | Path, place: Path) -> None:
+    """Refuse to put a file in the place of something that is none."""
+    if os.path.lexists(place) and not os.path.isfile(place):  # noqa: PTH113 (never raises)
+        kind = "a folder" if place.is_dir() else "a pipe or a device"
+        problem = f"it cannot be written (expected a regular file or nothing there, got {kind})"
+        raise BadFile(path, problem, "choose another place")
 
 
 def _flush_folder(folder: Path) -> None:

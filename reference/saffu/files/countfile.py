@@ -1,8 +1,8 @@
-"""Counts in files: what a machine has seen, to be added to what others have.   (SPEC 1, 8)
+"""Count files: the co-occurrences that one machine counted, to be added to those of others.
 
-Counts of parts add up to the counts of the whole, if a feature and a target mean the same in all of
-them.  Two tables of one shape add up in any case; so a file says what its counts are counts *of*, a
-word that the parts have to share, and that is compared when it is read.   [D]
+(SPEC 1, 8)  Counts of parts add up to the counts of the whole if a feature and a target mean the
+same in all parts.  Two tables of one shape can always be added, so a file records what its counts
+are counts *of*, a label that all parts have to share and that is compared when it is read.   [D]
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 from saffu.arrays.namespace import on_host
 from saffu.counts import Cooccurrence
 from saffu.errors import BadFile
-from saffu.files import read_file, write_file
+from saffu.files import array_in, read_file, whole_in, write_file
 
 SCHEMA: Final = "saffu.cooccurrence"
 
 
 def save_counts(state: Cooccurrence, path: str | Path, *, of: str) -> None:
-    """Write what was counted, whole or not at all.
+    """Write co-occurrences to a file, complete or not at all.
 
-    Parameters: `state`, on any device; `of`, what the features and targets mean: for tokens best
-    `vocabulary.fingerprint`, with whatever else decides what a feature is.
+    Parameters: `state`, on any device; `of`, a label of what features and targets mean: for tokens
+    best `vocabulary.fingerprint`, with everything else that determines the features.
     Refuses: a place that cannot be written.
 
     >>> from saffu.counts import cooccurrence
@@ -41,19 +41,23 @@ def save_counts(state: Cooccurrence, path: str | Path, *, of: str) -> None:
 
 
 def load_counts(path: str | Path, *, of: str) -> Cooccurrence:
-    """Read what `save_counts` wrote.
+    """The co-occurrences that `save_counts` wrote.
 
     Parameters: `of` as it was written.
-    Refuses (`BadFile`): counts of something else; whatever `saffu.files.read_file` refuses.
+    Refuses (`BadFile`): counts of something else; counts that are negative, not finite or no table;
+    what `saffu.files.read_file` refuses.
     """
     header, arrays = read_file(path, SCHEMA)
     if header.get("of") != of:
         raise BadFile(
             path,
-            f"it holds counts of {header.get('of')!r}, not of {of!r}",
+            f"expected counts of {of!r}, got counts of {header.get('of')!r}",
             "count again with the vocabulary and the features that all parts share",
         )
-    try:
-        return Cooccurrence(arrays["counts"], float(arrays["norm"]), int(header["samples"]))
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise BadFile(path, f"it is no table of counts ({wrong})", "count again") from wrong
+    counts = array_in(path, arrays, "counts", (None, None), least=0)
+    norm = float(array_in(path, arrays, "norm", (), dtype="float64", least=0))
+    samples = whole_in(path, header, "samples")
+    if 0 in counts.shape or (samples == 0 and (norm > 0 or counts.any())):
+        problem = f"its counts of shape {counts.shape} do not belong to {samples} samples"
+        raise BadFile(path, problem, "count again")
+    return Cooccurrence(counts, norm, samples)

@@ -1,4 +1,4 @@
-"""What a file looks like: names, types, and what is said of each array.   [D]"""
+"""Layout of a file: names, types, and the description of each array.   [D]"""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from saffu.types import Array
 
 FORMAT: Final = 1
-"""How the members lie in the file; the versions of the records are their schemas' business."""
+"""Version of the layout of members; each schema has a version of its own."""
 
 ABOUT: Final = "about.json"
 MEMBER: Final = ".npy"
 
 
 class About(NamedTuple):
-    """What a file says of itself."""
+    """The description of a file by itself."""
 
     schema: str
     version: int
@@ -27,14 +27,14 @@ class About(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What was in a file."""
+    """The contents of a file."""
 
     header: dict[str, Any]
     arrays: dict[str, Array]
 
 
 def storable(dtype: np.dtype[Any]) -> bool:
-    """Booleans and numbers that every machine has: up to 64 bits, complex ones up to 128."""
+    """Whether a type exists on every machine: booleans, numbers of up to 64 (complex 128) bits."""
     return dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8)
 
 

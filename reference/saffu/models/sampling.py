@@ -53,5 +53,6 @@ def pick(logits: Array, temperature: float, top_k: int | None, random: np.random
         edge = np.partition(logits, -top_k)[-top_k]
         kept = np.where(logits >= edge, logits, -np.inf)
     valid = np.isfinite(kept)
-    scaled = np.where(valid, kept, 0.0) / temperature
+    with np.errstate(over="ignore"):  # beside the likeliest, at the least temperatures: exp(-inf)
+        scaled = (np.where(valid, kept, 0.0) - kept.max()) / temperature
     return int(random.choice(logits.shape[0], p=softmax(scaled, valid)))

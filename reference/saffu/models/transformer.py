@@ -27,12 +27,20 @@ from saffu.data.vocabulary import Vocabulary
 from saffu.direct import DirectParameters
 from saffu.engines import Engine, open_engine
 from saffu.engines.passes import Passes
-from saffu.errors import BadFile, BadInput, BadOption, NotFitted, WrongShape
+from saffu.errors import BadFile, BadInput, BadOption, NotFitted
 from saffu.fast.cache import comparisons
 from saffu.fast.predict import chunk_nats
 from saffu.fast.warm import stream_warm_start
 from saffu.loss import bits_per_byte
-from saffu.models.modelfile import parameters_from_arrays, state_from_file, state_to_file, to_arrays
+from saffu.models.modelfile import (
+    check_arrays,
+    check_state,
+    history_in,
+    parameters_from_arrays,
+    state_from_file,
+    state_to_file,
+    to_arrays,
+)
 from saffu.models.sampling import next_logits, pick
 from saffu.models.training import (
     Record,
@@ -341,12 +349,13 @@ class SaffuTransformer:
                 Vocabulary.from_json(header["vocabulary"]),
                 dtype=header["dtype"],
             )
-            model.parameters = parameters_from_arrays(model.configuration, arrays)
-            model.history = [Record(*record) for record in header["history"]]
-        except (KeyError, TypeError, WrongShape) as wrong:
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
             raise BadFile(
-                path, f"does not describe a model ({wrong})", "save the model again"
+                path, f"it does not describe a model ({wrong})", "save the model again"
             ) from wrong
+        check_arrays(path, model.configuration, arrays, model.dtype)
+        model.history = history_in(path, header)
+        model.parameters = parameters_from_arrays(model.configuration, arrays)
         return model
 
     def _write(self, path: Path, state: TrainingState | None, settings: dict[str, Any]) -> None:
@@ -367,17 +376,24 @@ class SaffuTransformer:
     def _resumed(self, path: Path, settings: dict[str, Any]) -> TrainingState:
         header, arrays = files.read_file(path, SCHEMA)
         if "training" not in header:
-            raise BadFile(path, "holds a model whose training is complete", "train it anew")
-        for name, value in header["training"]["settings"].items():
+            raise BadFile(path, "its training is complete", "leave out resume to train it again")
+        training = header["training"]
+        if not isinstance(training, dict):
+            raise BadFile(path, "it does not describe a training", "train it again")
+        begun = training.get("settings")
+        if not isinstance(begun, dict):
+            raise BadFile(path, "it does not describe a training", "train it again")
+        for name, value in begun.items():
             if settings.get(name) != value and name not in ("seconds", "checkpoint_seconds"):
                 raise BadOption(
                     name, settings.get(name), f"{value!r}, as when training began", "SPEC 6"
                 )
         if header["configuration"] != self.configuration.to_json():
-            raise BadFile(path, "holds a model of another configuration", "use its own")
+            raise BadFile(path, "it holds a model of another configuration", "use its own")
         model = SaffuTransformer.load(path)
+        check_state(path, self.configuration, training, arrays, self.dtype)
         self.history = model.history
-        return state_from_file(self.configuration, header["training"], arrays, model.history)
+        return state_from_file(self.configuration, training, arrays, model.history)
 
     def _take(self, state: TrainingState) -> None:
         """Adopt the best parameters and the history of a training."""

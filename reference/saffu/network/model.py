@@ -23,7 +23,15 @@ from saffu.files import read_file, write_file
 from saffu.network.explicit import ExplicitSettings
 from saffu.network.labels import Examples, HiddenLayer, check_examples
 from saffu.network.layers import Layers, cold_layers, flatten, network_forward, unflatten
-from saffu.network.records import SCHEMA, VERSION, named, read_state, unnamed, write_state
+from saffu.network.records import (
+    SCHEMA,
+    VERSION,
+    history_in,
+    layers_in,
+    named,
+    read_state,
+    write_state,
+)
 from saffu.network.stack import ExplicitRound, solve_network
 from saffu.network.training import (
     ROWS,
@@ -235,12 +243,12 @@ class SoftmaxNetwork:
             network = SoftmaxNetwork(
                 header["features"], header["classes"], hidden, dtype=header["dtype"]
             )
-            network.layers = unflatten(unnamed("", arrays))
-            network.history = tuple(Epoch(*epoch) for epoch in header["history"])
         except (KeyError, TypeError, ValueError) as problem:
             raise BadFile(
-                path, f"it is no network of saffu ({problem})", "save it anew"
+                path, f"it is no network of saffu ({problem})", "save it again"
             ) from problem
+        network.layers = layers_in(path, "", arrays, network.sizes, str(network.dtype))
+        network.history = history_in(path, header)
         return network
 
     def _checked(self, name: str, data: Examples) -> Examples:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from saffu.errors import BadFile
-from saffu.files import read_file, write_file
-from saffu.network.layers import flatten, unflatten
+from saffu.files import array_in, read_file, rows_in, whole_in, write_file
+from saffu.network.layers import Layers, flatten, unflatten
 from saffu.network.training import Epoch, TrainingSettings, TrainingState
 from saffu.optim import AdamState
 from saffu.types import Array
@@ -30,10 +32,55 @@ def named(prefix: str, arrays: Sequence[Array]) -> dict[str, Array]:
     }
 
 
-def unnamed(prefix: str, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
-    """The inverse of `named`.  Refuses (`KeyError`) a gap between the layers."""
+def layers_in(
+    path: str | Path, prefix: str, arrays: Mapping[str, Array], sizes: Sequence[int], dtype: str
+) -> Layers:
+    """The layers of a network of these sizes; the inverse of `named`.
+
+    Refuses (`BadFile`): an array that is missing, of another shape or type, or not finite; a
+    further layer.
+    """
+    layers = unflatten(_in_order(path, prefix, arrays, sizes, dtype))
     count = sum(name.startswith(f"{prefix}layer") for name in arrays)
-    return tuple(arrays[f"{prefix}layer{index // 2}.{PARTS[index % 2]}"] for index in range(count))
+    if count != len(PARTS) * len(layers):
+        problem = f"expected {len(PARTS) * len(layers)} arrays {prefix}layer…, got {count}"
+        raise BadFile(path, problem, "save the network again")
+    return layers
+
+
+def _in_order(
+    path: str | Path,
+    prefix: str,
+    arrays: Mapping[str, Array],
+    sizes: Sequence[int],
+    dtype: str,
+    least: float | None = None,
+) -> tuple[Array, ...]:
+    """The arrays of a network of these sizes, in the order of `flatten`."""
+    return tuple(
+        array_in(path, arrays, f"{prefix}layer{i}.{part}", shape, dtype=dtype, least=least)
+        for i, (d, n) in enumerate(pairwise(sizes))
+        for part, shape in zip(PARTS, ((d, n), (n,)), strict=True)
+    )
+
+
+def history_in(path: str | Path, header: Mapping[str, Any]) -> tuple[Epoch, ...]:
+    """The epochs of a training.  Refuses (`BadFile`): rows of another form."""
+    nats = (float, type(None))
+    return tuple(
+        Epoch(*row) for row in rows_in(path, header, "history", ((int,), nats, nats, (float,)))
+    )
+
+
+def _sizes(path: str | Path, arrays: Mapping[str, Array]) -> list[int]:
+    """The widths of the layers of a state, the features first."""
+    sizes: list[int] = []
+    while (name := f"now.layer{max(0, len(sizes) - 1)}.weights") in arrays or not sizes:
+        below = sizes[-1] if sizes else None
+        weights = array_in(path, arrays, name, (below, None))
+        sizes = sizes or [weights.shape[0]]
+        sizes.append(weights.shape[1])
+    return sizes
 
 
 def write_state(path: str | Path, state: TrainingState, settings: TrainingSettings) -> None:
@@ -59,19 +106,26 @@ def read_state(path: str | Path, settings: TrainingSettings) -> TrainingState:
     `patience`, which only say when to stop.
     """
     header, arrays = read_file(path, TRAINING, newest=VERSION)
-    try:
-        asked = asdict(settings)
-        free = ("epochs", "patience")
-        differing = [n for n in asked if header["settings"][n] != asked[n] and n not in free]
-        state = TrainingState(
-            unflatten(unnamed("now.", arrays)),
-            AdamState(header["step"], unnamed("mean.", arrays), unnamed("square.", arrays)),
-            unflatten(unnamed("best.", arrays)),
-            tuple(Epoch(*epoch) for epoch in header["history"]),
-        )
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise BadFile(path, f"it is no state of a training ({wrong})", "delete it") from wrong
-    if differing:
+    asked = asdict(settings)
+    free = ("epochs", "patience")
+    begun = header.get("settings")
+    if not isinstance(begun, dict) or asked.keys() - begun.keys():
+        raise BadFile(path, "it is no state of a training", "delete it")
+    sizes = _sizes(path, arrays)
+    dtype = str(arrays["now.layer0.weights"].dtype)
+    state = TrainingState(
+        layers_in(path, "now.", arrays, sizes, dtype),
+        AdamState(
+            whole_in(path, header, "step"),
+            _in_order(path, "mean.", arrays, sizes, dtype),
+            _in_order(path, "square.", arrays, sizes, dtype, least=0.0),
+        ),
+        layers_in(path, "best.", arrays, sizes, dtype),
+        history_in(path, header),
+    )
+    if not state.history:
+        raise BadFile(path, "it is no state of a training (it has no history)", "delete it")
+    if differing := [name for name in asked if begun[name] != asked[name] and name not in free]:
         problem = f"it belongs to a training with another {', '.join(differing)}"
-        raise BadFile(path, problem, "delete it to begin anew, or give another path")
+        raise BadFile(path, problem, "delete it to begin again, or give another path")
     return state
