@@ -103,6 +103,11 @@ def test_wrong_ports_fail_with_a_diagnosis(
         (["--challenge", REFERENCE], 2, "write --challenge last"),
         ([REFERENCE, "--only", "soft_max"], 2, "--only='soft_max'"),
         ([REFERENCE, "--", "true"], 2, "either PORT or -- COMMAND"),
+        (["node", "port.mjs"], 2, "after --: saffu check -- node port.mjs"),
+        (["--level", "core", "node", "port.mjs", "--flag"], 2, "check -- node port.mjs --flag"),
+        (["./my-port"], 2, "after --: saffu check -- ./my-port"),
+        ([__file__], 2, f"after --: saffu check -- {__file__}"),
+        (["port.mjs"], 2, "or a program after --"),
         (["--", "./no-such-program"], 3, "cannot be run"),
         (planted_program("crash-at-start"), 3, "no licence found"),
         ([REFERENCE, "--only", "refine"], 1, "FAILED: no case was run"),
@@ -114,6 +119,11 @@ def test_what_cannot_be_judged_is_not_passed(
     status, text = check(*words)
     assert status == code
     assert said in " ".join(text.split())
+
+
+def test_the_package_as_a_port_is_the_reference(check: Say) -> None:
+    code, text = check("saffu")
+    assert (code, text.splitlines()[-1]) == (0, "PASSED: 12 of 12 cases; level full")
 
 
 def test_bad_options_are_usage_errors(check: Say) -> None:

@@ -79,6 +79,13 @@ def test_tests_are_chosen_by_name_and_level(project: Path) -> None:
     assert (code, "3 passed, 5 skipped" in text) == (0, True)
 
 
+def test_cases_are_counted_as_collected(project: Path) -> None:
+    _, text = pytest_in(project, "--saffu-port", "my_port", "--collect-only")
+    assert f"{len(CASES)} tests collected" in text
+    _, text = pytest_in(project, "--saffu-port", "my_port", "--collect-only", "-k", "softmax")
+    assert f"3/{len(CASES)} tests collected ({len(CASES) - 3} deselected)" in text
+
+
 def test_a_port_that_is_not_there_is_a_usage_error(project: Path) -> None:
     code, text = pytest_in(project, "--saffu-port", "no_such_port")
     assert (code, "--saffu-port: " in text) == (4, True)

@@ -88,3 +88,29 @@ with ends_by_signal():
     )
     assert ran.returncode == 128 + signal.SIGTERM, ran.stderr
     assert not alive(int(ran.stdout))
+
+
+@pytest.mark.parametrize("caught", ["ArithmeticError", "BaseException"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_the_kit_is_not_the_failure_of_the_port(name: str, caught: str) -> None:
+    """The module is in the middle of a case, and may even catch everything."""
+    program = f"""
+import signal, sys
+from saffu.cli import main
+
+class Port:
+    @staticmethod
+    def perplexity(nats):
+        try:
+            signal.raise_signal(signal.{name})
+        except {caught}:
+            pass
+        return 1.0
+
+sys.modules["port"] = Port
+sys.exit(main(["check", "--only", "perplexity", "port"]))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (ran.returncode, ran.stdout) == (128 + signal.Signals[name], ""), ran.stderr

@@ -336,3 +336,10 @@ def test_no_manifest_is_refused(copy: Path) -> None:
     (copy / "MANIFEST.json").unlink()
     with pytest.raises(BadFile, match=r"MANIFEST\.json"):
         read_suite(copy)
+
+
+def test_other_line_ends_are_called_by_their_name(copy: Path) -> None:
+    path = copy / "perplexity" / "plain.json"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    with pytest.raises(errors.BadFile, match=r"CRLF.*LF.*core\.autocrlf false"):
+        read_suite(copy)

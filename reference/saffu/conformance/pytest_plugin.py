@@ -39,9 +39,14 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_collection_modifyitems(session: Any, config: Any, items: list[Any]) -> None:
-    """Add a test for each case; whatever chooses among the tests comes after."""
+    """Add one test per case, reported as collected; selection among the tests comes later."""
     if config.getoption("--saffu-port") is not None:
-        items.extend(golden_items(session, config))
+        import pytest
+
+        cases = list(golden_items(session, config))
+        items.extend(cases)
+        report = pytest.CollectReport("saffu", "passed", longrepr=None, result=cases)
+        config.hook.pytest_collectreport(report=report)
 
 
 def golden_items(session: Any, config: Any) -> Iterator[Any]:

@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,10 +26,11 @@ from saffu.conformance.diagnosis.bank import bank
 from saffu.conformance.diagnosis.diagnose import diagnose
 from saffu.conformance.judging.challenge import Challenge, challenge
 from saffu.conformance.judging.levels import level_of, within
-from saffu.conformance.judging.runner import Run, Runner
+from saffu.conformance.judging.runner import Result, Run, Runner
 from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.ports.module import Port, load
 from saffu.conformance.ports.process import ProcessPort
+from saffu.conformance.ports.signals import Terminated
 from saffu.conformance.report.badge import badge
 from saffu.conformance.report.explain import listing
 from saffu.conformance.report.junit import junit
@@ -142,8 +143,16 @@ def _run(
 ) -> Run:
     runner = Runner(port, precision=args.precision, wanted=args.level, restarts=args.restarts)
     partial = bool(args.only) or args.smoke
-    with ends_by_signal(), tqdm(total=len(cases), unit="case", disable=None, leave=False) as bar:
-        run = runner.run(cases, partial=partial, progress=lambda _: bar.update())
+    with (
+        ends_by_signal() as end_if_signalled,
+        tqdm(total=len(cases), unit="case", disable=None, leave=False) as bar,
+    ):
+
+        def progress(_: Result) -> None:
+            end_if_signalled()
+            bar.update()
+
+        run = runner.run(cases, partial=partial, progress=progress)
     if drawn and drawn.left_out:
         note = f"no fresh inputs could be drawn for {', '.join(drawn.left_out)}"
         run = replace(run, notes=(*run.notes, note))
@@ -151,18 +160,29 @@ def _run(
 
 
 @contextmanager
-def ends_by_signal() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the program in good order, so that no port is left running."""
+def ends_by_signal() -> Iterator[Callable[[], None]]:
+    """Let SIGTERM and SIGHUP end the program in good order, so that no port is left running.
+
+    Yields a function that ends the program if a port has caught the signal.
+    """
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         names = []
+    pending: list[int] = []
 
     def end(number: int, _: object) -> None:
-        sys.exit(128 + number)
+        pending.append(number)
+        raise Terminated(number)
+
+    def again() -> None:
+        if pending:
+            raise Terminated(pending[0])
 
     before = {name: signal.signal(getattr(signal, name), end) for name in names}
     try:
-        yield
+        yield again
+    except Terminated as signalled:
+        sys.exit(128 + signalled.number)
     finally:
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)

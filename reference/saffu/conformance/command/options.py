@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import textwrap
 from pathlib import Path
 from typing import Final
@@ -107,7 +109,7 @@ def check_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
     """The port, or the command; options that come after the port are read into `args`.
 
-    Refuses: neither, both, and a nonce that is the port.
+    Refuses: neither, both, a nonce that is the port, and a program without `--` before it.
     """
     rest: list[str] = list(args.target)
     if rest and rest[0] == "--":
@@ -122,7 +124,13 @@ def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
         )  # fmt: skip
         if after:
             raise BadOption("PORT", rest[0], "either PORT or -- COMMAND, not both", "SPEC 9")
-        given = more.parse_args(before)
+        given, others = more.parse_known_args(before)
+        if _is_program(rest[0]) or any(not each.startswith("-") for each in others):
+            command = shlex.join([rest[0], *others])
+            advice = f"a program has to come after --: saffu check -- {command}"
+            raise BadOption("PORT", command, advice, "SPEC 9")
+        if others:
+            more.error(f"unrecognized arguments: {' '.join(others)}")
         for name, value in vars(given).items():
             if value != more.get_default(name):
                 merged = [*args.only, *value] if name == "only" else value
@@ -132,3 +140,8 @@ def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
     if args.challenge:
         hint += f" (is {textwrap.shorten(args.challenge, 40)} the port? write --challenge last)"
     raise BadOption("PORT", "", hint, "SPEC 9")
+
+
+def _is_program(name: str) -> bool:
+    """Whether the name of a port is the path of a file."""
+    return os.sep in name or Path(name).is_file()

@@ -22,6 +22,7 @@ SUITE: Final = "1.0.0"
 """The version of the suite; it rises with every change of a case."""
 
 _AGAIN: Final = "take the golden files anew from where the package came from"
+_LF: Final = "check the files out without conversion of line ends (git config core.autocrlf false)"
 
 
 def golden_root() -> Path:
@@ -86,6 +87,9 @@ def read_suite(root: Path | None = None) -> tuple[Case, ...]:
         if name not in wanted["sha256"]:
             raise BadFile(folder / name, "the manifest does not list it", _AGAIN)
         if found[name] != wanted["sha256"][name]:
+            unix = (folder / name).read_bytes().replace(b"\r\n", b"\n")
+            if hashlib.sha256(unix).hexdigest() == wanted["sha256"][name]:
+                raise BadFile(folder / name, "its lines end in CRLF, the published ones in LF", _LF)
             raise BadFile(folder / name, "it is not the file that the manifest lists", _AGAIN)
     return tuple(read_case(folder / name) for name in sorted(found))
 

@@ -150,6 +150,10 @@ class ModulePort:
             return False
 
 
+REFERENCE: Final = "saffu.conformance.reference"
+"""The reference as a port; the functions of `saffu` itself have other names for some arguments."""
+
+
 class BadAnswer(Exception):
     """A function returned what is no answer."""
 
@@ -225,10 +229,10 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 def load(name: str, *, timeout: float | None = 60.0) -> ModulePort:
     """The port of a dotted name, `package.module` or `package.module:object`.
 
-    The folder that the program is called in can be imported from.
-    Refuses: what cannot be imported, and what has none of the operations.
+    The current folder is on the import path.  `saffu` is the reference.
+    Refuses: names that cannot be imported; modules without any of the operations.
     """
-    module, _, attribute = name.partition(":")
+    module, _, attribute = (REFERENCE if name == "saffu" else name).partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -239,8 +243,8 @@ def load(name: str, *, timeout: float | None = 60.0) -> ModulePort:
     except Exception as wrong:  # an import runs code that may raise anything
         raise BadOption(
             "port", name,
-            f"an importable package.module or package.module:object "
-            f"({type(wrong).__name__}: {wrong})", "SPEC 9",
+            "an importable package.module or package.module:object "
+            f"({type(wrong).__name__}: {wrong}), or a program after --", "SPEC 9",
         ) from wrong  # fmt: skip
     port = ModulePort(target, name=name, timeout=timeout)
     if not port.start().operations:

@@ -15,6 +15,14 @@ from typing import Final
 NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP.  Not an Exception or SystemExit, which are taken for the port's own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number: Final = number
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Let the first signal that comes meanwhile come at the end instead."""
