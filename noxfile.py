@@ -1,10 +1,10 @@
 """Every check of this project as a session: `nox -l` is the manual.
 
-Plain `nox` runs what every change has to pass.  `nox -s NAME` runs one session, with `-R` in the
-environment that is already there; what follows `--` goes to pytest: `nox -R -s tests -- -k cipher`.
+Plain `nox` runs the sessions that every change has to pass.  `nox -s NAME` runs one session, with
+`-R` in its existing environment; arguments after `--` go to pytest: `nox -R -s tests -- -k cipher`.
 
-To add a session: write a function below, its docstring one line that says what it proves and how
-long that takes.  With `default=True` every change has to pass it; else it runs by name only.
+To add a session: write a function below, with a docstring of one line that says what it checks and
+how long that takes.  With `default=True` every change has to pass it; otherwise it runs by name.
 To add an experiment: write `reference/saffu_lab/bench/NAME.py` and add bench.NAME to PROGRAMS.
 """
 
@@ -40,7 +40,7 @@ PROGRAMS: tuple[str, ...] = (
 """Modules of `saffu_lab` that run on their own: `python -m saffu_lab.NAME`."""
 
 TORCH = "torch==2.13.0"
-"""Installed by pip, which also finds a CPU build that lies on the machine; uv looks elsewhere."""
+"""Installed by pip, which also finds a CPU build that is on the machine; uv does not."""
 
 ROOT = Path(__file__).parent
 REPORTS = ROOT / "build" / "reports"
@@ -49,7 +49,7 @@ REPORTS = ROOT / "build" / "reports"
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""The tests run in several processes; more threads in each would only get in each other's way."""
+"""The tests run in several processes; more threads per process would compete for the cores."""
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -74,7 +74,7 @@ def pytest(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(default=True)
 def lint(session: nox.Session) -> None:
-    """Style: ruff finds nothing to say, and nothing to reformat (5 s)."""
+    """Style: ruff has no complaint and nothing to reformat (5 s)."""
     session.install(*nox.project.dependency_groups(PROJECT, "style"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -89,21 +89,21 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def imports(session: nox.Session) -> None:
-    """Order: a module imports only from what stands before it in reading order (10 s)."""
+    """Order: a module imports only from rows below its own (10 s)."""
     install(session, "imports")
     session.run("lint-imports", "--no-cache")
 
 
 @nox.session(default=True)
 def tests(session: nox.Session) -> None:
-    """Laws: the spec tests, shapes checked at every call (minutes)."""
+    """Tests: the spec tests, with shapes checked at every call (minutes)."""
     install(session, "test")
     pytest(session, "-m", "not torch", "-n", "auto", "--maxprocesses", "4")
 
 
 @nox.session(default=True, venv_backend="virtualenv")
 def witness(session: nox.Session) -> None:
-    """Truth from outside: PyTorch's and scikit-learn's answers are ours; none skipped (2 min)."""
+    """Witnesses: PyTorch and scikit-learn compute the same; none is skipped (2 min)."""
     session.install(TORCH)
     install(session, "test")
     session.env["SAFFU_REQUIRE_WITNESS"] = "1"
@@ -113,7 +113,7 @@ def witness(session: nox.Session) -> None:
 @nox.session(default=True, venv_backend="virtualenv")
 @nox.parametrize("library", [nox.param(name, id=name) for name in ("strict", "torch")])
 def arrays(session: nox.Session, library: str) -> None:
-    """Arrays of other libraries: golden cases and spec tests, nothing moved unasked (2 min)."""
+    """Array libraries: golden cases and spec tests, without implicit transfers (2 min)."""
     if library == "torch":
         session.install(TORCH)
     install(session, "test")
@@ -121,7 +121,7 @@ def arrays(session: nox.Session, library: str) -> None:
 
 
 def pytest_on_arrays(session: nox.Session, library: str) -> None:
-    """Run the spec tests that are about numbers on another library's arrays."""
+    """Run the numerical spec tests with arrays of another library."""
     pytest(
         session,
         *("-p", "spec_tests.arrays", "--arrays", library),
@@ -131,7 +131,7 @@ def pytest_on_arrays(session: nox.Session, library: str) -> None:
 
 @nox.session(default=True)
 def doc_examples(session: nox.Session) -> None:
-    """Documents: every example in README.md, docs/ and the docstrings does what it says (30 s)."""
+    """Examples: all code in README.md, docs/ and the docstrings gives the output shown (30 s)."""
     install(session, "test", "documents", extras="plot,images")
     pytest(
         session,
@@ -143,18 +143,18 @@ def doc_examples(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def docs(session: nox.Session) -> None:
-    """Site: the documents become pages, without a warning, in build/site/html (45 s)."""
+    """Site: Sphinx builds the documents without a warning, into build/site/html (45 s)."""
     install(session, "pages")
     build_the_site(session)
 
 
 @nox.session(default=True)
 def browser(session: nox.Session) -> None:
-    """Pages: one of each kind in headless Chromium; skipped where there is none (1 min)."""
+    """Browser: one page of each kind in headless Chromium, skipped if not installed (1 min)."""
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     if not any(name and shutil.which(name) for name in names):
-        said = "there is no Chromium, so no page was looked at (Debian: apt-get install chromium)"
-        (session.error if os.environ.get("SAFFU_REQUIRE_BROWSER") else session.skip)(said)
+        reason = "Chromium is not installed (Debian: apt-get install chromium)"
+        (session.error if os.environ.get("SAFFU_REQUIRE_BROWSER") else session.skip)(reason)
     install(session, "test", "site")
     if not BUILT:
         build_the_site(session)
@@ -167,7 +167,7 @@ BUILT: list[Path] = []
 
 
 def build_the_site(session: nox.Session) -> None:
-    """Gather the pages, then let Sphinx build them; a link that leads nowhere is an error."""
+    """Gather the pages, then build them with Sphinx; a broken link is an error."""
     folder = ROOT / "build" / "site"
     session.run("python", "-m", "docs._site.assemble", str(folder / "source"))
     session.run(
@@ -181,7 +181,7 @@ def build_the_site(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def package(session: nox.Session) -> None:
-    """Release: a wheel made from the sdist works where nothing else is installed (1 min)."""
+    """Release: a wheel built from the sdist works in an otherwise empty environment (1 min)."""
     session.install(*nox.project.dependency_groups(PROJECT, "package"))
     with tempfile.TemporaryDirectory() as folder:
         session.run("python", "-m", "build", "--outdir", folder, str(ROOT), silent=True)
@@ -226,7 +226,7 @@ print(f"{len(modules)} modules import with the core dependencies alone")
 
 
 def wheel_holds_the_package(session: nox.Session, wheel: Path) -> None:
-    """Stop unless the wheel holds modules, golden files, py.typed, licence, and nothing else."""
+    """Fail unless the wheel holds modules, golden files, py.typed, licence, and nothing else."""
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if not name.endswith("/")}
     source = ROOT / "reference"
@@ -251,7 +251,7 @@ def wheel_holds_the_package(session: nox.Session, wheel: Path) -> None:
 
 @nox.session(default=True)
 def demo(session: nox.Session) -> None:
-    """First minute: the demo of the README, made tiny (20 s)."""
+    """Demo: the demo of the README, at a tiny size (20 s)."""
     install(session)
     with tempfile.TemporaryDirectory() as folder:
         session.chdir(folder)
@@ -260,7 +260,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def experiments(session: nox.Session) -> None:
-    """Experiments: each one still runs, made tiny; the numbers are of no account (1 min)."""
+    """Experiments: each one runs at a tiny size; the numbers are not used (1 min)."""
     install(session, extras="plot,images,cluster")
     with tempfile.TemporaryDirectory() as folder:
         session.chdir(folder)
@@ -270,12 +270,12 @@ def experiments(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def ports(session: nox.Session) -> None:
-    """Ports: C99 builds with warnings as errors, level full, challenged (30 s)."""
+    """Ports: the C99 port builds without warnings and passes level full, with challenges (30 s)."""
     compiler = shlex.split(os.environ.get("CC", "cc"))[0]
     for program in (compiler, "make"):
         if shutil.which(program) is None:
             session.error(
-                f"{program} is not there, and the port to C99 is built by it: install it (Debian: "
+                f"{program}, which builds the C99 port, is not installed; install it (Debian: "
                 "apt-get install build-essential), or name another C compiler in CC"
             )
     install(session)
@@ -289,7 +289,7 @@ def ports(session: nox.Session) -> None:
 
 @nox.session(default=True)
 def mutants_sample(session: nox.Session) -> None:
-    """Golden files: they see the bank's mistakes, and a sample of one-token mutants (3 min)."""
+    """Golden files: they detect the listed mistakes and a sample of one-token mutants (3 min)."""
     install(session, "test", "mutants")
     pytest(session, "spec_tests/mutants")
     session.run("python", "-m", "spec_tests.mutants", "--sample", "90", env=ONE_THREAD)
@@ -300,7 +300,7 @@ def mutants_sample(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def replicate(session: nox.Session) -> None:
-    """Figures: every claim of the papers, into docs/replication.md; goes on where it was (4 h)."""
+    """Figures: every claim of the papers, into docs/replication.md; resumable (4 h)."""
     session.install(TORCH)
     install(session, extras="plot,images,cluster")
     session.run("saffu", "replicate", "--out", str(ROOT / "docs"), *session.posargs)
@@ -308,7 +308,7 @@ def replicate(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """Figures: ours over PyTorch and scikit-learn; `-- --mnist FOLDER` for the race (15 min)."""
+    """Figures: time beside PyTorch and scikit-learn; race with `-- --mnist FOLDER` (15 min)."""
     session.install(TORCH)
     install(session, extras="plot,images")
     for name in ("startup", "speed", "shapes", "reach"):
@@ -320,7 +320,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def site(session: nox.Session) -> None:
-    """Site: every page in headless Chromium, as wide as a phone; build/screenshots (4 min)."""
+    """Site: every page in headless Chromium, at a phone's width; build/screenshots (4 min)."""
     install(session, "test", "site")
     build_the_site(session)
     pytest(session, "spec_tests/site_in_browser.py", "spec_tests/report_in_browser.py")
@@ -328,7 +328,7 @@ def site(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def readers(session: nox.Session) -> None:
-    """Format: the readers in golden/README.md, run in JavaScript, C, Rust and Julia (1 min)."""
+    """Format: the readers in golden/README.md, in JavaScript, C, Rust and Julia (1 min)."""
     install(session, "test")
     pytest(session, "spec_tests/readers_of_golden_files.py")
 
@@ -358,7 +358,7 @@ def scale(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def gpu(session: nox.Session) -> None:
-    """A GPU: golden cases and spec tests on CuPy's arrays, then targets a second (5 min)."""
+    """GPU: golden cases and spec tests with CuPy's arrays, then targets per second (5 min)."""
     install(session, "test", extras="cuda12")
     session.install(
         "cupy-cuda12x[ctk]>=14"
@@ -375,13 +375,13 @@ NEEDS_A_GPU = """
 import cupy
 
 if not cupy.is_available():
-    raise SystemExit("there is no GPU here that CuPy can use, so nothing was tested and nothing is "
-                     "proved; run this on a machine with an NVIDIA GPU and its driver")
+    raise SystemExit("CuPy finds no usable GPU, so nothing was tested; run this on a machine with "
+                     "an NVIDIA GPU and its driver")
 """
 
 
 def measure(session: nox.Session, name: str, *arguments: str, threads: int = 1) -> None:
-    """Run an experiment in full; what it finds is kept in `build/`."""
+    """Run an experiment at full size; its results are kept in `build/`."""
     limits = dict.fromkeys(ONE_THREAD, str(threads))
     out = ("--out", str(ROOT / "build" / f"{name}.json"))
     session.run("python", "-m", f"saffu_lab.bench.{name}", *out, *arguments, env=limits)
@@ -389,7 +389,7 @@ def measure(session: nox.Session, name: str, *arguments: str, threads: int = 1) 
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Figures: which lines no spec test reaches; measuring it makes them slower (minutes)."""
+    """Figures: lines that no spec test reaches (minutes)."""
     install(session, "test")
     pytest(
         session,
@@ -400,7 +400,7 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def thorough(session: nox.Session) -> None:
-    """Laws, harder: the property tests with twenty times the examples, newly drawn (long)."""
+    """Tests: property tests with twenty times the examples, drawn at random (long)."""
     install(session, "test")
     pytest(
         session,
@@ -410,7 +410,7 @@ def thorough(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="uv")
 def lowest(session: nox.Session) -> None:
-    """Bounds: the spec tests with the oldest numpy, scipy and others that are allowed (minutes)."""
+    """Bounds: the spec tests with the oldest supported numpy, scipy and others (minutes)."""
     groups = nox.project.dependency_groups(PROJECT, "test")
     session.install("--resolution=lowest-direct", "-e", ".", *groups)
     pytest(session, "-m", "not torch", "-n", "auto", "--maxprocesses", "4")
@@ -418,7 +418,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def tidy(session: nox.Session) -> None:
-    """Not a proof: let ruff mend and reformat what it can (5 s)."""
+    """No check: ruff fixes and reformats what it can (5 s)."""
     session.install(*nox.project.dependency_groups(PROJECT, "style"))
     session.run("ruff", "check", "--fix")
     session.run("ruff", "format")
