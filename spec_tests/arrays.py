@@ -47,7 +47,7 @@ LEFT_ALONE: Final = frozenset(
 
 OF_TEXT: Final = frozenset({
     "attention.gains", "cipher.bit_cipher", "cipher.cipher_embedding", "contexts.earlier_samples",
-    "contexts.parse_contexts", "contexts.steps_back", "embedding.annulus", "embedding.check_radii",
+    "contexts.parse_contexts", "embedding.annulus", "embedding.check_radii",
     "warm.start.embed", "warm.start.label_embedding", "loss.bits_per_byte",
 })  # fmt: skip
 """Functions that no array of fractions goes into."""

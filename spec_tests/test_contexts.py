@@ -15,7 +15,6 @@ from saffu.contexts import (
     document_context,
     earlier_samples,
     radial_context,
-    steps_back,
 )
 from saffu.errors import BadOption, NegativeToken, NoSamples, TokenOutOfRange, WrongShape
 from saffu.types import Array
@@ -93,7 +92,7 @@ def test_offsets_say_the_same_as_tokens_in_any_order(
     """Samples of several documents, one after the other: a slot never reaches over the border."""
     by_token = radial_context if model is RadialContext else block_context
     offsets = np.concatenate([np.arange(len(document) - 1) for document in documents])
-    back, mask, pivot = steps_back(model(width), offsets)
+    back, mask, pivot = model(width).steps_back(offsets)
     row = 0
     for document in documents:
         for m, expected in enumerate(zip(*by_token(document, width), strict=True)):
@@ -108,16 +107,16 @@ def test_offsets_say_the_same_as_tokens_in_any_order(
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=7), WIDTHS)
 def test_steps_back_do_not_depend_on_the_other_samples(offsets: list[int], width: int) -> None:
     for model in (RadialContext(width), BlockContext(width)):
-        together = steps_back(model, np.array(offsets))
+        together = model.steps_back(np.array(offsets))
         for m, offset in enumerate(offsets):
-            alone = steps_back(model, np.array([offset]))
+            alone = model.steps_back(np.array([offset]))
             assert all(np.array_equal(a[m], b[0]) for a, b in zip(together, alone, strict=True))
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=7), WIDTHS)
 def test_how_many_slots_are_valid(offsets: list[int], width: int) -> None:
     radial, block = (
-        steps_back(model(width), np.array(offsets)) for model in (RadialContext, BlockContext)
+        model(width).steps_back(np.array(offsets)) for model in (RadialContext, BlockContext)
     )
     assert radial.mask.sum(axis=1).tolist() == [min(o + 1, width) for o in offsets]
     assert block.mask.sum(axis=1).tolist() == [o % width + 1 for o in offsets]

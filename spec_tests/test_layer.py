@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saffu.arrays.namespace import add_rows
-from saffu.contexts import BlockContext, RadialContext, steps_back
+from saffu.contexts import BlockContext, RadialContext
 from saffu.errors import (
     BadOption,
     EmptyMask,
@@ -251,7 +251,7 @@ def test_autograd_agrees_on_a_stack_of_three(options: LayerOptions, model: Any) 
     E = draw.simplex(rng, vocabulary, widths[0])
     tokens = rng.integers(0, vocabulary, samples)
     offsets = np.concatenate([np.arange(7), np.arange(4)])
-    back, mask, pivot = steps_back(model, offsets)
+    back, mask, pivot = model.steps_back(offsets)
     below = np.arange(samples)[:, None] - back
     B = model.slots
     rows = 1 if options.aggregation == "sum" else B

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import optimize
 
 import saffu
-from saffu.contexts import BlockContext, RadialContext, steps_back
+from saffu.contexts import BlockContext, RadialContext
 from saffu.direct import evidence_table
 from saffu.explicit.choice import leave_one_out_nats
 from saffu.explicit.newton import Curve, minimise_convex
@@ -249,7 +249,7 @@ def contexts() -> Any:
             if model is None:
                 seen[o, : o + 1] = 1
                 continue
-            context = steps_back(model, np.array([o]))
+            context = model.steps_back(np.array([o]))
             for slot in np.flatnonzero(context.mask[0]):
                 at = o - int(context.slots[0, slot])
                 asks = slot == context.pivot[0]

@@ -1,11 +1,11 @@
-"""Which rows each layer has to look at to predict some samples.   (SPEC 3, 4)
+"""Batches: the rows that each layer looks up to predict some samples.   (SPEC 3, 4)
 
 Layer 1 looks up tokens in the embedding.  Layer 2 looks up hidden states of layer 1: the input x
 of sample j in a layer is the hidden state of the same sample in the layer below [D].  Sample j has
 seen the tokens up to its newest one and nothing beyond, so no layer sees its target.
 
 A plan lists, from the bottom up, which samples every layer must compute, as indices into the rows
-of the layer below.  Nothing is computed twice, and nothing that is not needed.
+of the layer below.  Nothing is computed twice, and only what the samples depend on.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from saffu import checks
 from saffu.arrays.namespace import beside
 from saffu.configuration import Configuration
-from saffu.contexts import ContextModel, DocumentContext, earlier_samples, steps_back
+from saffu.contexts import ContextModel, has_slots, is_bag
 from saffu.errors import BadOption
 from saffu.positions import Samples
 from saffu.types import Array, IntArray, Pivot, SlotMask, Slots, TokenIds
 
 
 class LayerPlan(NamedTuple):
-    """What one SAFFU layer looks up."""
+    """The rows that one SAFFU layer looks up."""
 
     slots: Slots
     """[n, B] rows of the layer below (of the embedding for the first layer); 0 where invalid"""
@@ -33,7 +33,7 @@ class LayerPlan(NamedTuple):
 
 
 class DocumentPlan(NamedTuple):
-    """Which tokens each sample averages: pairs (owner, token)."""
+    """The tokens that each sample of a bag averages: pairs (owner, token)."""
 
     owner: IntArray
     token: IntArray
@@ -43,12 +43,12 @@ TowerPlan: TypeAlias = tuple[LayerPlan, ...] | DocumentPlan
 
 
 class Batch(NamedTuple):
-    """M samples to predict, and all that must be looked up for them."""
+    """M samples to predict, and the rows to look up for them."""
 
     targets: TokenIds
     """[M]"""
     towers: tuple[TowerPlan, ...]
-    """one a context model; the top layer of each computes the M samples in order"""
+    """one per context model; the top layer of each computes the M samples in order"""
 
 
 def plan(samples: Samples, configuration: Configuration, select: IntArray | None = None) -> Batch:
@@ -93,14 +93,15 @@ def place(batch: Batch, like: Array) -> Batch:
 
 
 def _tower(samples: Samples, context: ContextModel, depth: int, chosen: IntArray) -> TowerPlan:
-    if isinstance(context, DocumentContext):
-        owner, earlier = earlier_samples(samples.offsets[chosen])
+    if not has_slots(context):
+        assert is_bag(context)  # for the type checker
+        owner, place_in_document = context.members(samples.offsets[chosen])
         start = (chosen - samples.offsets[chosen])[owner]
-        return DocumentPlan(owner, samples.tokens[start + earlier].astype(np.int64))
+        return DocumentPlan(owner, samples.tokens[start + place_in_document].astype(np.int64))
     plans: list[LayerPlan] = []
     need: Array = np.asarray(chosen)
     for level in reversed(range(depth)):
-        back, mask, pivot = steps_back(context, samples.offsets[need])
+        back, mask, pivot = context.steps_back(samples.offsets[need])
         at = np.where(mask, need[:, None] - back, 0)
         if level == 0:
             slots = np.where(mask, samples.tokens[at], 0).astype(np.int64)

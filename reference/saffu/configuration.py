@@ -13,7 +13,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from saffu import checks
-from saffu.contexts import BlockContext, ContextModel, DocumentContext, RadialContext
+from saffu.contexts import (
+    CONTEXTS,
+    BlockContext,
+    ContextModel,
+    DocumentContext,
+    RadialContext,
+    has_slots,
+)
 from saffu.embedding import check_radii
 from saffu.errors import BadOption, SaffuError, TooFewBits
 from saffu.layer import LayerOptions
@@ -37,7 +44,7 @@ class Configuration:
     """how the radial embedding joins its radii"""
     layer: LayerOptions = field(default_factory=LayerOptions)
     depth: int = 1
-    """SAFFU layers of each tower (a `DocumentContext` tower always has one)"""
+    """SAFFU layers of each tower (a tower without slots always has one)"""
     output: Literal["softmax", "direct"] = "softmax"
     """`softmax`: hidden states and an output layer; `direct`: neither, one table a slot"""
 
@@ -62,11 +69,10 @@ class Configuration:
         if not self.contexts:
             raise BadOption("contexts", self.contexts, "at least one context model", "SPEC 3")
         for c, context in enumerate(self.contexts):
-            if not isinstance(context, ContextModel):
-                raise BadOption(f"contexts[{c}]", context, "Radial, Block or Document", "SPEC 3")
-        if self.output == "direct" and (
-            self.depth > 1 or any(isinstance(c, DocumentContext) for c in self.contexts)
-        ):
+            if type(context) not in CONTEXTS.values():
+                expected = f"a context model ({', '.join(CONTEXTS)})"
+                raise BadOption(f"contexts[{c}]", context, expected, "SPEC 3")
+        if self.output == "direct" and (self.depth > 1 or not all(map(has_slots, self.contexts))):
             raise BadOption(
                 "output", "direct", "depth 1 and contexts with slots (no Document)", "SPEC 4"
             )
@@ -78,14 +84,13 @@ class Configuration:
 
     def layers(self, context: ContextModel) -> int:
         """How many layers the tower of a context model has."""
-        return 1 if isinstance(context, DocumentContext) else self.depth
+        return self.depth if has_slots(context) else 1
 
     def features(self, context: ContextModel, level: int) -> int:
         """S, the number of features that layer `level` (from 0) of a tower reads."""
         below = self.width if level == 0 else self.label_bits
-        if isinstance(context, DocumentContext) or self.layer.aggregation == "sum":
-            return below
-        return context.slots * below
+        side_by_side = has_slots(context) and self.layer.aggregation == "cat"
+        return context.slots * below if side_by_side else below
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, numbers and words."""
@@ -97,10 +102,11 @@ class Configuration:
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Configuration:
         """The configuration that `to_json` wrote; refuses unknown fields."""
-        models = {m.kind: m for m in (RadialContext, BlockContext, DocumentContext)}
         fields = dict(record)
         try:
-            fields["contexts"] = tuple(models[name](*sizes) for name, *sizes in fields["contexts"])
+            fields["contexts"] = tuple(
+                CONTEXTS[name](*sizes) for name, *sizes in fields["contexts"]
+            )
             fields["radii"] = tuple(fields["radii"])
             fields["layer"] = LayerOptions(**fields["layer"])
             return Configuration(**fields)

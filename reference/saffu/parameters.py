@@ -10,13 +10,12 @@ import numpy as np
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
 from saffu.configuration import Configuration
-from saffu.contexts import DocumentContext
 from saffu.errors import BadOption
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, Weights
 
 
 class LayerParameters(NamedTuple):
-    """One SAFFU layer.  A document layer has no slots, so its W is [0, 0]."""
+    """One SAFFU layer.  The layer of a bag has no slots, so its W is [0, 0]."""
 
     attention: AttentionWeights
     """W [B, B]"""
@@ -30,7 +29,7 @@ class Parameters(NamedTuple):
     embedding: Embedding
     """E [V, D]"""
     towers: tuple[tuple[LayerParameters, ...], ...]
-    """one a context model, from the bottom up"""
+    """one per context model, from the bottom up"""
     output: Weights
     """O [C·N_h, V]"""
 
@@ -74,7 +73,7 @@ def shapes(configuration: Configuration) -> tuple[tuple[int, int], ...]:
     """The shape of each array of `flatten`."""
     inner: list[tuple[int, int]] = []
     for context in configuration.contexts:
-        slots = 0 if isinstance(context, DocumentContext) else context.slots
+        slots = context.slots
         for level in range(configuration.layers(context)):
             inner += [
                 (slots, slots),

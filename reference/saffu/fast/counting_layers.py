@@ -19,13 +19,13 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from saffu.attention import gains
-from saffu.contexts import BlockContext, RadialContext
+from saffu.contexts import BagContext, SlotContext
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.engines.passes import Passes, Sample
 from saffu.explicit.hidden import hidden_targets
 from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.label_sums import CodeTable, LabelSums, LabelTotal, whole_codes
-from saffu.fast.plans import running_means, slices, step_in_tokens
+from saffu.fast.plans import bag_means, slices, step_in_tokens
 from saffu.fast.predict import higher_states, token_scores
 from saffu.fast.softmax import softmax_over
 from saffu.fast.token_layer import ROWS, attend_tokens, feature_table, look_up_table, weigh_tokens
@@ -88,7 +88,7 @@ class CountingLayer(Protocol):
 class TokenLayer:
     """The first layer of a tower with slots."""
 
-    context: RadialContext | BlockContext
+    context: SlotContext
     embedding: Embedding
     labels: Labels
     options: LayerOptions
@@ -195,7 +195,7 @@ class TokenScorer:
 class HigherLayer:
     """A layer that reads the hidden states of the one below."""
 
-    context: RadialContext | BlockContext
+    context: SlotContext
     below: Callable[[Samples], Hidden]
     width: int
     """N_h of the layer below"""
@@ -258,8 +258,9 @@ class HigherLayer:
 
 @dataclass(frozen=True)
 class BagLayer:
-    """The layer of a document context: the mean of all embeddings so far."""
+    """The layer of a bag: the mean embedding of its tokens."""
 
+    context: BagContext
     embedding: Embedding
     labels: Labels
 
@@ -280,7 +281,9 @@ class BagLayer:
     def _features(self, chunks: Iterable[Samples]) -> Cooccurrence:
         total = Cooccurrence.zero(self.embedding.shape[1], self.labels.shape[1])
         for chunk in chunks:
-            total += cooccurrence(running_means(self.embedding, chunk), self.labels[chunk.targets])
+            total += cooccurrence(
+                bag_means(self.embedding, chunk, self.context), self.labels[chunk.targets]
+            )
         return total
 
     def attention_counts(
@@ -294,4 +297,4 @@ class BagLayer:
         return partial(self._scores, u)
 
     def _scores(self, u: FeatureWeights, chunk: Samples) -> Array:
-        return np.asarray(running_means(self.embedding, chunk) @ u)
+        return np.asarray(bag_means(self.embedding, chunk, self.context) @ u)

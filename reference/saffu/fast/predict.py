@@ -13,10 +13,10 @@ import numpy as np
 from saffu import checks
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
-from saffu.contexts import BlockContext, DocumentContext, RadialContext
+from saffu.contexts import SlotContext, has_slots, is_bag
 from saffu.fast.cache import Comparisons, comparisons
 from saffu.fast.loss import nats_of
-from saffu.fast.plans import running_means, slices, step_in_samples, step_in_tokens
+from saffu.fast.plans import bag_means, slices, step_in_samples, step_in_tokens
 from saffu.fast.softmax import softmax_over
 from saffu.fast.token_layer import ROWS, feature_table, read_table, weigh_tokens
 from saffu.layer import LayerOptions, SaffuState, saffu_forward
@@ -42,7 +42,7 @@ def token_scores(
 
 def higher_states(
     chunk: Samples,
-    context: RadialContext | BlockContext,
+    context: SlotContext,
     below: Hidden,
     layer: LayerParameters,
     options: LayerOptions,
@@ -63,9 +63,10 @@ def chunk_hidden(
     hidden = []
     options = configuration.layer
     for context, layers in zip(configuration.contexts, parameters.towers, strict=True):
-        if isinstance(context, DocumentContext):
-            h = softmax(running_means(parameters.embedding, chunk) @ layers[0].features)
+        if is_bag(context):
+            h = softmax(bag_means(parameters.embedding, chunk, context) @ layers[0].features)
         else:
+            assert has_slots(context)  # for the type checker
             table = feature_table(
                 parameters.embedding, layers[0].features, context.slots, options.aggregation
             )

@@ -18,7 +18,7 @@ from saffu import checks
 from saffu.arrays.namespace import add_rows
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
-from saffu.contexts import DocumentContext, RadialContext
+from saffu.contexts import RadialContext, has_slots, is_bag
 from saffu.counts import Cooccurrence
 from saffu.embedding import annulus, check_radii, normalise_or_fall_back
 from saffu.engines.passes import EVERYTHING, Passes, Sample
@@ -218,8 +218,9 @@ def layer_above(
 ) -> CountingLayer:
     """The next layer of a tower, to be solved."""
     context = configuration.contexts[index]
-    if isinstance(context, DocumentContext):
-        return BagLayer(tables.embedding, tables.labels)
+    if is_bag(context):
+        return BagLayer(context, tables.embedding, tables.labels)
+    assert has_slots(context)  # for the type checker
     if not below:
         return TokenLayer(context, tables.embedding, tables.labels, configuration.layer)
     reader, width = tower_reader(below), configuration.label_bits

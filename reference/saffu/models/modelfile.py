@@ -10,7 +10,6 @@ import numpy as np
 from scipy import sparse
 
 from saffu.configuration import Configuration
-from saffu.contexts import DocumentContext
 from saffu.direct import DirectParameters, DirectTower
 from saffu.errors import BadFile
 from saffu.files import array_in, number_in, rows_in, whole_in
@@ -147,13 +146,12 @@ def parameters_from_arrays(
     size = configuration.vocabulary
     towers = []
     for c, context in enumerate(configuration.contexts):
-        slots = 0 if isinstance(context, DocumentContext) else context.slots
         tables = tuple(
             sparse.csr_array(
                 tuple(arrays[f"tower{c}.table{k}.{p}"] for p in ("data", "indices", "indptr")),
                 shape=(size, size),
             )
-            for k in range(slots)
+            for k in range(context.slots)
         )
         towers.append(
             DirectTower(arrays[f"tower{c}.attention"], arrays[f"tower{c}.temper"], tables)

@@ -6,7 +6,7 @@ import numpy as np
 
 from saffu.batch import plan
 from saffu.configuration import Configuration
-from saffu.contexts import DocumentContext
+from saffu.contexts import has_slots
 from saffu.direct import DirectParameters, direct_logits
 from saffu.fast.cache import comparisons
 from saffu.fast.plans import step_in_tokens
@@ -29,8 +29,7 @@ def next_logits(
         batch = plan(text, configuration, last)
         logits = model_forward(parameters, batch, configuration.layer, signed=True).logits
         return np.asarray(logits[0], dtype=np.float64)
-    contexts = [c for c in configuration.contexts if not isinstance(c, DocumentContext)]
-    steps = [step_in_tokens(text, c) for c in contexts]
+    steps = [step_in_tokens(text, context) for context in filter(has_slots, configuration.contexts)]
     steps = [type(step)(*(field[last] for field in step)) for step in steps]
     cache = comparisons(parameters.embedding)
     weights = [

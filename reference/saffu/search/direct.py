@@ -21,7 +21,7 @@ from saffu import checks
 from saffu.attention import Attention, gains
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
-from saffu.contexts import BlockContext, DocumentContext, RadialContext
+from saffu.contexts import SlotContext, has_slots
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.direct import DirectParameters, DirectTower, evidence_table, log_shares, slot_evidence
 from saffu.engines.passes import Passes
@@ -115,16 +115,14 @@ def choose_direct(
 
 def count_slots(passes: Passes, configuration: Configuration) -> tuple[Array, list[list[Pairs]]]:
     """Target counts [V], and pair counts C_k of every slot of every context model."""
-    contexts = tuple(c for c in configuration.contexts if not isinstance(c, DocumentContext))
+    contexts = tuple(filter(has_slots, configuration.contexts))
     count = partial(_slot_pairs, contexts, configuration.vocabulary)
     total = passes.add_up("pairs of tokens", count, exact=True)
     borders = [0, *accumulate(context.slots for context in contexts)]
     return total.targets, [total.pairs[first:last] for first, last in pairwise(borders)]
 
 
-def _slot_pairs(
-    contexts: Sequence[RadialContext | BlockContext], size: int, chunks: Iterable[Samples]
-) -> PairTotal:
+def _slot_pairs(contexts: Sequence[SlotContext], size: int, chunks: Iterable[Samples]) -> PairTotal:
     """The pairs of some chunks, all slots of all contexts one after the other."""
     sums = PairSums(size, range(sum(context.slots for context in contexts)))
     for chunk in chunks:
@@ -217,9 +215,7 @@ def _evidence(
     """By blocks of samples: for each tower w_k R_k[x_k] [n, B, V], its step and its attention."""
     chosen = np.arange(chunk.targets.shape[0]) if select is None else select
     every = [
-        step_in_tokens(chunk, context)
-        for context in configuration.contexts
-        if not isinstance(context, DocumentContext)
+        step_in_tokens(chunk, context) for context in filter(has_slots, configuration.contexts)
     ]
     for block in slices(chosen.shape[0], ROWS):
         part = chosen[block]

@@ -24,7 +24,6 @@ from saffu.arrays.namespace import average_rows, beside, namespace, on_host
 from saffu.batch import DocumentPlan, LayerPlan, place, plan
 from saffu.cipher import cipher_embedding_unchecked
 from saffu.configuration import Configuration
-from saffu.contexts import DocumentContext
 from saffu.embedding import radial_embedding_unchecked
 from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets_unchecked
@@ -122,7 +121,7 @@ def check_slot_tempers(settings: WarmSettings, configuration: Configuration) -> 
     if not settings.slot_tempers:
         return
     check_slots(configuration)
-    expected = [0 if isinstance(c, DocumentContext) else c.slots for c in configuration.contexts]
+    expected = [context.slots for context in configuration.contexts]
     if [len(tower) for tower in settings.slot_tempers] != expected:
         described = (
             f"tuples of {', '.join(map(str, expected))} numbers, one tuple per context model"

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu.configuration import Configuration
-from saffu.contexts import DocumentContext
+from saffu.contexts import has_slots
 from saffu.data.corpus import Corpus
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.smoothing import Backoff, smooth
@@ -67,7 +67,7 @@ def blocks(
 ) -> Iterator[tuple[Features, Hidden, Array]]:
     """Features, hidden states and targets of a model with one layer, by blocks of samples."""
     (context,) = configuration.contexts
-    assert not isinstance(context, DocumentContext)
+    assert has_slots(context)
     ((layer,),) = parameters.towers
     every = step_in_tokens(chunk, context)
     for part in slices(chunk.targets.shape[0], ROWS):
