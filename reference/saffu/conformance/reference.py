@@ -22,7 +22,7 @@ from saffu.configuration import Configuration
 from saffu.errors import BadOption
 from saffu.explicit import choice, hidden, refinement, solution
 from saffu.explicit import temper as tempering
-from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
+from saffu.explicit.smoothing import SMOOTHINGS, Smoothing, smooth
 from saffu.layer import LayerOptions
 from saffu.parameters import Parameters, assemble, flatten, names
 from saffu.positions import make_samples
@@ -43,14 +43,11 @@ def read_smoothing(record: Mapping[str, Any]) -> Smoothing:
     >>> read_smoothing({"kind": "discount", "strength": 0.75})
     Discount(strength=0.75)
     """
-    kinds: dict[str, type[Additive | Backoff | Discount]] = {
-        "additive": Additive, "backoff": Backoff, "discount": Discount,
-    }  # fmt: skip
-    if set(record) != {"kind", "strength"} or record["kind"] not in kinds:
-        raise BadOption(
-            "smoothing", dict(record), f"kind ({', '.join(kinds)}) and strength", "SPEC 1"
-        )
-    return kinds[record["kind"]](record["strength"])
+    if set(record) != {"kind", "strength"} or record["kind"] not in SMOOTHINGS:
+        expected = f"kind ({', '.join(SMOOTHINGS)}) and strength"
+        raise BadOption("smoothing", dict(record), expected, "SPEC 1")
+    smoothing: Smoothing = SMOOTHINGS[record["kind"]](record["strength"])
+    return smoothing
 
 
 def _numbered(prefix: str, arrays: Mapping[str, Array]) -> list[Array]:
