@@ -22,7 +22,7 @@ def test_exponents_are_of_the_larger_sizes() -> None:
 def test_each_size_is_the_size_of_the_model() -> None:
     shape = Shape(targets=5, vocabulary=61, slots=3, bits=7).configuration
     (context,) = shape.contexts
-    assert (shape.vocabulary, context.slots, shape.bits, shape.label_bits) == (61, 3, 7, 7)  # type: ignore[union-attr]
+    assert (shape.vocabulary, context.slots, shape.bits, shape.label_bits) == (61, 3, 7, 7)
 
 
 def test_the_tiny_curves_are_drawn_and_kept(

@@ -63,7 +63,7 @@ def check_arrays(
     array_in(path, arrays, "embedding", (v, configuration.width), dtype=dtype)
     array_in(path, arrays, "prior", (v,))
     for c, context in enumerate(configuration.contexts):
-        slots = 0 if isinstance(context, DocumentContext) else context.slots
+        slots = context.slots
         array_in(path, arrays, f"tower{c}.attention", (slots, slots))
         array_in(path, arrays, f"tower{c}.temper", (slots,))
         for k in range(slots):
