@@ -108,6 +108,19 @@ def test_attention_that_helps_only_somewhere_holds_with_conditions() -> None:
     assert found == "holds with conditions"
 
 
+@pytest.mark.parametrize(
+    ("last", "verdict"), [(4.9, "undecided"), (5.1, "holds")], ids=["still improving", "ended"]
+)
+def test_a_random_start_that_was_still_improving_decides_nothing(last: float, verdict: str) -> None:
+    history = [["cold", 0, 0.0, 6.0], ["frozen", 9, 0.1, 5.0], ["frozen", 18, 0.2, last]]
+    lines = []
+    for kind in ("softmax", "uniform"):
+        warm, cold = f"{kind} cat: explicit, trained", f"{kind} cat: cold, trained"
+        lines += [a_test(warm, 4.0), a_test(cold, 4.9), a_trial(cold, 4.9, history)]
+    chapter = attention.chapter(lines)
+    assert verdict_of(chapter, "Attention trained from the explicit") == verdict
+
+
 def test_every_explicit_model_of_the_study_has_a_name_of_its_own() -> None:
     names = [attention.name_of(shape) for shape in attention.shapes()]
     assert len(set(names)) == len(names)
@@ -132,7 +145,7 @@ def amounts(*nats: float) -> list[Line]:
     ids=["saturated", "falling"],
 )
 def test_saturation_is_told_from_a_tenth_of_the_text(nats: Sequence[float], verdict: str) -> None:
-    assert stages_chapter.saturation(amounts(*nats))[0] == verdict
+    assert stages_chapter.saturation_claim(amounts(*nats)).verdict == verdict
 
 
 def test_a_small_warm_start_suffices_if_the_training_ends_alike() -> None:
@@ -189,6 +202,40 @@ def test_float32_is_enough_if_it_changes_next_to_nothing() -> None:
     assert precision_chapter.claim([]).verdict == "not measured"
 
 
+def test_rows_that_the_precision_does_not_reach_are_no_evidence() -> None:
+    direct = {"output": "direct"}
+    same = [
+        a_test(f"direct, {dtype}", 4.0, recipe={**direct, "dtype": dtype})
+        for dtype in ("float32", "float64")
+    ]
+    other = [a_test(f"layers, {dtype}", 4.0) for dtype in ("float32", "float64")]
+    assert precision_chapter.identical([*same, *other]) == ["direct"]
+    assert precision_chapter.claim(same).verdict == "not measured"
+    assert precision_chapter.claim([*same, *other]).verdict == "holds"
+    assert "direct: both rows are one measurement" in precision.chapter(same).text
+
+
+def test_prices_are_compared_with_the_tuned_cold_start() -> None:
+    def run(row: str, seconds: float, **more: Any) -> Line:
+        history = [["cold", 0, 0.0, 6.0], ["frozen", 9, seconds, np.log(95.0)]]
+        return a_trial(row, np.log(95.0), history, fit_cpu_seconds=seconds, **more)
+
+    own = [
+        a_trial(
+            "explicit, 128 bits, float32", np.log(95.0), fit_cpu_seconds=2.0, study="precision"
+        ),
+        run("Adam from a cold start, float32", 70.0, study="precision"),
+    ]
+    tuned = [
+        run("cold", 5.0, study="less-data"),
+        {**run("cold", 9.0, study="less-data"), "validation_nats": 6.0},  # not the best setting
+        run("cold", 1.0, study="less-data", targets=7),  # another amount of text
+    ]
+    text = precision.chapter([*tuned, *own]).text
+    assert "2.0 s against 5.0 s for ≤ 100" in text
+    assert "Adam from a cold start, tuned" in text
+
+
 def test_a_price_is_that_of_the_first_model_that_is_good_enough() -> None:
     history = [["warm", 0, 0.5, np.log(125.0)], ["frozen", 9, 2.0, np.log(95.0)]]
     run = a_trial("way, float32", np.log(95.0), history, fit_cpu_seconds=5.0)
@@ -236,6 +283,28 @@ def test_claims_on_less_data_follow_their_gaps(
 ) -> None:
     chapter = less_data.chapter(pairs_of(one, other, gaps))
     assert verdict_of(chapter, claim) == verdict
+
+
+def test_a_rival_that_was_still_improving_in_most_seeds_decides_nothing() -> None:
+    falling = [["cold", 0, 0.1, 5.0], ["frozen", 9, 0.2, 4.0]]
+    ended = [*falling, ["frozen", 18, 0.3, 4.5]]
+    tests = pairs_of("explicit", "cold", (-0.2, -0.1))
+    places = [line for line in tests if line["row"] == "cold"]
+    for histories, verdict in (
+        ((falling, falling, ended), "undecided"),
+        ((falling, ended, ended), "holds"),
+    ):
+        trials = [
+            a_trial(
+                "cold",
+                4.0,
+                histories[line["seed"] - 1],
+                **{k: line[k] for k in ("seed", "targets")},
+            )
+            for line in places
+        ]
+        chapter = less_data.chapter([*trials, *tests])
+        assert verdict_of(chapter, "Explicit solutions outperform") == verdict
 
 
 def test_the_best_explicit_model_is_named_with_its_distance() -> None:

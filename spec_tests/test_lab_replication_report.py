@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ import pytest
 from saffu.cli import main
 from saffu.errors import BadOption
 from saffu_lab.commands import replicate
+from saffu_lab.records.evidence import discovery_threshold
+from saffu_lab.records.results import circumstances
 from saffu_lab.replication import report
 from saffu_lab.replication.end_line import UNFINISHED
+from saffu_lab.replication.repeat import TOLERANCE
 from saffu_lab.replication.report import (
     FOLDER,
     PAGE,
     STUDIES,
     chapters,
-    cpu_hours,
+    lines_of,
     newest,
     page,
     study_of,
@@ -37,7 +41,7 @@ def lines_into(folder: Path, name: str, *lines: dict[str, Any]) -> None:
 
 
 def test_the_published_page_is_made_of_the_kept_lines() -> None:
-    assert (DOCS / PAGE).read_text(encoding="utf-8") == page(chapters(DOCS), cpu_hours(DOCS))
+    assert (DOCS / PAGE).read_text(encoding="utf-8") == page(chapters(DOCS), lines_of(DOCS))
 
 
 def test_every_study_has_lines_a_chapter_and_its_pictures() -> None:
@@ -47,7 +51,7 @@ def test_every_study_has_lines_a_chapter_and_its_pictures() -> None:
         for name in chapter.pictures:
             for kind in ("png", "svg"):
                 assert (DOCS / FOLDER / f"{name}.{kind}").stat().st_size > 1000
-    shown = set(re.findall(r"\(replication/([\w-]+)\.png\)", page(found, 1.0)))
+    shown = set(re.findall(r"\(replication/([\w-]+)\.png\)", page(found, lines_of(DOCS))))
     assert shown == {name for chapter in found.values() for name in chapter.pictures}
 
 
@@ -69,6 +73,44 @@ def test_in_the_published_lines_a_test_was_read_again_only_where_the_page_says_s
     assert list(again) == ["less-data"]
     said = (DOCS / PAGE).read_text(encoding="utf-8")
     assert f"again: {again['less-data']} tests of earlier choices" in said
+
+
+def test_the_page_counts_every_model_that_a_test_set_was_read_for() -> None:
+    by_seed = {1: 0, 2: 0, 3: 0}
+    for name in STUDIES:
+        for line in published(name):
+            if line["do"] in ("test", "baselines") and line.get("data") not in ("mnist", "digits"):
+                rows = line.get("rows") or line.get("nats")
+                models = len(rows) if isinstance(rows, dict) else 1 + (line["do"] == "baselines")
+                by_seed[line.get("seed", 1)] += models
+    page_lines = (DOCS / PAGE).read_text(encoding="utf-8").splitlines()
+    for seed, models in by_seed.items():
+        (row,) = (line for line in page_lines if re.match(rf"\| text \w+, seed {seed} ", line))
+        assert row.endswith(f" {models} |")
+
+
+def test_every_verdict_stands_beside_its_seeds_its_size_and_the_stricter_line() -> None:
+    by_name, text = chapters(DOCS), (DOCS / PAGE).read_text(encoding="utf-8")
+    claims = [claim for chapter in by_name.values() for claim in chapter.claims]
+    chances = [a.chance for c in claims for a in c.answers if a.chance is not None]
+    threshold = discovery_threshold(chances)
+    assert f"{len(chances)} intervals decide the claims" in " ".join(text.split())
+    for claim in claims:
+        cells = (
+            claim.statement.rstrip("."), claim.source, f"**{claim.verdict}**",
+            claim.verdict_at(threshold), claim.seeds, claim.size,
+        )  # fmt: skip
+        row = r"\| +" + r" +\| +".join(map(re.escape, cells)) + r" +\|"
+        assert re.search(row, text), cells
+        assert re.fullmatch(r"\d(–\d)?", claim.seeds)
+    for verdict in ("holds", "holds with conditions", "does not hold", "undecided"):
+        assert f"- **{verdict}**: " in text
+
+
+def test_new_lines_say_which_commit_and_machine_they_are_of() -> None:
+    about = circumstances()
+    assert re.fullmatch(r"[0-9a-f]{12}\+?|not a checkout|unknown.*", about["commit"])
+    assert about["machine"].startswith(f"{platform.system()} ")
 
 
 def test_the_page_says_what_its_lines_took() -> None:
@@ -124,6 +166,46 @@ def test_the_command_lists_refuses_and_reports(
     lines_into(tmp_path, "contexts", a_test("radial:8", 4.0))
     assert main(["replicate", "--report", "--out", str(tmp_path)]) == 0
     assert (tmp_path / FOLDER / "contexts-lengths.svg").exists()
+
+
+@pytest.mark.slow
+def test_a_cell_is_measured_again_and_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "book.txt").write_text(
+        "\n\n".join(f"The {w} saw a {v}. It was {w}." for w in WORDS for v in WORDS), "utf-8"
+    )
+    common = ["--tiny", "--corpus", str(tmp_path / "book.txt"), "--out", str(tmp_path)]
+    assert main(["replicate", "precision", "--engine", "serial", *common]) == 0
+    path = tmp_path / FOLDER / "precision.jsonl"
+    before = path.read_bytes()
+    row = "explicit, 128 bits, float64"
+    cell = ["replicate", "precision", "--row", row, "--targets", "2000", "--seed", "1", *common]
+    capsys.readouterr()
+    assert main(cell) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("agrees") for line in lines] == [1, 1, 0]
+    assert "difference +0.00000" in lines[0]
+    assert "commit" in lines[2]
+    assert path.read_bytes() == before
+    kept = [json.loads(line) for line in before.splitlines()]
+    for line in kept:
+        if line.get("row") == row and line["do"] == "trial":
+            line["validation_nats"] += 1.1 * TOLERANCE
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+    assert main(cell) == 1
+    assert "DIFFERS" in capsys.readouterr().out
+    for wrong, match in (
+        (["replicate", "precision", "--row", "x", "--targets", "2000", "--seed", "1"], "rows:"),
+        (["replicate", "--row", row, "--targets", "2000", "--seed", "1"], "one study"),
+        (["replicate", "precision", "--row", row, "--seed", "1"], "--targets"),
+    ):
+        assert main([*wrong, *common]) == 2
+        assert match in capsys.readouterr().err
+    (tmp_path / "other.txt").write_text("Another text.\n\nOf two paragraphs.", encoding="utf-8")
+    other = [*cell, "--corpus", str(tmp_path / "other.txt")]
+    assert main(other) == 2
+    assert "digest" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from saffu.errors import Missing
+from saffu_lab.records.evidence import over_all
 from saffu_lab.records.results import Line
 from saffu_lab.replication.roadmap.tasks import chapter
 from saffu_lab.roadmap.drawings import drawings
@@ -74,7 +75,7 @@ def test_small_models_that_are_best_make_the_claim_hold() -> None:
     assert sizes.against_largest is not None
     assert sizes.against_largest.nats == pytest.approx(-1.0)
     assert sizes.against_best is None  # it is the best itself
-    assert not_the_largest(sizes) == "holds"
+    assert over_all(not_the_largest(sizes)) == "holds"
     assert found.sizes is not None
     assert found.sizes.mean == pytest.approx(1.0)
 
@@ -90,15 +91,15 @@ def test_large_models_that_are_best_refute_it() -> None:
     assert sizes.against_best == sizes.against_largest
     assert sizes.against_best.nats == pytest.approx(1.0)
     assert sizes.share == 1.0
-    assert not_the_largest(sizes) == "does not hold"
+    assert over_all(not_the_largest(sizes)) == "does not hold"
 
 
 def test_the_test_text_has_the_last_word() -> None:
     lines = models(+1.0)
     worse = findings([*lines, outcome(lines[0], 4.0), outcome(lines[-1], 3.0)])
-    assert not_the_largest(where_the_best_are(worse)) == "holds with conditions"
-    assert not_the_largest(where_the_best_are(findings(lines))) == "not measured"
-    assert not_the_largest(where_the_best_are(findings([]))) == "not measured"
+    assert over_all(not_the_largest(where_the_best_are(worse))) == "holds with conditions"
+    assert over_all(not_the_largest(where_the_best_are(findings(lines)))) == "not measured"
+    assert over_all(not_the_largest(where_the_best_are(findings([])))) == "not measured"
 
 
 def test_the_middle_holds_with_conditions() -> None:
@@ -106,7 +107,7 @@ def test_the_middle_holds_with_conditions() -> None:
     lines[25]["validation_nats"] = 2.0  # above the median, below the upper quarter
     largest, lower = lines[-1], lines[19]
     found = findings([*lines, outcome(lower, 4.0), outcome(largest, 3.0)])
-    assert not_the_largest(where_the_best_are(found)) == "holds with conditions"
+    assert over_all(not_the_largest(where_the_best_are(found))) == "holds with conditions"
 
 
 def test_of_equally_large_models_the_best_is_compared() -> None:

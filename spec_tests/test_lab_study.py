@@ -19,7 +19,18 @@ from scipy import stats
 from saffu.errors import BadOption, NotConverged, SaffuError
 from saffu.parameters import Parameters, flatten
 from saffu.positions import Samples
-from saffu_lab.records.evidence import better, change, estimate, gaps, over_all, spread
+from saffu_lab.records.comparison import gap
+from saffu_lab.records.evidence import (
+    Answer,
+    change,
+    compare,
+    discovery_threshold,
+    estimate,
+    over_all,
+    over_seeds,
+    spread,
+    standing,
+)
 from saffu_lab.records.results import Line, Results
 from saffu_lab.study import recipes
 from saffu_lab.study import selection as studied
@@ -29,7 +40,7 @@ from saffu_lab.study.selection import Row, best_trial, by_document, predictor, r
 from saffu_lab.study.sources import Sources, documents
 from saffu_lab.study.task import Answers, Task, digest
 from saffu_lab.study.texts import texts
-from spec_tests.support.lines import a_test
+from spec_tests.support.lines import a_test, a_trial
 from spec_tests.support.patience import until
 from spec_tests.support.studies import little_text
 
@@ -367,11 +378,76 @@ def lines_of(row: str, *nats: float) -> list[Line]:
 def test_better_is_said_only_where_all_seeds_say_it() -> None:
     low, high = lines_of("a", 4.0, 4.1), lines_of("b", 4.5, 4.6)
     mixed = lines_of("c", 3.9, 4.9)
-    assert better(low, high) is True
-    assert better(high, low) is False
-    assert better(mixed, lines_of("d", 4.0, 4.0)) is None
-    assert better(low, []) is None
-    assert len(gaps(low, [high[0]])) == 1
+    ahead, behind = compare(low, high), compare(high, low)
+    unsure = compare(mixed, lines_of("d", 4.0, 4.0))
+    assert ahead is not None
+    assert behind is not None
+    assert unsure is not None
+    assert (ahead.better, behind.better, unsure.better) == (True, False, None)
+    assert ahead.chance < 0.05 < unsure.chance
+    assert compare(low, []) is None
+    alone = compare(low, [high[0]])
+    assert alone is not None
+    assert alone.seeds == 1
+    assert alone.better is True
+
+
+def test_the_interval_that_is_shown_decides() -> None:
+    """Each seed is ahead by its own documents, but the seeds are too far apart to be sure."""
+    ones, others = lines_of("a", 3.4, 3.99), lines_of("b", 4.0, 4.0)
+    comparison = compare(ones, others)
+    assert comparison is not None
+    assert all(gap(a, b).high < 0 for a, b in zip(ones, others, strict=True))
+    assert comparison.nats.low < 0 < comparison.nats.high
+    assert comparison.better is None
+    assert change(ones, others) == comparison.percent
+
+
+def test_one_number_without_documents_decides_nothing() -> None:
+    one = {"seed": 1, "nats": [10.0], "targets_tested": [5]}
+    comparison = compare([one], lines_of("b", 4.0))
+    assert comparison is not None
+    assert comparison.better is None
+    assert "no interval" in comparison.percent
+
+
+@given(st.lists(st.floats(-3, 3), min_size=3, max_size=6))
+def test_an_interval_excludes_zero_where_its_p_value_is_below_five_per_cent(
+    values: list[float],
+) -> None:
+    comparison = over_seeds(values)
+    if comparison.error > 1e-6 and abs(comparison.chance - 0.05) > 1e-6:
+        assert (comparison.better is not None) == (comparison.chance < 0.05)
+        assert comparison.chance == pytest.approx(stats.ttest_1samp(values, 0.0).pvalue)
+
+
+def test_a_threshold_moves_the_interval() -> None:
+    comparison = over_seeds([0.010, 0.012, 0.011])
+    assert comparison.better is False
+    assert comparison.less(0.05).better is True
+
+
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_the_line_of_discoveries_is_that_of_scipy(chances: list[float]) -> None:
+    threshold = discovery_threshold(chances)
+    if chances:
+        adjusted = stats.false_discovery_control(chances)
+        counts = [one for one, value in zip(chances, adjusted, strict=True) if value <= 0.05]
+        assert threshold == pytest.approx(max(counts, default=0.0))
+    assert over_all([Answer(True, one) for one in chances], threshold) in (
+        "holds", "holds with conditions", "undecided", "not measured",
+    )  # fmt: skip
+
+
+def test_the_first_seed_chooses_and_the_others_follow() -> None:
+    """A later seed that is better with another recipe does not stand with it."""
+    trials = [
+        {**a_trial("a", nats, seed=seed), "recipe": {"n": n}}
+        for seed, n, nats in ((1, 1, 4.0), (1, 2, 3.9), (2, 1, 3.5), (2, 2, 3.6))
+    ]
+    tests = [{**line, "do": "test"} for line in trials]
+    stand = standing(tests, trials)
+    assert [(line["seed"], line["recipe"]["n"]) for line in stand] == [(1, 2), (2, 2)]
 
 
 def test_a_change_is_that_of_perplexity() -> None:
@@ -385,7 +461,8 @@ def test_a_change_is_that_of_perplexity() -> None:
 def test_verdicts_go_both_ways() -> None:
     assert over_all([True, True]) == "holds"
     assert over_all([True, None]) == "holds with conditions"
-    assert over_all([None, None]) == over_all([False]) == "does not hold"
+    assert over_all([False]) == over_all([None, False]) == "does not hold"
+    assert over_all([None, None]) == "undecided"
     assert over_all([]) == "not measured"
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from saffu.commands.console import add_common
+from saffu.commands.options import whole
 from saffu.data.readers import UNITS
-from saffu.errors import BadFile
+from saffu.errors import BadFile, BadOption
 from saffu_lab.commands.measuring import Watching, add_crew, crew_of, stoppable
 from saffu_lab.records.results import Results
 from saffu_lab.replication.chapters import Study
 from saffu_lab.replication.end_line import write_end_line
+from saffu_lab.replication.repeat import repeat_cell, summary
 from saffu_lab.replication.report import FOLDER, STUDIES, missing_for, study_of, write_report
 from saffu_lab.study.running import run_tasks
 from saffu_lab.study.sources import NAMED, Sources
@@ -31,7 +33,7 @@ pictures and a verdict for each claim.
   saffu replicate --list                      the studies
   saffu replicate less-data contexts          some of them
   saffu replicate --report                    measure nothing, write the report of what is there
-  saffu replicate --tiny                      every step once, small; the numbers are of no account
+  saffu replicate --tiny                      every step once, small; the numbers mean nothing
   saffu replicate --corpus book.txt notes/    on your own text
 
 The report is FOLDER/replication.md; each finished piece of work is a line of JSON in
@@ -51,7 +53,7 @@ def add_parser(commands: Any, about: str) -> None:
     parser.add_argument(
         "studies", metavar="STUDY", nargs="*", help=f"which (default: all): {', '.join(STUDIES)}"
     )
-    parser.add_argument("--list", action="store_true", help="say what the studies are")
+    parser.add_argument("--list", action="store_true", help="list the studies")
     parser.add_argument(
         "--out", metavar="FOLDER", type=Path, default=Path("saffu-replication"),
         help="where lines, report and pictures go (default: %(default)s)",
@@ -60,6 +62,10 @@ def add_parser(commands: Any, about: str) -> None:
     parser.add_argument(
         "--report", action="store_true", help="measure nothing, make the report again"
     )
+    cell = parser.add_argument_group("one cell again, compared with the kept line of --out")
+    cell.add_argument("--row", metavar="NAME", help="the row of one study, as its lines name it")
+    cell.add_argument("--targets", metavar="N", type=whole(1), help="its training targets")
+    cell.add_argument("--seed", metavar="S", type=whole(0), help="its seed")
     data = parser.add_argument_group("data")
     data.add_argument(
         "--corpus", metavar="PATH", nargs="+", default=None,
@@ -87,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.out
     if folder.exists() and not folder.is_dir():
         raise BadFile(folder, "it is there, and no folder", "choose another --out")
+    if arguments.row is not None:
+        return repeat(arguments, folder)
     studies = [study_of(name) for name in arguments.studies or STUDIES]
     if not arguments.report:
         possible = [study for study in studies if can_be_done(study, bool(arguments.studies))]
@@ -95,6 +103,26 @@ def run(arguments: argparse.Namespace) -> int:
     for path in write_report(folder):
         sys.stdout.write(f"{path}\n")
     return 0
+
+
+def repeat(arguments: argparse.Namespace, folder: Path) -> int:
+    """Measure one cell again; returns 1 if it differs from the kept lines.
+
+    Refuses: no study or several; a cell without targets or seed; what `repeat_cell` refuses.
+    """
+    if len(arguments.studies) != 1:
+        raise BadOption("STUDY", arguments.studies, "one study beside --row", "SPEC 7")
+    for name in ("targets", "seed"):
+        if getattr(arguments, name) is None:
+            raise BadOption(f"--{name}", None, "a number beside --row", "SPEC 7")
+    study = study_of(arguments.studies[0])
+    can_be_done(study, asked_for=True)
+    repeated = repeat_cell(
+        *(study, read_sources(arguments), folder / FOLDER / f"{study.NAME}.jsonl"),
+        *(arguments.row, arguments.targets, arguments.seed),
+    )
+    sys.stdout.write(summary(repeated))
+    return 0 if all(one.agrees for one in repeated) else 1
 
 
 def can_be_done(study: Study, asked_for: bool) -> bool:

@@ -1,8 +1,8 @@
-"""Two models on the same test documents: how many nats a target they differ by.   (SPEC 7)
+"""Difference of two models on the same test documents, in nats per target.   (SPEC 7)
 
-The difference gets a 95 % interval by drawing the documents anew, with replacement, 2,000 times
+The difference gets a 95 % interval by resampling the documents, with replacement, 2,000 times
 (percentile bootstrap).  It says how far the result depends on which documents happened to be the
-test, and nothing of the seed of the training.
+test, and nothing about the seed of the training.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DRAWS = 2_000
 
 
 class Gap(NamedTuple):
-    """Nats a target that the first model needs more than the second, with its 95 % interval."""
+    """Nats per target that the first model needs more than the second, with its 95 % interval."""
 
     nats: float
     low: float

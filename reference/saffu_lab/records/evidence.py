@@ -1,14 +1,20 @@
-"""What follows from tested models: differences with intervals, and verdicts.   (SPEC 7)
+"""Comparisons of tested models with 95 % intervals, and the verdicts that follow.   (SPEC 7)
 
-Two models are compared on the same test documents, in nats a target.  Within one seed, the interval
-comes from drawing the documents anew (`saffu_lab.records.comparison`); over seeds, each of which
-has its own split, draw, random weights and order, it is Student's interval of the mean.
+Two models are compared on the same test documents, in nats per target.  With one seed, the
+interval comes from resampling the documents (`saffu_lab.records.comparison`); with several, each
+of which has its own split, draw, random weights and order, it is Student's interval of the mean.
+The interval that is shown is the one that decides: a comparison favours a claim if its whole
+interval does, and is undecided if the interval includes zero.
+
+Many comparisons are made, so some exclude zero by chance.  `discovery_threshold` (Benjamini &
+Hochberg 1995) bounds the expected share of those among all that count; a verdict is given by the
+95 % intervals and once more by that line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy import stats
@@ -17,7 +23,24 @@ from saffu.types import Array
 from saffu_lab.records.comparison import Gap, gap, perplexity
 from saffu_lab.records.results import Line
 
-Verdict: TypeAlias = Literal["holds", "holds with conditions", "does not hold", "not measured"]
+Verdict: TypeAlias = Literal[
+    "holds", "holds with conditions", "undecided", "does not hold", "not measured"
+]
+
+Z: Final = 1.959964
+"""half the width of a 95 % interval of the normal distribution"""
+DISCOVERIES: Final = 0.05
+"""the largest expected share of chance findings among the comparisons that count"""
+UNFINISHED_RIVAL: Final = "undecided: the other training was still improving"
+
+
+class Answer(NamedTuple):
+    """What one size, data set or pair of rows says about a claim."""
+
+    favours: bool | None
+    """None: undecided"""
+    chance: float | None = None
+    """two-sided p-value of the deciding interval; None where a threshold decides"""
 
 
 class Estimate(NamedTuple):
@@ -47,67 +70,151 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - reach, mean + reach)
 
 
-def gaps(ones: Sequence[Line], others: Sequence[Line]) -> list[Gap]:
-    """How much more nats the first models need than the second ones, seed by seed."""
+class Comparison(NamedTuple):
+    """Nats per target that one row needs more than another, by the interval that decides."""
+
+    nats: Estimate
+    error: float
+    """standard error: over seeds; with one seed, that of a normal distribution whose 95 % interval
+    is as wide as the one of the resampled documents"""
+    seeds: int = 1
+
+    @property
+    def chance(self) -> float:
+        """Two-sided p-value: Student's over seeds, the normal distribution's with one seed."""
+        size = abs(self.nats.mean)
+        if not self.error:
+            return float(size == 0)
+        far = size / self.error
+        tail = stats.norm.sf(far) if self.seeds == 1 else stats.t.sf(far, self.seeds - 1)
+        return 2 * float(tail)
+
+    @property
+    def percent(self) -> str:
+        """The same as a change of perplexity."""
+        mean, low, high = (100 * (np.exp(x) - 1) for x in self.nats)
+        interval = (
+            f" ({low:+.1f} … {high:+.1f})" if np.isfinite(self.nats.low) else " (no interval)"
+        )
+        return f"{mean:+.1f} %{interval}"
+
+    @property
+    def better(self) -> bool | None:
+        """Whether the first row is better; None if the interval includes zero."""
+        if self.nats.high < 0:
+            return True
+        return False if self.nats.low > 0 else None
+
+    @property
+    def answer(self) -> Answer:
+        """For the claim that the first row is better."""
+        return Answer(self.better, self.chance)
+
+    def less(self, nats: float) -> Comparison:
+        """The same less a threshold: it is better if the first row needs less than that more."""
+        return self._replace(nats=Estimate(*(end - nats for end in self.nats)))
+
+
+def compare(ones: Sequence[Line], others: Sequence[Line]) -> Comparison | None:
+    """Compare two rows, seed by seed; None if no seed has both.
+
+    Rows of which only one number per seed is known (KenLM) are compared by their perplexities; with
+    one seed such a comparison has no interval, and is undecided.
+    """
     pairs = [(a, b) for a in ones for b in others if a["seed"] == b["seed"]]
-    return [gap(a, b) for a, b in pairs]
+    if not pairs:
+        return None
+    by_document = all(len(a["nats"]) == len(b["nats"]) > 1 for a, b in pairs)
+    if len(pairs) == 1 and by_document:
+        return of_interval(gap(*pairs[0]))
+    if by_document:
+        return over_seeds([gap(a, b).nats for a, b in pairs])
+    return over_seeds([float(np.log(perplexity(a) / perplexity(b))) for a, b in pairs])
+
+
+def over_seeds(values: Sequence[float]) -> Comparison:
+    """A comparison from the difference of each seed; of one value there is no interval.
+
+    >>> over_seeds([-1.0, -1.5, -1.2]).better, over_seeds([-1.0]).better
+    (True, None)
+    """
+    if len(values) == 1:
+        return Comparison(Estimate(values[0], -np.inf, np.inf), np.inf)
+    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    return Comparison(estimate(values), error, len(values))
+
+
+def of_interval(interval: Estimate | Gap) -> Comparison:
+    """A comparison of which the 95 % interval is known.
+
+    >>> one = of_interval(Estimate(-1.0, -2.0, -0.0001))
+    >>> one.better, round(one.chance, 2)
+    (True, 0.05)
+    """
+    mean, low, high = interval
+    return Comparison(Estimate(mean, low, high), (high - low) / (2 * Z))
+
+
+def discovery_threshold(chances: Sequence[float], rate: float = DISCOVERIES) -> float:
+    """The largest p-value that counts, if at most `rate` of what counts may be chance.
+
+    Benjamini & Hochberg (1995): the largest p_(k) of n sorted values with p_(k) ≤ rate · k / n; 0
+    if there is none.
+
+    >>> discovery_threshold([0.001, 0.02, 0.03, 0.9]), discovery_threshold([0.04, 0.9])
+    (0.03, 0.0)
+    """
+    ordered = np.sort(np.asarray(chances, dtype=np.float64))
+    line = rate * np.arange(1, ordered.shape[0] + 1) / max(ordered.shape[0], 1)
+    below = ordered[ordered <= line]
+    return float(below[-1]) if below.shape[0] else 0.0
 
 
 def change(ones: Sequence[Line], others: Sequence[Line]) -> str:
-    """The change of perplexity from the second models to the first, in per cent.
-
-    Over several seeds with Student's interval; of one seed, with that of the test documents.
-    """
-    differences = gaps(ones, others)
-    if not differences:
-        return "–"
-    if len(differences) == 1:
-        return differences[0].percent
-    low_high = estimate([one.nats for one in differences])
-    mean, low, high = (100 * (np.exp(x) - 1) for x in low_high)
-    return f"{mean:+.1f} % ({low:+.1f} … {high:+.1f})"
+    """The change of perplexity from the second models to the first, in per cent; see `compare`."""
+    comparison = compare(ones, others)
+    return "–" if comparison is None else comparison.percent
 
 
-def better(ones: Sequence[Line], others: Sequence[Line]) -> bool | None:
-    """Whether the first models are better: for every seed, by the whole interval of its documents.
-
-    True or False if all seeds say so; None if they do not, or if nothing was measured.
-    """
-    differences = gaps(ones, others)
-    if differences and all(one.high < 0 for one in differences):
-        return True
-    if differences and all(one.low > 0 for one in differences):
-        return False
-    return None
-
-
-def over_all(answers: Sequence[bool | None]) -> Verdict:
+def over_all(answers: Sequence[Answer | bool | None], threshold: float | None = None) -> Verdict:
     """A verdict from the answers at several sizes or on several data.
+
+    Parameters: `threshold`: answers with a larger p-value than this count as undecided.
 
     >>> over_all([True, True]), over_all([True, None, False]), over_all([False, None])
     ('holds', 'holds with conditions', 'does not hold')
+    >>> over_all([None]), over_all([]), over_all([Answer(True, 0.04)], threshold=0.01)
+    ('undecided', 'not measured', 'undecided')
     """
-    if not answers:
+    favours = []
+    for answer in answers:
+        one = answer if isinstance(answer, Answer) else Answer(answer)
+        by_chance = None not in (threshold, one.chance) and one.chance > threshold  # type: ignore[operator]
+        favours.append(None if by_chance else one.favours)
+    if not favours:
         return "not measured"
-    if all(one is True for one in answers):
+    if all(favours):
         return "holds"
-    return "holds with conditions" if any(one is True for one in answers) else "does not hold"
+    if any(favours):
+        return "holds with conditions"
+    return "does not hold" if False in favours else "undecided"
 
 
-def compared(pairs: Mapping[str, tuple[Sequence[Line], Sequence[Line]]]) -> tuple[Verdict, str]:
-    """A verdict over several comparisons by name, and each change of perplexity in words.
+def still_improving(run: Line) -> bool:
+    """Whether a training was at its best at its last validation: its limit of epochs ended it.
 
-    What was not measured on both sides is left out.
+    >>> still_improving({"history": [["cold", 0, 0.0, 5.0], ["frozen", 9, 0.1, 4.0]]})
+    True
     """
-    measured = {name: pair for name, pair in pairs.items() if all(pair)}
-    changes = "; ".join(f"{name}: {change(*pair)}" for name, pair in measured.items())
-    return over_all([better(*pair) for pair in measured.values()]), changes
+    nats = [entry[3] for entry in run.get("history", ())]
+    return len(nats) > 1 and nats[-1] == min(nats)
 
 
 def standing(tests: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
-    """The tests of those recipes that are the best on validation text among all trials.
+    """The tests of the recipe of each row and size that stands: the first seed's best.
 
-    A run that was given more recipes later may have tested an earlier choice, too.
+    The best on validation text among all trials of the first seed; the other seeds take it over.  A
+    run that was given more recipes later may have tested an earlier choice, too, in any seed.
 
     >>> trials = [{"row": "a", "targets": 9, "seed": 1, "recipe": {"n": n}, "validation_nats": n}
     ...           for n in (3, 2)]
@@ -115,14 +222,14 @@ def standing(tests: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
     [{'n': 2}]
     """
 
-    def place(line: Line) -> tuple[str, str, str]:
-        return str(line["row"]), str(line["targets"]), str(line["seed"])
+    def place(line: Line) -> tuple[str, str]:
+        return str(line["row"]), str(line["targets"])
 
-    best: dict[tuple[str, str, str], Line] = {}
+    best: dict[tuple[str, str], Line] = {}
     for line in trials:
         if "failed" not in line:
             known = best.setdefault(place(line), line)
-            if line["validation_nats"] < known["validation_nats"]:
+            if (line["seed"], line["validation_nats"]) < (known["seed"], known["validation_nats"]):
                 best[place(line)] = line
     return [
         test

@@ -1,8 +1,8 @@
-"""Results that outlive the run: one line of JSON for each thing that was measured.
+"""Result lines: one line of JSON per measurement, written when it is done.
 
-A line is written when its measurement is done, and whole: a run that is stopped loses at most what
-it was at, and goes on from the lines that are there.  Each line carries what it was measured with,
-so that a number can be traced to its data, its settings and its versions.
+A line is written whole: a run that is stopped loses at most the measurement it was at, and goes on
+from the lines that are there.  Each line carries its circumstances, so that a number can be traced
+to its data, settings, versions, machine and commit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +21,8 @@ from saffu.errors import BadFile
 
 Line: TypeAlias = dict[str, Any]
 
+ROOT = Path(__file__).parents[3]
+"""of a checkout"""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -79,10 +83,10 @@ def _parsed(path: Path, texts: Sequence[str]) -> Iterator[Line]:
 
 
 def circumstances(*packages: str) -> Line:
-    """Versions, machine and threads, as they were when something was measured.
+    """Versions, commit, machine and threads, as they were when something was measured.
 
     >>> sorted(circumstances())
-    ['machine', 'python', 'threads', 'versions']
+    ['commit', 'machine', 'python', 'threads', 'versions']
     """
     versions = {}
     for name in ("saffu", "numpy", "scipy", *packages):
@@ -93,9 +97,44 @@ def circumstances(*packages: str) -> Line:
     return {
         "python": platform.python_version(),
         "versions": versions,
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "commit": commit(),
+        "machine": machine(),
         "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
     }
+
+
+@lru_cache(maxsize=1)
+def commit(root: Path = ROOT) -> str:
+    """The commit of the code, with a plus sign if files of it have changed since.
+
+    >>> commit(Path("/"))
+    'not a checkout'
+    """
+    if not (root / ".git").exists():
+        return "not a checkout"
+    git = ("git", "-C", str(root))
+    try:
+        name = _output(*git, "rev-parse", "--short=12", "HEAD")
+        changed = _output(*git, "status", "--porcelain", "--", "reference")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown: git gives none"
+    return name + "+" * bool(changed)
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(
+        command, capture_output=True, check=True, text=True, timeout=60
+    ).stdout.strip()
+
+
+@lru_cache(maxsize=1)
+def machine() -> str:
+    """System, number of cores, and the processor's name where the system tells it."""
+    words = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    about = Path("/proc/cpuinfo")
+    text = about.read_text(encoding="utf-8", errors="replace") if about.is_file() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return f"{words}, {names[0]}" if names else words
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,8 @@ The answer follows a rule that was fixed before anything was measured (`not_the_
     holds with conditions  otherwise, if one of the best is not in the upper quarter by parameters
     does not hold          all of the best are in the upper quarter
 
+`records.evidence.over_all` makes this verdict of the answers that `not_the_largest` gives.
+
 The best are the `saffu_lab.roadmap.summary.BEST`.
 """
 
@@ -18,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu_lab.records.comparison import Gap, gap
-from saffu_lab.records.evidence import Verdict
+from saffu_lab.records.evidence import Answer, of_interval
 from saffu_lab.records.results import Line
 from saffu_lab.roadmap.summary import Findings, identity, sizes_of
 from saffu_lab.roadmap.walk import largest_of
@@ -69,10 +71,11 @@ def _compared(findings: Findings, one: Line | None, other: Line) -> Gap | None:
     return gap(tests[0], tests[1]) if tests[0] is not None and tests[1] is not None else None
 
 
-def not_the_largest(sizes: Sizes | None) -> Verdict:
+def not_the_largest(sizes: Sizes | None) -> list[Answer]:
     """Whether some of the best are not the most parameterised, by the rule above."""
     if sizes is None or sizes.against_largest is None:
-        return "not measured"
-    if sizes.below_median and sizes.against_largest.high < 0:
-        return "holds"
-    return "holds with conditions" if sizes.below_upper_quarter else "does not hold"
+        return []
+    if not sizes.below_upper_quarter:
+        return [Answer(False)]
+    smaller = of_interval(sizes.against_largest).answer if sizes.below_median else Answer(False)
+    return [Answer(True), smaller]

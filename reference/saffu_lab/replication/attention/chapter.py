@@ -1,18 +1,18 @@
-"""What the study of attention says."""
+"""Chapter on self-attention: tables, claims and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from saffu_lab.records.comparison import perplexity
-from saffu_lab.records.evidence import Verdict, change, compared, spread
+from saffu_lab.records.evidence import change, spread, still_improving
 from saffu_lab.records.pictures import COLOURS, canvas
 from saffu_lab.records.results import Line, table
-from saffu_lab.replication.chapters import Chapter, Claim, select
+from saffu_lab.replication.chapters import Chapter, Claim, Pairs, compared, select
 
 PAIRS = {
     "cat, gain count": ("softmax cat count", "uniform cat count"),
@@ -36,7 +36,7 @@ One layer on eight radial slots (128 bits), {targets} training targets, {seeds} 
 has no W; `softmax` and `surprisal` get theirs from hidden targets, in one round unless it is said
 otherwise. All of these models are explicit; smoothing and tempers are chosen on validation text.
 U has one λ, or, "by slot", one for each slot, fitted together to the layer's own targets once W is
-known (W is not solved anew for them): numbers that weigh the slots for all contexts alike, where
+known (W is not solved again for them): numbers that weigh the slots for all contexts alike, where
 attention weighs them by what they hold.
 
 {explicit}
@@ -84,49 +84,79 @@ def chapter(lines: Sequence[Line]) -> Chapter:
             "attention-maps": partial(draw_maps, maps),
             "attention-sentence": partial(draw_sentence, maps),
         }
-    return Chapter("Self-attention", text, claims(alone, trained), pictures)
+    return Chapter(
+        "Self-attention", text, claims(alone, trained, select(lines, do="trial")), pictures
+    )
 
 
 def rows_in_pairs(
-    lines: Sequence[Line], pairs: Mapping[str, tuple[str, str]]
-) -> tuple[Verdict, str]:
-    """A verdict over several pairs of rows."""
+    lines: Sequence[Line],
+    pairs: Mapping[str, tuple[str, str]],
+    unfinished: Collection[str] = (),
+) -> Pairs:
+    """Comparisons of several pairs of rows."""
     return compared(
         {
             name: (select(lines, row=one), select(lines, row=other))
             for name, (one, other) in pairs.items()
-        }
+        },
+        unfinished,
     )
 
 
-def claims(alone: Sequence[Line], trained: Sequence[Line]) -> list[Claim]:
-    """The verdicts."""
-    verdict, evidence = rows_in_pairs(alone, PAIRS)
-    explicit = Claim(
-        "Attention can be solved explicitly, and the explicit attention is better than none",
-        "[P1], [D]",
-        verdict,
-        f"perplexity of explicit softmax attention against uniform: {evidence}",
-    )
-    verdict, evidence = rows_in_pairs(alone, BY_SLOT)
-    more_than_tempers = Claim(
-        "Explicit attention is better than none also where every slot has a λ of its own",
-        "[D]",
-        verdict,
-        f"perplexity of explicit softmax attention against uniform, both with λ by "
-        f"slot: {evidence}",
-    )
+def claims(alone: Sequence[Line], trained: Sequence[Line], trials: Sequence[Line]) -> list[Claim]:
+    """The claims, with the comparisons that decide them."""
+    explicit = rows_in_pairs(alone, PAIRS)
+    by_slot = rows_in_pairs(alone, BY_SLOT)
     warm, cold = "explicit, trained", "cold, trained"
     kinds = ("softmax", "uniform")
     starts = {kind: (f"{kind} cat: {warm}", f"{kind} cat: {cold}") for kind in kinds}
-    verdict, evidence = rows_in_pairs(trained, starts)
-    start = Claim(
-        "Attention trained from the explicit solution ends better than from a random start",
-        "[P1]",
-        verdict,
-        f"perplexity after training, explicit start against random: {evidence}",
+    runs = [line for line in trials if line["row"] in [pair[1] for pair in starts.values()]]
+    unfinished = [
+        kind
+        for kind, (_, row) in starts.items()
+        if any(map(still_improving, select(runs, row=row)))
+    ]
+    begun = rows_in_pairs(trained, starts, unfinished)
+    return [
+        Claim(
+            "Attention can be solved explicitly, and the explicit attention is better than none",
+            "[P1], [D]",
+            explicit.answers,
+            f"perplexity of explicit softmax attention against uniform: {explicit.words}",
+            *(explicit.seeds, explicit.size),
+        ),
+        Claim(
+            "Explicit attention is better than none also where every slot has a λ of its own",
+            "[D]",
+            by_slot.answers,
+            "perplexity of explicit softmax attention against uniform, both with λ by slot: "
+            + by_slot.words,
+            *(by_slot.seeds, by_slot.size),
+        ),
+        Claim(
+            "Attention trained from the explicit solution ends better than from a random start",
+            "[P1]",
+            begun.answers,
+            f"perplexity after training, explicit start against random: {begun.words}"
+            + _untuned(runs),
+            *(begun.seeds, begun.size),
+        ),
+    ]
+
+
+def _untuned(runs: Sequence[Line]) -> str:
+    """How far the random starts are from being tuned and at their end."""
+    if not runs:
+        return ""
+    still = sum(map(still_improving, runs))
+    rates = sorted({run["recipe"].get("rate") for run in runs if "rate" in run["recipe"]})
+    scales = len({run["recipe"].get("scale") for run in runs})
+    return (
+        f". Of the {len(runs)} random starts (rates {' and '.join(map('{:g}'.format, rates))}, "
+        f"with {scales} initial scale{'s' * (scales != 1)}), {still} were still improving at their "
+        "limit of epochs"
     )
-    return [explicit, more_than_tempers, start]
 
 
 def _amounts(lines: Sequence[Line]) -> str:

@@ -1,4 +1,4 @@
-"""What the study of contexts says."""
+"""Chapter on context models: tables, claims and a picture."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from saffu_lab.records.comparison import perplexity
-from saffu_lab.records.evidence import Verdict, change, compared, estimate, over_all, spread
+from saffu_lab.records.evidence import change, estimate, over_seeds, spread
 from saffu_lab.records.pictures import COLOURS, canvas, plain_numbers
 from saffu_lab.records.results import Line, table
-from saffu_lab.replication.chapters import Chapter, Claim, select
+from saffu_lab.replication.chapters import (
+    Chapter,
+    Claim,
+    Pairs,
+    amounts,
+    compared,
+    seeds_of,
+    select,
+)
 
 TEXT = """\
 One layer for each context model, 128 bits, explicit only, {targets} training targets, {seeds}
@@ -92,9 +100,9 @@ def reading(tests: Sequence[Line]) -> str:
 
 
 def claims(tests: Sequence[Line], filled: Sequence[Line]) -> list[Claim]:
-    """The verdicts."""
+    """The claims, with the comparisons that decide them."""
 
-    def pairs(*named: tuple[str, str]) -> tuple[Verdict, str]:
+    def pairs(*named: tuple[str, str]) -> Pairs:
         return compared(
             {
                 f"`{one}` against `{other}`": (select(tests, row=one), select(tests, row=other))
@@ -102,41 +110,41 @@ def claims(tests: Sequence[Line], filled: Sequence[Line]) -> list[Claim]:
             }
         )
 
-    verdict, evidence = pairs(
+    several = pairs(
         ("radial:8,document", "radial:8"),
         ("block:8,document", "block:8"),
         ("radial:8,block:16", "radial:8"),
         ("radial:8,block:16,document", "radial:8,block:16"),
     )
+    longer = pairs(("radial:16", "radial:8"), ("radial:32", "radial:16"))
     statement = "Several contexts, read together by the output layer, are better than one"
-    both = Claim(statement, "[T]", verdict, evidence)
-    verdict, evidence = pairs(("radial:16", "radial:8"), ("radial:32", "radial:16"))
-    length = Claim(
-        "Longer radial contexts make a better explicit solution", "[D]", verdict, evidence
-    )
-    return [both, length, dynamic_claim(filled)]
+    return [
+        Claim(statement, "[T]", *several),
+        Claim("Longer radial contexts make a better explicit solution", "[D]", *longer),
+        dynamic_claim(filled),
+    ]
 
 
 def dynamic_claim(filled: Sequence[Line]) -> Claim:
-    """Whether dynamic contexts are better than padded ones, for every seed."""
+    """Whether dynamic contexts are better than padded ones, over all targets."""
     pairs = [
         (one, two)
         for one in select(filled, row="dynamic")
         for two in select(filled, row="padded", seed=one["seed"])
     ]
-    parts = []
-    for field in ("nats", "early_nats"):
-        gaps = [a[field] - b[field] for a, b in pairs]
-        if gaps:
-            mean, low, high = (100 * (np.exp(x) - 1) for x in estimate(gaps))
-            name = "all targets" if field == "nats" else "early targets"
-            parts.append(f"{name}: perplexity {mean:+.1f} % ({low:+.1f} … {high:+.1f})")
-    answers = [a["nats"] < b["nats"] for a, b in pairs]
+    by_targets = {
+        name: over_seeds([a[field] - b[field] for a, b in pairs])
+        for name, field in (("all targets", "nats"), ("early targets", "early_nats"))
+        if pairs
+    }
+    words = [f"{name}: perplexity {one.percent}" for name, one in by_targets.items()]
     return Claim(
         "Dynamic contexts, with the parameters of their valid slots, are better than padded ones",
         "[T]",
-        over_all(answers),
-        "dynamic against padded, " + "; ".join(parts),
+        [one.answer for name, one in by_targets.items() if name == "all targets"],
+        "Rule: over all targets. Dynamic against padded, " + "; ".join(words),
+        seeds_of(filled),
+        amounts(line["targets"] for line in filled),
     )
 
 

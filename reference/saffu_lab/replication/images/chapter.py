@@ -1,4 +1,4 @@
-"""What the lines of the study of images say: tables, claims, a picture.   (SPEC 7)"""
+"""Chapter on images of digits: tables and conclusions.   (SPEC 7)"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu_lab.records.evidence import Estimate
+from saffu_lab.records.evidence import Answer, Estimate, of_interval
 from saffu_lab.records.results import Line, table
 from saffu_lab.replication.chapters import select
 from saffu_lab.replication.images.intervals import pair_of, wilson
@@ -66,12 +66,21 @@ class Group(NamedTuple):
         differences = [pair_of(test, one, other) for test in self.tests]
         return [gap for gap in differences if gap is not None]
 
-    def better(self, one: str, other: str) -> bool | None:
-        """Whether one row needs fewer nats: by the whole interval, for every seed."""
+    def gap(self, one: str, other: str) -> Estimate | None:
+        """Mean over the seeds, and the outermost ends of their intervals; None: not measured."""
         gaps = self.gaps(one, other)
-        if gaps and all(gap.high < 0 for gap in gaps):
-            return True
-        return False if gaps and all(gap.low > 0 for gap in gaps) else None
+        if not gaps:
+            return None
+        mean = float(np.mean([gap.mean for gap in gaps]))
+        return Estimate(mean, min(gap.low for gap in gaps), max(gap.high for gap in gaps))
+
+    def better(self, one: str, other: str) -> Answer:
+        """Whether one row needs fewer nats, by the outermost ends of the intervals of all seeds."""
+        gap = self.gap(one, other)
+        if gap is None:
+            return Answer(None)
+        chance = max(of_interval(each).chance for each in self.gaps(one, other))
+        return Answer(of_interval(gap).better, chance)
 
     def chosen(self, row: str) -> list[Line]:
         """The trials that were tested for a row, one a seed."""
@@ -174,8 +183,8 @@ def _conclusion(data_sets: Sequence[Group]) -> str:
     for group in data_sets:
         best = min(NAMES, key=lambda row: group.nats(row).mean)
         explicit = group.explicit_two
-        one = _against(group.better(explicit, "one, cold"))
-        two = _against(group.better(explicit, "two, cold"))
+        one = _against(group.better(explicit, "one, cold").favours)
+        two = _against(group.better(explicit, "two, cold").favours)
         items.append(
             f"- {group.name}: the best row is *{NAMES[best]}* ({group.nats(best).mean:.3f} nats, "
             f"accuracy {group.right(best).mean:.4f}); the best explicit one of two layers is "

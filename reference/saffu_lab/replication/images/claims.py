@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from saffu_lab.records.evidence import Estimate, over_all
+from saffu_lab.records.evidence import Answer, Comparison, over_seeds
 from saffu_lab.records.results import Line
-from saffu_lab.replication.chapters import Claim
+from saffu_lab.replication.chapters import Claim, amounts
 from saffu_lab.replication.images.chapter import CHANCE, NAMES, Group, groups
 
 MARGINAL = 0.1
@@ -23,7 +23,7 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
     return [
         _claim(
             "Explicit solutions carry over to images of digits.",
-            [a for g in data_sets for a in (_carried(g, "one, λ = 1"), _carried(g, "one"))],
+            [Answer(_carried(g, row)) for g in data_sets for row in ("one, λ = 1", "one")],
             f"Rule: accuracy at least {CARRIED:.0%} of the same layer trained from zeros, and less "
             "than half the nats of guessing, for λ = 1 and for λ chosen. Accuracy and nats: ",
             data_sets,
@@ -36,17 +36,18 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
         _claim(
             "A second explicit layer helps.",
             [g.better(g.explicit_two, "one") for g in data_sets],
-            "Rule: fewer nats on the test images, by the whole interval and for every seed; the "
+            "Rule: fewer nats on the test images, by the outermost ends of the seeds' "
+            "intervals; the "
             "hidden layer chosen on validation images. Nats of two layers less those of one: ",
             data_sets,
             lambda g: (
-                f"{_said(g.gaps(g.explicit_two, 'one'))} ({NAMES[g.explicit_two]}; with codes of "
-                f"the classes alone {_said(g.gaps('two, codes', 'one'))})"
+                f"{_gap(g, g.explicit_two, 'one')} ({NAMES[g.explicit_two]}; with codes of "
+                f"the classes alone {_gap(g, 'two, codes', 'one')})"
             ),
         ),
         _claim(
             "Backpropagation improves explicit solutions only marginally.",
-            [a for g in data_sets for a in (_marginal(g, *pair) for pair in _pairs(g))],
+            [Answer(_marginal(g, *pair)) for g in data_sets for pair in _pairs(g)],
             f"Rule: it takes away less than {MARGINAL:.0%} of the errors and of the nats, for one "
             "layer and for two. Share taken away, of errors and of nats: ",
             data_sets,
@@ -54,21 +55,23 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
         ),
         _claim(
             "A warm start is ahead of a cold one after one epoch.",
-            [a for g in data_sets for a in (_sooner(g, "one"), _sooner(g, "two"))],
-            "Rule: fewer validation nats after the first epoch, for every seed, each with its own "
-            "best rate. Warm against cold: ",
+            [_sooner(g, layers).answer for g in data_sets for layers in ("one", "two")],
+            "Rule: fewer validation nats after the first epoch, by Student's interval over the "
+            "seeds, "
+            "each start with its own best rate. Warm less cold: ",
             data_sets,
             lambda g: f"one layer {_first(g, 'one')}; two layers {_first(g, 'two')}",
         ),
         _claim(
             "Training from an explicit start ends at better optima than from a cold one.",
             [a for g in data_sets for a in (_ends(g, "one"), _ends(g, "two"))],
-            "Rule: fewer nats on the test images, by the whole interval and for every seed. Nats "
+            "Rule: fewer nats on the test images, by the outermost ends of the seeds' "
+            "intervals. Nats "
             "of warm less those of cold: ",
             data_sets,
             lambda g: (
-                f"one layer {_said(g.gaps('one, trained', 'one, cold'))}; "
-                f"two layers {_said(g.gaps('two, trained', 'two, cold'))}"
+                f"one layer {_gap(g, 'one, trained', 'one, cold')}; "
+                f"two layers {_gap(g, 'two, trained', 'two, cold')}"
             ),
         ),
     ]
@@ -76,13 +79,16 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
 
 def _claim(
     statement: str,
-    answers: Sequence[bool | None],
+    answers: Sequence[Answer],
     rule: str,
     data_sets: Sequence[Group],
     say: Callable[[Group], str],
 ) -> Claim:
     evidence = rule + ". ".join(f"{group.name}: {say(group)}" for group in data_sets)
-    return Claim(statement, "[P2]", over_all(answers), evidence + ".")
+    tests = [test for group in data_sets for test in group.tests]
+    seeds = str(len({test["seed"] for test in tests}))
+    size = amounts((group.images for group in data_sets), "images")
+    return Claim(statement, "[P2]", answers, evidence + ".", seeds, size)
 
 
 def _pairs(group: Group) -> tuple[tuple[str, str], ...]:
@@ -110,7 +116,7 @@ def _taken(group: Group, trained: str, explicit: str) -> str:
     return f"{trained.partition(',')[0]} {errors:.0%} and {nats:.0%}"
 
 
-def _ends(group: Group, layers: str) -> bool | None:
+def _ends(group: Group, layers: str) -> Answer:
     return group.better(f"{layers}, trained", f"{layers}, cold")
 
 
@@ -123,22 +129,16 @@ def _firsts(group: Group, layers: str) -> list[tuple[float, float]]:
     ]
 
 
-def _sooner(group: Group, layers: str) -> bool | None:
-    pairs = _firsts(group, layers)
-    if all(warm < cold for warm, cold in pairs):
-        return True
-    return False if all(warm >= cold for warm, cold in pairs) else None
+def _sooner(group: Group, layers: str) -> Comparison:
+    return over_seeds([warm - cold for warm, cold in _firsts(group, layers)])
 
 
 def _first(group: Group, layers: str) -> str:
     warm, cold = np.mean(_firsts(group, layers), axis=0)
-    return f"{warm:.3f} against {cold:.3f}"
+    return f"{_sooner(group, layers).nats:+.3f} from {cold:.3f} to {warm:.3f}"
 
 
-def _said(gaps: Sequence[Estimate]) -> str:
-    """The differences of the seeds, or their mean with the outermost ends."""
-    if not gaps:
-        return "–"
-    mean = float(np.mean([gap.mean for gap in gaps]))
-    low, high = min(gap.low for gap in gaps), max(gap.high for gap in gaps)
-    return f"{Estimate(mean, low, high):+.3f}"
+def _gap(group: Group, one: str, other: str) -> str:
+    """The mean of the seeds with the outermost ends of their intervals."""
+    gap = group.gap(one, other)
+    return "–" if gap is None else f"{gap:+.3f}"

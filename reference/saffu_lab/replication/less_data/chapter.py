@@ -1,4 +1,4 @@
-"""What the study on less data says."""
+"""Chapter on less data: tables, the best explicit models, how trainings were chosen and ended."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ TEXT = """\
 {sizes} training targets of one text, V = 2,048. Of the SAFFU models of 128 bits on eight radial
 slots, the cold start is the best of up to seven settings of learning rate *and* initial scale on
 validation text, the warm one the best of two rates; both for the first seed, and the other seeds
-take the settings found there. All trainings of one size have the same limits (24 epochs with
-frozen and 8 with thawed embeddings up to 100,000 targets, 12 and 4 at 300,000, 5 and 2 at
-1,000,000) and the same early stopping; at 10,000, 300,000 and 1,000,000, where most ended by
+take the settings found there, as all rows do. All trainings of one size have the same limits (24
+epochs with frozen and 8 with thawed embeddings up to 100,000 targets, 12 and 4 at 300,000, 5 and 2
+at 1,000,000) and the same early stopping; at 10,000, 300,000 and 1,000,000, where most ended by
 their limit, those of the first seed were done once more with three times as many epochs. Cold
 starts of 512 bits are the better of two settings and warm ones the better of two rates up to
 100,000 targets, in three seeds; beyond, they are one run of one setting. The standard transformer
 has four blocks of width 128 and contexts of 64 tokens (AdamW, dropout, cosine), one seed, the best
 of four rates up to 30,000 targets and the one chosen there beyond, and at most 24, 18, 12, 6 and 3
-epochs. The one-hot slots are trained with the best of six rates up to 100,000 targets, and with the
-one chosen there at 300,000. Perplexities of the test text, over seeds with Student's 95 % interval:
+epochs. The one-hot slots are trained with the best of six rates up to 100,000 targets, and with
+the one chosen there at 300,000. Perplexities of the test text, over seeds with Student's 95 %
+interval:
 
 {all}
 
@@ -67,8 +68,9 @@ the smallest or the largest of several that were tried there.{earlier}
 EARLIER = """ Some settings were tried
 only after rows had been tested: rates, because the best one was at an end of what had been tried,
 and kinds of models. Each row stands by validation text alone, but of some the test text was read
-again: {tests} tests of earlier choices are among the lines and count for nothing (eight of the
-published run were deleted)."""
+again: {tests} tests of earlier choices are among the lines. No table and no verdict uses them, but
+what was tried later was decided by people who had seen them (eight more were deleted from the lines
+of the published run)."""
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
@@ -101,7 +103,7 @@ def chapter(lines: Sequence[Line]) -> Chapter:
         "less-data-sizes": partial(draw_sizes, tests),
         "less-data-curves": partial(draw_curves, tests, trials),
     }
-    return Chapter("Less data", text, claims(tests, sizes), pictures)
+    return Chapter("Less data", text, claims(tests, trials, sizes), pictures)
 
 
 def earlier(tests: int) -> str:

@@ -1,15 +1,15 @@
-"""What the study on less data compares, and what follows."""
+"""Comparisons and claims of the less-data study."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from saffu_lab.records.comparison import perplexity
-from saffu_lab.records.evidence import better, change, estimate, gaps, over_all
+from saffu_lab.records.evidence import change, still_improving
 from saffu_lab.records.results import Line, table
-from saffu_lab.replication.chapters import Claim, select
+from saffu_lab.replication.chapters import Claim, compared, select
 from saffu_lab.replication.less_data.row_names import short
 
 COMPARED = (
@@ -51,101 +51,126 @@ def gaps_table(tests: Sequence[Line], sizes: Sequence[int]) -> str:
 
 
 def _change(tests: Sequence[Line], one: str, other: str, size: int) -> str:
-    ones, others = (select(tests, row=row, targets=size) for row in (one, other))
-    if any(len(line["nats"]) == 1 for line in others):  # KenLM says one number for the whole text
-        log_ratios = [
-            float(np.log(perplexity(a) / perplexity(b)))
-            for a in ones
-            for b in others
-            if a["seed"] == b["seed"]
-        ]
-        if not log_ratios:
-            return "–"
-        mean, low, high = (100 * (np.exp(x) - 1) for x in estimate(log_ratios))
-        return f"{mean:+.1f} % ({low:+.1f} … {high:+.1f})"
-    return change(ones, others)
+    return change(*(select(tests, row=row, targets=size) for row in (one, other)))
 
 
-def sides(
-    tests: Sequence[Line], one: str, other: str, sizes: Sequence[int]
-) -> dict[int, bool | None]:
-    """At which sizes the first row is better; None where seeds or intervals do not agree."""
-    by_size = {}
-    for size in sizes:
-        ones, others = (select(tests, row=row, targets=size) for row in (one, other))
-        if gaps(ones, others):
-            by_size[size] = better(ones, others)
-    return by_size
+class About(NamedTuple):
+    """What a claim compares."""
+
+    statement: str
+    source: str
+    one: str
+    other: str
+    to_the_end: bool = True
+    """whether it is about where a training ends, and not about a number of epochs"""
+    more: str = ""
+    """what the reader has to know besides the numbers"""
 
 
-def claims(tests: Sequence[Line], sizes: Sequence[int]) -> list[Claim]:
-    """The verdicts."""
+def one_claim(
+    tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[int], about: About
+) -> Claim:
+    """The claim that one row is better than another, size by size."""
+    pairs = {
+        f"{size:,}": (
+            select(tests, row=about.one, targets=size),
+            select(tests, row=about.other, targets=size),
+        )
+        for size in sizes
+    }
+    unfinished = [
+        name for name, (_, others) in pairs.items() if about.to_the_end and limited(others, trials)
+    ]
+    result = compared(pairs, unfinished)
+    head = f"perplexity of {short(about.one)} against {short(about.other)}: "
+    evidence = head + result.words + about.more
+    return Claim(about.statement, about.source, result.answers, evidence, result.seeds, result.size)
 
-    def one_claim(statement: str, source: str, one: str, other: str) -> Claim:
-        by_size = sides(tests, one, other, sizes)
-        words = "; ".join(f"{size:,}: {_change(tests, one, other, size)}" for size in by_size)
-        head = f"perplexity of {short(one)} against {short(other)}: "
-        return Claim(statement, source, over_all(list(by_size.values())), head + words)
 
+def limited(tests: Sequence[Line], trials: Sequence[Line]) -> bool:
+    """Whether more than half of the tested trainings were still improving at their last epoch."""
+    runs = [
+        run
+        for test in tests
+        for run in select(
+            trials, row=test["row"], targets=test["targets"], seed=test["seed"],
+            recipe=test["recipe"],
+        )
+    ]  # fmt: skip
+    return 2 * sum(map(still_improving, runs)) > len(runs)
+
+
+CLAIMS = (
+    About(
+        "Explicit solutions outperform backpropagation alone, at the same shape",
+        *("[P1]", "explicit", "cold"),
+    ),
+    About(
+        "The best explicit SAFFU layer outperforms the best cold start of 128 bits",
+        *("[P1], [D]", "explicit layers", "cold"),
+    ),
+    About(
+        "The best explicit SAFFU layer of 512 bits outperforms cold starts of that width",
+        *("[P1], [D]", "explicit wide", "cold wide"),
+    ),
+    About(
+        "Explicit one-hot slots outperform the best cold start", "[D]", "explicit direct", "cold"
+    ),
+    About(
+        "The best explicit one-hot slots (4 to 16) outperform eight trained by backpropagation",
+        *("[D]", "explicit direct", "one-hot cold"),
+    ),
+    About(
+        "Backpropagation after a warm start reaches better optima from less data",
+        *("[P1]", "warm", "cold"),
+    ),
+    About(
+        "At 512 bits, too, training ends ahead from a warm start",
+        *("[P1], [D]", "warm wide", "cold wide"),
+    ),
+    About(
+        "A warm start is still ahead after three times as many epochs",
+        *("[D]", "warm longer", "cold longer", False),
+    ),
+    About(
+        "Explicit one-hot slots are better than a standard transformer of the same data",
+        *("[D]", "explicit direct", "transformer"),
+    ),
+    About(
+        "Explicit words and phrases are better than a standard transformer of the same data",
+        *("[D]", "explicit phrases", "transformer"),
+    ),
+)
+
+
+def claims(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[int]) -> list[Claim]:
+    """The claims, with the comparisons that decide them."""
+    alike = slots_alike(trials, sizes)
     return [
         one_claim(
-            "Explicit solutions outperform backpropagation alone, at the same shape",
-            "[P1]",
-            "explicit",
-            "cold",
-        ),
-        one_claim(
-            "The best explicit SAFFU layer outperforms the best cold start of 128 bits",
-            "[P1], [D]",
-            "explicit layers",
-            "cold",
-        ),
-        one_claim(
-            "The best explicit SAFFU layer of 512 bits outperforms cold starts of that width",
-            "[P1], [D]",
-            "explicit wide",
-            "cold wide",
-        ),
-        one_claim(
-            "Explicit one-hot slots outperform the best cold start",
-            "[D]",
-            "explicit direct",
-            "cold",
-        ),
-        one_claim(
-            "Explicit one-hot slots outperform the same family trained by backpropagation",
-            "[D]",
-            "explicit direct",
-            "one-hot cold",
-        ),
-        one_claim(
-            "Backpropagation after a warm start reaches better optima from less data",
-            "[P1]",
-            "warm",
-            "cold",
-        ),
-        one_claim(
-            "At 512 bits, too, training ends ahead from a warm start",
-            "[P1], [D]",
-            "warm wide",
-            "cold wide",
-        ),
-        one_claim(
-            "A warm start is still ahead after three times as many epochs",
-            "[D]",
-            "warm longer",
-            "cold longer",
-        ),
-        one_claim(
-            "Explicit one-hot slots are better than a standard transformer of the same data",
-            "[D]",
-            "explicit direct",
-            "transformer",
-        ),
-        one_claim(
-            "Explicit words and phrases are better than a standard transformer of the same data",
-            "[D]",
-            "explicit phrases",
-            "transformer",
-        ),
+            *(tests, trials, sizes),
+            about._replace(more=alike) if about.other == "one-hot cold" else about,
+        )
+        for about in CLAIMS
     ]
+
+
+def slots_alike(trials: Sequence[Line], sizes: Sequence[int]) -> str:
+    """Explicit against trained one-hot slots where both have eight, on validation text."""
+    words = []
+    for size in sizes:
+        trained = select(trials, row="one-hot cold", targets=size, seed=1)
+        explicit = [
+            line
+            for line in select(trials, row="explicit direct", targets=size, seed=1)
+            if line["recipe"].get("contexts", "radial:8") == "radial:8"
+            and line["recipe"].get("attention") == "uniform"
+        ]
+        if trained and explicit:
+            gap = explicit[0]["validation_nats"] - min(line["validation_nats"] for line in trained)
+            words.append(f"{size:,}: {100 * np.expm1(gap):+.1f} %")
+    if not words:
+        return ""
+    return ". With eight slots on both sides, on the first seed's validation text: " + "; ".join(
+        words
+    )

@@ -15,6 +15,8 @@ from saffu_lab.study.task import Answers, Task
 NAME = "precision"
 ABOUT = "float32 against float64; CPU seconds for each perplexity that is reached"
 
+READS_ALSO = ("less-data",)
+"""studies whose lines the chapter compares with"""
 TARGETS = 100_000
 LIMITS: Line = {"frozen": 12, "thawed": 4}
 WAYS: dict[str, Line] = {

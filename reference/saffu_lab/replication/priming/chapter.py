@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from saffu_lab.records.evidence import Estimate, over_all
+from saffu_lab.records.evidence import Answer, Estimate, of_interval
 from saffu_lab.records.results import Line, table
 from saffu_lab.replication.chapters import Claim, select
 from saffu_lab.replication.images.intervals import pair_of, wilson
@@ -159,7 +159,7 @@ def _conclusion(data_sets: Sequence[Group]) -> str:
         sentences.append(f"The mean norm is as good as the best K for {'; '.join(close)}.")
     if far:
         sentences.append(f"It is not for {'; '.join(far)}.")
-    more = [group for group in data_sets if _worth(group)]
+    more = [group for group in data_sets if _worth(group).favours]
     if more:
         top = max(more, key=_gained)
         sentences.append(
@@ -199,22 +199,21 @@ def _gained(group: Group) -> float:
     return 1 - group.nats("tempered").mean / group.nats("mean").mean
 
 
-def _worth(group: Group) -> bool | None:
+def _worth(group: Group) -> Answer:
     """Whether λ at the mean norm is better than the best K at λ = 1."""
     gap = pair_of(group.test, "tempered", "best")
-    if gap is None or gap.low <= 0 <= gap.high:
-        return None
-    return gap.high < 0
+    return Answer(None) if gap is None else of_interval(gap).answer
 
 
 def claims(lines: Sequence[Line]) -> list[Claim]:
     """Three claims, each judged by the rule that its evidence names."""
     data_sets = groups(lines)
+    size = f"{len(data_sets)} data sets"
     return [
         Claim(
             "The mean norm of the inputs is the best K.",
             "[T]",
-            over_all([_optimal(group) for group in data_sets]),
+            [Answer(_optimal(group)) for group in data_sets],
             f"Rule: on test data it costs at most {CLOSE:.0%} of the nats and {POINTS:.0%} of "
             "the samples against the best K (of the validation data, by nats, at λ = 1). Mean "
             "norm and best K; nats and accuracy of both: "
@@ -225,27 +224,28 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
                 for g in data_sets
             )
             + ".",
+            *("1", size),
         ),
         Claim(
             "With the temper fitted, the mean norm is the best K.",
             "[D]",
-            over_all(
-                [1 - g.nats("both").mean / g.nats("tempered").mean <= CLOSE for g in data_sets]
-            ),
+            [Answer(1 - g.nats("both").mean / g.nats("tempered").mean <= CLOSE) for g in data_sets],
             f"Rule: at most {CLOSE:.0%} of the nats more than with K and λ fitted together. Nats: "
             + "; ".join(
                 f"{g.name}: {g.nats('tempered').mean:.3f} and {g.nats('both').mean:.3f}"
                 for g in data_sets
             )
             + ".",
+            *("1", size),
         ),
         Claim(
             "A fitted temper at the mean norm does more than the best K.",
             "[D]",
-            over_all([_worth(group) for group in data_sets]),
+            [_worth(group) for group in data_sets],
             "Rule: fewer nats on test data, by the whole interval of the difference. Differences: "
             + "; ".join(f"{g.name}: {_gap(g, 'tempered', 'best')}" for g in data_sets)
             + ".",
+            *("1", size),
         ),
     ]
 

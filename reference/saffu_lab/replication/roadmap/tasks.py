@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from saffu_lab.records.evidence import Verdict
+from saffu_lab.records.evidence import Answer, Estimate, of_interval
 from saffu_lab.records.results import Line
-from saffu_lab.replication.chapters import Chapter, Claim
+from saffu_lab.replication.chapters import Chapter, Claim, amounts
 from saffu_lab.roadmap.drawings import drawings
 from saffu_lab.roadmap.page import page
 from saffu_lab.roadmap.roadmap_file import Roadmap, bundled, parse_roadmap, tiny
@@ -76,12 +76,17 @@ def size_claim(summary: Findings) -> Claim:
         "[P1]",
         not_the_largest(sizes),
         evidence,
+        *("1", _size(summary)),
     )
+
+
+def _size(summary: Findings) -> str:
+    return amounts(line["targets"] for line in summary.solved if "targets" in line)
 
 
 def ranking_claim(summary: Findings) -> Claim:
     """Whether the explicit solutions rank models as training would."""
-    verdict: Verdict = "not measured"
+    answers: list[Answer] = []
     evidence = "Not measured."
     if summary.agreement is not None:
         drawn = sum(one.drawn for one in summary.trained)
@@ -89,14 +94,15 @@ def ranking_claim(summary: Findings) -> Claim:
             f"Over {drawn} models drawn by chance, the rank correlation of perplexity before and "
             f"after backpropagation is {summary.agreement:.2f}."
         )
-        verdict = "holds with conditions" if summary.agreement.low > 0 else "does not hold"
-        if summary.agreement.low > STRONG:
-            verdict = "holds"
+        mean, low, high = summary.agreement
+        against = of_interval(Estimate(-mean, -high, -low))
+        answers = [against.answer, against.less(-STRONG).answer]
     return Claim(
         "Explicit solutions alone tell which models are good after backpropagation",
         "[D]",
-        verdict,
-        evidence,
+        answers,
+        f"Rule: the whole interval is above 0, with conditions, or above {STRONG:g}. {evidence}",
+        *("1", _size(summary)),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from saffu_lab.records.comparison import Gap, gap, perplexity
+from saffu_lab.records.evidence import Answer, of_interval
 from saffu_lab.records.results import Line, table
 from saffu_lab.replication.chapters import select
 
@@ -63,10 +64,9 @@ class Group(NamedTuple):
         """Nats a test target that one row needs more than another."""
         return gap(self.of(one), self.of(other))
 
-    def better(self, one: str, other: str) -> bool | None:
-        """By the whole interval of the test documents; None if it holds zero."""
-        difference = self.gap(one, other)
-        return True if difference.high < 0 else False if difference.low > 0 else None
+    def better(self, one: str, other: str) -> Answer:
+        """By the interval of the test documents."""
+        return of_interval(self.gap(one, other)).answer
 
     def run(self, row: str) -> Line:
         """The training that was tested."""

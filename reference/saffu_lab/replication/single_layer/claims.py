@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saffu_lab.records.evidence import over_all
+from saffu_lab.records.evidence import Answer, of_interval
 from saffu_lab.records.results import Line
-from saffu_lab.replication.chapters import Claim
+from saffu_lab.replication.chapters import Claim, amounts
 from saffu_lab.replication.single_layer.chapter import COLD, Group, Way, groups, way
 
 MARGINAL = 0.05
@@ -30,21 +30,23 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
         Claim(
             "For contexts of one token the explicit solution is the optimum.",
             "[P2]",
-            over_all([_exact(group) for group in exact]),
+            [Answer(_exact(group)) for group in exact],
             f"Rule: the gradient of P(α) there is no longer than {EXACT:g}, and L-BFGS from zeros "
             f"ends within 1e-8 nats of it. {exactness}.",
+            *("1", _size(by_radius)),
         ),
         _marginal(by_radius, "explicit", "at λ = 1", "[P2]"),
         _marginal(by_radius, "slots", "with one λ a slot", "[D]"),
         Claim(
             "Cold starts drift towards the explicit solution.",
             "[P2]",
-            over_all([_drifts(way(g.run(row), "explicit")) for g in by_radius for row in COLD]),
+            [Answer(_drifts(way(g.run(row), "explicit"))) for g in by_radius for row in COLD],
             f"Rule: at the best epoch the distance to the explicit solution (λ = 1, rows of mean "
             f"zero) is smaller by at least {DRIFT:.0%} than at the start, and the cosine at least "
             f"{AIM:g}. Shares of the way and cosines, to it | to the optimum: "
             + "; ".join(f"r = {g.radius} {_drift(g)}" for g in by_radius)
             + ".",
+            *("1", _size(by_radius)),
         ),
         _ends(by_radius, "explicit", "at λ = 1", "[P2]"),
         _ends(by_radius, "slots", "with one λ a slot", "[D]"),
@@ -52,7 +54,7 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
             "From an explicit start Adam is as good as the best cold start ever is in fewer "
             "epochs.",
             "[P2]",
-            over_all([_sooner(g, start) for g in by_radius for start in ("explicit", "slots")]),
+            [Answer(_sooner(g, start)) for g in by_radius for start in ("explicit", "slots")],
             "Rule: fewer epochs to the best validation loss of the better cold start, for λ = 1 "
             "and for one λ a slot. Epochs: "
             + "; ".join(
@@ -61,8 +63,13 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
                 for g in by_radius
             )
             + ".",
+            *("1", _size(by_radius)),
         ),
     ]
+
+
+def _size(by_radius: Sequence[Group]) -> str:
+    return amounts(group.test["targets"] for group in by_radius)
 
 
 def _exact(group: Group) -> bool:
@@ -85,21 +92,23 @@ def _marginal(by_radius: Sequence[Group], start: str, temper: str, source: str) 
     """The claim that there is little to gain from an explicit solution on."""
     rows = (f"Adam from {start}", "optimum")
     answers = [
-        all(group.gap(row, start).nats > np.log(1 - MARGINAL) for row in rows)
+        of_interval(group.gap(start, row)).less(-np.log1p(-MARGINAL)).answer
         for group in by_radius
+        for row in rows
     ]
     return Claim(
         f"Iterative optimisation improves the explicit solution {temper} only marginally.",
         source,
-        over_all(answers),
+        answers,
         f"Rule: neither Adam from it, stopped early, nor the optimum of P(α) takes {MARGINAL:.0%} "
-        "or more from test perplexity. Changes by Adam and to the optimum: "
+        "or more from test perplexity, by the whole interval. Changes by Adam and to the optimum: "
         + "; ".join(
             f"r = {group.radius} {group.gap(rows[0], start).percent} and "
             f"{group.gap(rows[1], start).percent}"
             for group in by_radius
         )
         + ".",
+        *("1", _size(by_radius)),
     )
 
 
@@ -109,7 +118,7 @@ def _ends(by_radius: Sequence[Group], start: str, temper: str, source: str) -> C
     return Claim(
         f"Adam ends at better optima from the explicit solution {temper} than from cold starts.",
         source,
-        over_all([group.better(warm, row) for group in by_radius for row in COLD]),
+        [group.better(warm, row) for group in by_radius for row in COLD],
         "Rule: lower test perplexity by the whole interval of the test documents, against zeros "
         "and against random weights. Changes, and the change from the optimum of P(α), which "
         "descent from zeros reaches, too, if it is given the imagined samples: "
@@ -119,6 +128,7 @@ def _ends(by_radius: Sequence[Group], start: str, temper: str, source: str) -> C
             for group in by_radius
         )
         + ".",
+        *("1", _size(by_radius)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the study of the three stages says."""
+"""Chapter on the three stages of training, and how much text a warm start needs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ from typing import Any
 import numpy as np
 
 from saffu_lab.records.comparison import perplexity
-from saffu_lab.records.evidence import Verdict, change, estimate, spread
+from saffu_lab.records.evidence import change, compare, estimate, spread
 from saffu_lab.records.pictures import COLOURS, canvas, plain_numbers
 from saffu_lab.records.results import Line, table
-from saffu_lab.replication.chapters import Chapter, Claim, select
+from saffu_lab.replication.chapters import (
+    Chapter,
+    Claim,
+    amounts,
+    compared,
+    seeds_of,
+    select,
+)
 
 TENTH = 0.1
 """of the text, at which a warm start is said to be saturated [T]"""
 NEAR = 0.05
-"""so much more perplexity than with all of the text counts as saturated"""
+"""a warm start within this share of the perplexity with all of the text is saturated"""
+ALIKE = 0.01
+"""two trainings within this share of perplexity end alike"""
 
 TEXT = """\
-**How much text a warm start needs.** Explicit models of ever more training text; test perplexity,
-{seeds} seeds:
+**How much text a warm start needs.** Explicit models of growing amounts of training text; test
+perplexity, {seeds} seeds:
 
 {amounts}
 
@@ -55,20 +64,17 @@ def chapter(lines: Sequence[Line]) -> Chapter:
     starts = [line for line in rest if line["row"].startswith("warm start")]
     stages = [line for line in rest if line not in starts]
     whole = select(stages, row="freeze, then thaw")
+    saturated = saturation_claim(explicit)
     trained = f"{rest[0]['targets']:,}" if rest else "–"
     text = TEXT.format(
         seeds=len({line["seed"] for line in explicit}),
         amounts=amounts_table(explicit),
-        saturated=saturation(explicit)[1],
+        saturated=saturated.evidence.partition(". ")[2] + ".",
         trained=trained,
         stages=stages_table(stages, trials),
         starts=stages_table([*starts, *whole], trials),
     )
-    verdict, words = saturation(explicit)
-    claims = [
-        Claim("A warm start saturates near a tenth of the text", "[T]", verdict, words),
-        start_claim(starts, whole),
-    ]
+    claims = [saturated, start_claim(starts, whole)]
     pictures = {
         "stages-amounts": partial(draw_amounts, explicit),
         "stages-curves": partial(draw_curves, trials),
@@ -76,65 +82,54 @@ def chapter(lines: Sequence[Line]) -> Chapter:
     return Chapter("Warm, freeze, thaw", text, claims, pictures)
 
 
-def means(explicit: Sequence[Line], row: str) -> dict[int, float]:
-    """Test perplexity of a row by amount, the geometric mean over seeds."""
-    amounts = sorted({line["targets"] for line in select(explicit, row=row)})
-    return {
-        amount: float(
-            np.exp(
-                np.mean([np.log(perplexity(x)) for x in select(explicit, row=row, targets=amount)])
-            )
-        )
-        for amount in amounts
-    }
-
-
-def saturation(explicit: Sequence[Line]) -> tuple[Verdict, str]:
-    """Whether a tenth of the largest amount is as good as all of it, to 5 %.
-
-    Holds if so for all widths, with conditions if for some.
-    """
-    answers, parts = [], []
+def saturation_claim(explicit: Sequence[Line]) -> Claim:
+    """Whether a tenth of the largest amount is as good as all of it, to 5 %, at every width."""
+    answers, parts, lines = [], [], []
     for row in dict.fromkeys(line["row"] for line in explicit):
-        by_amount = means(explicit, row)
-        most = max(by_amount)
-        tenth = [amount for amount in by_amount if amount <= TENTH * most]
-        if not tenth:
+        by_amount = {
+            amount: select(explicit, row=row, targets=amount)
+            for amount in sorted({line["targets"] for line in select(explicit, row=row)})
+        }
+        *_, last, most = [0, *by_amount]
+        tenth = max((amount for amount in by_amount if amount <= TENTH * most), default=None)
+        if tenth is None:
             continue
-        more = by_amount[max(tenth)] / by_amount[most] - 1
-        answers.append(more <= NEAR)
-        last = sorted(by_amount)[-2]
-        step = by_amount[last] / by_amount[most] - 1
+        comparison = compare(by_amount[tenth], by_amount[most])
+        if comparison is None:
+            continue
+        answers.append(comparison.less(np.log1p(NEAR)).answer)
         parts.append(
-            f"{row.removeprefix('explicit, ')}: {max(tenth):,} targets give {100 * more:+.0f} % "
-            f"perplexity against {most:,}, {last:,} give {100 * step:+.0f} %"
+            f"{row.removeprefix('explicit, ')}: {tenth:,} targets give {comparison.percent} "
+            f"perplexity against {most:,}, {last:,} give {change(by_amount[last], by_amount[most])}"
         )
-    if not answers:
-        return "not measured", "too few amounts"
-    words = "; ".join(parts) + f" (saturated: within {100 * NEAR:.0f} %)"
-    if all(answers):
-        return "holds", words
-    return ("holds with conditions" if any(answers) else "does not hold"), words
+        lines += [*by_amount[tenth], *by_amount[most]]
+    rule = f"Rule: the whole interval is below {100 * NEAR:+.0f} %. "
+    return Claim(
+        "A warm start saturates near a tenth of the text",
+        "[T]",
+        answers,
+        rule + ("; ".join(parts) or "too few amounts"),
+        seeds_of(lines),
+        amounts(line["targets"] for line in lines),
+    )
 
 
 def start_claim(starts: Sequence[Line], whole: Sequence[Line]) -> Claim:
     """Whether a warm start of a part of the text is as good to train from as one of all."""
-    parts, answers = [], []
-    for line in starts:
-        if whole:
-            more = perplexity(line) / perplexity(whole[0]) - 1
-            answers.append(more <= NEAR / 5)
-            parts.append(f"{line['row']}: {change([line], whole)}")
-    verdict: Verdict = "not measured"
-    if answers:
-        few = "holds with conditions" if any(answers) else "does not hold"
-        verdict = "holds" if all(answers) else few  # type: ignore[assignment]
+    result = compared({line["row"]: ([line], whole) for line in starts})
+    answers = [
+        comparison.less(np.log1p(ALIKE)).answer
+        for line in starts
+        if (comparison := compare([line], whole)) is not None
+    ]
     return Claim(
         "A sample of the text suffices for the warm start, if backpropagation follows",
         "[T]",
-        verdict,
-        "perplexity after the same training, against a warm start of all of it: "
-        + "; ".join(parts),
+        answers,
+        f"Rule: the whole interval is below {100 * ALIKE:+.0f} %. Perplexity after the same "
+        f"training, against a warm start of all of it: {result.words}",
+        result.seeds,
+        result.size,
     )
 
 
