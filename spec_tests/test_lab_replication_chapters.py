@@ -212,7 +212,7 @@ def test_rows_that_the_precision_does_not_reach_are_no_evidence() -> None:
     assert precision_chapter.identical([*same, *other]) == ["direct"]
     assert precision_chapter.claim(same).verdict == "not measured"
     assert precision_chapter.claim([*same, *other]).verdict == "holds"
-    assert "direct: both rows are one measurement" in precision.chapter(same).text
+    assert "*direct*: both rows are one measurement" in precision.chapter(same).text
 
 
 def test_prices_are_compared_with_the_tuned_cold_start() -> None:

@@ -27,7 +27,9 @@ TEXT = """\
 Each way to a model of {targets} targets, in both precisions, with the same recipe and seed. The
 gap is that of the test text, float32 minus float64, with the interval over its documents.
 
-{types} {same} **What a perplexity costs.** CPU seconds, one thread, from the training text to the
+{types}
+
+{same}**What a perplexity costs.** CPU seconds, one thread, from the training text to the
 first model that is as good on validation text; for the trained models read off their histories,
 the explicit start included. The trainings of this study have one setting each, which nobody tuned.
 The tuned rows are the runs of the chapter on [less data](#less-data) at the same amount of text
@@ -42,10 +44,11 @@ settings is not counted. Energy was not measured: the machine does not say what 
 
     saffu replicate precision
 """
-SAME = """
-{ways}: both rows are one measurement, the same to the last digit, because direct models always
+SAME = """\
+*{ways}*: both rows are one measurement, the same to the last digit, because direct models always
 compute in double precision, whatever `dtype` says. They are no evidence for float32 and are left
 out of the claim.
+
 """
 
 
