@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from saffu.engines import POOL_PAYS, Engine, Pool, Serial, open_engine
 from saffu.engines import choice as choice_of_engines
 from saffu.engines.engine import Fold
-from saffu.engines.pool import AHEAD, ATTEMPTS, QUEUE, cores
+from saffu.engines.pool import AHEAD, ATTEMPTS, QUEUE, cores, held_back
 from saffu.errors import (
     BadFile,
     BadOption,
@@ -225,6 +225,131 @@ def test_workers_end_with_the_process_that_started_them() -> None:
         child.kill()
     assert seen
     until(lambda: not any(alive(process) for process in seen))
+
+
+STOPPED = """
+import operator, signal, sys
+from saffu.engines import Pool
+from spec_tests.support import workers
+
+def stop(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGTERM, stop)
+print("begun", flush=True)
+try:
+    with Pool(2) as pool:
+        pool.map_reduce(workers.Slow(60.0), range(23), operator.add)
+except KeyboardInterrupt:
+    print("stopped", file=sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 2])
+@pytest.mark.parametrize("delay", [0.02, 0.2, 0.5, 1.5])
+def test_an_interrupted_pool_says_nothing_of_its_own(
+    delay: float, signals: list[signal.Signals]
+) -> None:
+    """The signal goes to all processes, as Ctrl-C does; workers may be starting, or at work."""
+    root = Path(__file__).parent.parent
+    child = subprocess.Popen(
+        [sys.executable, "-c", STOPPED], cwd=root, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(delay)
+        for each in signals:
+            os.killpg(child.pid, each)
+        _, errors = child.communicate(timeout=50)  # parts take a minute: nobody waits for them
+    assert errors.splitlines() in (["stopped"], [])
+    assert child.returncode in (0, *(-each for each in signals))
+    deadline = time.monotonic() + 10
+    while in_group(child.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not in_group(child.pid)
+
+
+def in_group(group: int) -> bool:
+    """Whether any process of a group is there."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
+def test_signals_that_are_held_back_arrive_later() -> None:
+    arrived: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: arrived.append(number))
+    try:
+        with held_back(signal.SIGUSR1):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.05)
+            assert arrived == []
+        assert arrived == [signal.SIGUSR1]
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(arrived)
+        assert arrived == [signal.SIGUSR1, 0]
+        with held_back(signal.SIGUSR1):
+            signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGUSR1)
+        assert arrived[2:] == [signal.SIGUSR1]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def interrupted(arrived: list[int]) -> None:
+    with held_back(signal.SIGINT):
+        os.kill(os.getpid(), signal.SIGINT)
+        arrived.append(0)
+
+
+def test_a_killed_pool_works_on() -> None:
+    with Pool(2) as pool:
+        seen = pool.map_reduce(workers.process_of, range(PARTS), operator.or_)
+        pool.kill()
+        assert not any(alive(process) for process in seen)
+        again = pool.map_reduce(workers.process_of, range(PARTS), operator.or_)
+        assert not seen & again
+        assert pool.recomputed == 0
+
+
+DAEMON = """
+import multiprocessing
+from saffu.engines import POOL_PAYS, open_engine
+from saffu.errors import BadOption
+
+def work(connection):
+    with open_engine("auto", workers=2, targets=POOL_PAYS) as engine:
+        connection.send(type(engine).__name__)
+    try:
+        with open_engine("pool", workers=2):
+            pass
+    except BadOption as problem:
+        connection.send(str(problem))
+
+if __name__ == "__main__":
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=work, args=(theirs,), daemon=True)
+    process.start()
+    print(ours.recv(), ours.recv(), sep="\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks are of Unix")
+def test_a_daemonic_process_starts_no_others() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", DAEMON], capture_output=True, text=True, check=True, timeout=120
+    )
+    kind, refusal = ran.stdout.splitlines()
+    assert kind == "Serial"
+    assert "'serial' in a daemonic process, which may start no others" in refusal
 
 
 # --- which engine -----------------------------------------------------------------------------

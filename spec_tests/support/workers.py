@@ -67,3 +67,14 @@ class Waiting:
         while part == 0 and not self.gate.exists():
             time.sleep(0.01)
         return letters(part)
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Every part takes some seconds."""
+
+    seconds: float
+
+    def __call__(self, part: int) -> str:
+        time.sleep(self.seconds)
+        return letters(part)

@@ -1,4 +1,7 @@
-"""Who adds up: this process, several processes, or several machines.   (SPEC 1)"""
+"""Sums over a text: the passes that take them, and the engines that do the work.   (SPEC 1)
+
+An engine is this process, several processes, or several machines; the sum is the same bits on each.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cluster of machines, through Dask.   (SPEC 1)
+"""Cluster of machines, through Dask.   (SPEC 1)
 
 The scheduler hands every part to a worker, and once more to another one if that worker is lost, as
 often as its setting `distributed.scheduler.allowed-failures` says (3 times).  The function itself
@@ -21,20 +21,20 @@ from saffu.engines.pool import THREADS, cores, launching
 from saffu.errors import Missing, NoScheduler, WorkerLost
 
 AHEAD: Final = 4
-"""Parts for each worker that are under way, or wait until a slow part before them is done."""
+"""parts per worker that are under way, or wait for a slow part before them"""
 PATIENCE: Final = 30
-"""Seconds that a scheduler has to answer, and to have a worker."""
+"""seconds that a scheduler has to answer, and to have a worker"""
 
 ENVIRONMENT: Final = dict.fromkeys(THREADS, 1)
-"""Of the workers that are started here.  Dask by itself would have them give freed memory back at
-once (MALLOC_TRIM_THRESHOLD_), and every array of every chunk would cost its pages anew."""
+"""Environment of the workers that are started here.  Dask's default makes them return freed memory
+at once (MALLOC_TRIM_THRESHOLD_), so that the arrays of every chunk would need new pages."""
 
 
 class Cluster:
     """The workers of a Dask scheduler.
 
     Parameters: `scheduler`, its address; without one a cluster of `workers` processes (by default
-    one a core) is started on this machine and ended with the engine.  `client`, a
+    one per core) is started on this machine and ended with the engine.  `client`, a
     `distributed.Client` that is connected already, and stays so.
     Refuses: Dask missing; a scheduler that does not answer or has no workers.
 
@@ -134,7 +134,7 @@ class Cluster:
             return self._client.submit(function, *arguments, pure=False)
 
     def _begun(self, topic: str) -> Counter[int]:
-        """How often each part was begun.
+        """The number of times that each part was begun.
 
         Dask suspects every task that a lost worker had, those that waited there as well; the part
         that ends its workers is the one that was begun most often.
@@ -192,7 +192,7 @@ def _same(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _work(function: Callable[[Any], Any], part: Any, topic: str, index: int) -> Any:
-    """In a worker: one part.  That it was begun is told to the scheduler."""
+    """In a worker: one part; the scheduler logs that it was begun."""
     from distributed import get_worker
 
     get_worker().log_event(topic, index)

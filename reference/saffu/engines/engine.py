@@ -1,11 +1,11 @@
-"""Map and reduce: what every engine promises, and the engine that is this process.   (SPEC 1)
+"""Map-reduce in a fixed order: the interface of engines, and the serial one.   (SPEC 1)
 
     total = (…((f(p_1) + f(p_2)) + f(p_3)) + … ) + f(p_n)
 
-The sum is taken from left to right, in the order of the parts, whoever computed them and whenever
-they arrived.  So the same parts give the same bits on every engine, with any number of workers, and
-whatever was lost and computed again.  Where the totals are whole numbers, any other parts of the
-same data give the same bits too, as long as the numbers stay below 2^53.   [D]
+The sum is taken from left to right, in the order of the parts, whichever worker computed them and
+whenever they arrived.  So the same parts give the same bits on every engine, with any number of
+workers, and whatever was lost and computed again.  Where the totals are whole numbers below 2^53,
+any other parts of the same data give the same bits, too.   [D]
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ Total = TypeVar("Total")
 
 
 def nobody(done: int) -> None:
-    """Hears how far the sum has come, and tells no one."""
+    """Ignore the progress of the sum."""
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Something that adds up."""
+    """A way to add up the answers of many parts."""
 
     @property
     def workers(self) -> int:
-        """How many parts it works on at a time."""
+        """The number of parts that it works on at a time."""
 
     @property
     def recomputed(self) -> int:
-        """How many parts were begun again, because the worker that had them was lost."""
+        """The number of parts that were begun again, because their worker was lost."""
 
     def map_reduce(
         self,
@@ -45,8 +45,9 @@ class Engine(Protocol):
         """The sum of `function(part)` over all parts, from left to right.
 
         Parameters: `function` and the parts must be picklable, unless the engine is `Serial`; `add`
-        runs in this process; `done(n)` hears how many parts are in the sum.  Parts are asked for as
-        they are needed, and only so many answers wait for their turn that memory stays bounded.
+        runs in this process; `done(n)` is called with the number of parts in the sum.  Parts are
+        requested as they are needed, and the number of answers that wait for their turn is bounded,
+        and with it the memory.
         Refuses: no parts; a part whose workers are lost again and again.
         """
 

@@ -1,14 +1,14 @@
-"""Passes over a text too long for memory: chunk by chunk, adding up.   (SPEC 1, 5)
+"""Passes over a text too long for memory: sums over its chunks.   (SPEC 1, 5)
 
-Every pass of the warm start is a sum over samples, so it needs one chunk at a time and no more; and
-several workers can take parts of the text, whose sums are added up in the order of the text.
+Every pass of the warm start is a sum over samples, so it needs one chunk at a time; and several
+workers can take parts of the text, whose sums are added up in the order of the text.
 
-    chunk     what is in memory at a time         whole documents, some ten thousand targets
-    part      what a worker is given at a time    some chunks
+    chunk     in memory at a time            whole documents, some ten thousand targets
+    part      given to a worker at a time    some chunks
 
 The parts of a text depend on nothing but the text.  A sum of floating-point numbers takes them as
-they are, so that it comes out the same, to the last bit, on every engine.  A sum of whole numbers
-is exact, so it may take larger ones.   [D]
+they are, so that it is the same to the last bit on every engine.  A sum of whole numbers is exact,
+so it may take larger parts.   [D]
 """
 
 from __future__ import annotations
@@ -29,25 +29,23 @@ class Source(Protocol):
 
     @property
     def targets(self) -> int:
-        """M, how many samples one reading gives."""
+        """M, the number of samples of one reading."""
 
     def chunks(self, targets_per_chunk: int, seed: int | None = None) -> Iterator[Samples]:
         """All samples, some whole documents at a time."""
 
     def parts(self, targets_per_part: int) -> Iterable[Source]:
-        """The same text as consecutive ones, some whole documents in each; picklable."""
+        """The same text in consecutive parts of whole documents; picklable."""
 
 
 PART = 1 << 18
-"""Targets of a part."""
-
+"""targets of a part"""
 
 SHARES = 4
-"""Parts for each of several workers, where parts may be larger than that, …"""
-
+"""parts per worker, where sums are exact and parts may therefore be larger"""
 
 LARGEST = 1 << 22
-"""… up to so many targets."""
+"""targets of such a larger part, at most"""
 
 
 Total = TypeVar("Total")
@@ -79,7 +77,7 @@ class Passes(NamedTuple):
     def read(
         self, stage: str, *, most: int | None = None, seed: int | None = None
     ) -> Iterator[Samples]:
-        """One pass; with `most`, only as many whole chunks as hold about that many targets."""
+        """One pass; with `most`, only whole chunks with about that number of targets."""
         total = self.source.targets if most is None else min(most, self.source.targets)
         size, done = min(self.chunk, total), 0
         self.progress(stage, done, total)
@@ -99,7 +97,7 @@ class Passes(NamedTuple):
         sample: Sample = EVERYTHING,
         exact: bool = False,
     ) -> Total:
-        """One pass on the engine: Σ over the parts of what `count` makes of their chunks.
+        """One pass on the engine: Σ of `count(chunks)` over the parts.
 
         Parameters: `count`, picklable, returns something that has a `+`; `sample`, which this
         process draws, and whose parts are sent to the workers; `exact`, whether its sums are exact,
@@ -116,23 +114,23 @@ class Passes(NamedTuple):
             share = min(total // (SHARES * workers) if workers > 1 else total, LARGEST)
             size = max(self.part, share) if exact else self.part
             parts = self.source.parts(size)
-        known: list[int] = [0]
+        targets: list[int] = [0]
 
-        def told() -> Iterator[Source]:
+        def counted_parts() -> Iterator[Source]:
             for part in parts:
-                known.append(known[-1] + part.targets)
+                targets.append(targets[-1] + part.targets)
                 yield part
 
         def done(parts: int) -> None:
-            if known[parts] < total:
-                self.progress(stage, known[parts], total)
+            if targets[parts] < total:
+                self.progress(stage, targets[parts], total)
 
         self.progress(stage, 0, total)
-        counted = self.engine.map_reduce(
-            _OfChunks(count, min(self.chunk, total)), told(), _added, done
+        answer = self.engine.map_reduce(
+            _OfChunks(count, min(self.chunk, total)), counted_parts(), _added, done
         )
         self.progress(stage, total, total)  # a sample may hold a little more, or a little less
-        return counted
+        return answer
 
 
 def _added(one: Total, more: Total) -> Total:
@@ -148,7 +146,7 @@ class _OfChunks(Generic[Total]):
     chunk: int
 
     def __call__(self, part: Source) -> Total:
-        """What `count` makes of it."""
+        """The count of one part."""
         return self.count(part.chunks(self.chunk))
 
 
@@ -172,7 +170,7 @@ class _Chunks(NamedTuple):
 
 
 def _grouped(chunks: Iterable[Samples], size: int) -> Iterator[_Chunks]:
-    """Neighbouring chunks together, until they hold so many targets."""
+    """Neighbouring chunks in groups of at least `size` targets."""
     held: list[Samples] = []
     for chunk in chunks:
         held.append(chunk)
