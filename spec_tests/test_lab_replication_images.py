@@ -129,7 +129,7 @@ def test_scaling_never_raises_the_loss_and_becomes_one_layer(tmp_path: Path) -> 
 
 
 def _lines(nats: Mapping[str, float], right: Mapping[str, int], start: float) -> list[Line]:
-    """A finished study of one seed, with these results; `start`: a warm start's first epoch."""
+    """Two seeds of a finished study, with these results; `start`: a warm start's first epoch."""
     common = {"study": "images", "data": "digits", "size": None, "images": "x", "seed": 1}
     trials: list[Line] = [
         {
@@ -162,7 +162,7 @@ def _lines(nats: Mapping[str, float], right: Mapping[str, int], start: float) ->
     }
     chosen = {trial["row"]: trial["recipe"] for trial in trials}
     test = {**common, "do": "test", "chosen": chosen, "tested": 1000, "rows": rows, "pairs": pairs}
-    return [*trials, test]
+    return [{**line, "seed": seed} for seed in (1, 2) for line in (*trials, test)]
 
 
 def _verdicts(lines: Sequence[Line]) -> list[str]:
@@ -185,7 +185,15 @@ def test_verdicts_follow_the_lines() -> None:
 def test_intervals_that_hold_zero_prove_nothing() -> None:
     even = dict.fromkeys(NAMES, 0.3)
     found = _verdicts(_lines(even, dict.fromkeys(NAMES, 900), 0.5))
-    assert (found[1], found[4]) == ("does not hold", "does not hold")
+    assert (found[1], found[4]) == ("undecided", "undecided")
+
+
+def test_one_seed_has_no_interval_over_seeds() -> None:
+    good = dict.fromkeys(NAMES, 0.3)
+    lines = [line for line in _lines(good, dict.fromkeys(NAMES, 900), 0.5) if line["seed"] == 1]
+    (claim,) = (c for c in images.chapter(lines).claims if "after one epoch" in c.statement)
+    assert (claim.verdict, claim.seeds) == ("undecided", "1")
+    assert "no interval" in claim.evidence
 
 
 def test_nothing_measured_is_said() -> None:

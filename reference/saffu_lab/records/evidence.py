@@ -51,6 +51,8 @@ class Estimate(NamedTuple):
     high: float
 
     def __format__(self, how: str) -> str:
+        if not np.isfinite(self.low):
+            return f"{self.mean:{how}} (no interval)"
         return f"{self.mean:{how}} ({self.low:{how}} … {self.high:{how}})"
 
 
