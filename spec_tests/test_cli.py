@@ -414,7 +414,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "no model": (("eval", "nowhere", "text.txt"), "nowhere: there is no such file"),
     "text for a model": (("eval", "text.txt", "text.txt"), "text.txt: it is no file of saffu"),
-    "another file": (("generate", "another"), "schema 'something.else'"),
+    "another file": (("generate", "another"), "got 'something.else'"),
     "another file's info": (("info", "another"), "it holds 'something.else'"),
     "hollow file": (("info", "hollow"), "it does not describe a model"),
     "hollow model": (("generate", "hollow"), "hollow: "),

@@ -17,9 +17,9 @@ import pytest
 
 from saffu.configuration import TINY, Configuration
 from saffu.data.corpus import Corpus
-from saffu.errors import BadFile, BadOption
+from saffu.errors import BadFile, BadOption, TrainingInterrupted
 from saffu.models.baselines import fit_baselines, measure
-from saffu.models.training import TrainingInterrupted, TrainingState, start_training
+from saffu.models.training import TrainingState, start_training
 from saffu.models.transformer import SaffuTransformer
 from saffu.parameters import Parameters, flatten
 from saffu.positions import Samples
@@ -213,11 +213,15 @@ def test_the_best_of_the_end_is_not_overlooked(monkeypatch: pytest.MonkeyPatch) 
     clock(monkeypatch)
     state = train_for(3.0, start, shape, text, 0.01, 7, silent)
     assert state.batches == 2
-    assert [record.targets for record in state.history] == [0, 2048]
-    assert state.best_nats == state.history[-1].validation_nats < state.history[0].validation_nats
+    assert [record.targets for record in state.log.history] == [0, 2048]
+    assert (
+        state.log.best_nats
+        == state.log.history[-1].validation_nats
+        < state.log.history[0].validation_nats
+    )
     model = SaffuTransformer(shape, text.tokeniser, text.vocabulary)
-    model.parameters = state.best
-    assert model.perplexity(text.watched) == pytest.approx(math.exp(state.best_nats), rel=1e-5)
+    model.parameters = state.log.best
+    assert model.perplexity(text.watched) == pytest.approx(math.exp(state.log.best_nats), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
 def test_an_explicit_row_is_what_the_network_says(data: Data) -> None:
     row = bench(data).explicit("name", [HiddenLayer(axes=1)], ExplicitSettings())
     network = SoftmaxNetwork(35, 10, [HiddenLayer(axes=1)], dtype="float32")
-    (record,) = network.fit_explicit(data.train, data.validation)
+    (record,) = network.warm_start(data.train, data.validation)
     assert (row.name, row.samples) == ("name", 631)
     assert row.accuracy == network.accuracy(data.test)
     assert row.cross_entropy == pytest.approx(network.cross_entropy(data.test), rel=1e-5)

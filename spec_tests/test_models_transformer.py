@@ -17,7 +17,7 @@ from saffu.configuration import TINY, Configuration
 from saffu.contexts import BlockContext, DocumentContext, RadialContext
 from saffu.data.corpus import Corpus
 from saffu.data.vocabulary import Vocabulary
-from saffu.errors import BadFile, BadOption, Interrupted, NotFitted, SaffuError
+from saffu.errors import BadFile, BadOption, Interrupted, NotConverged, NotFitted, SaffuError
 from saffu.explicit.smoothing import Backoff
 from saffu.layer import LayerOptions
 from saffu.model import model_forward
@@ -206,12 +206,62 @@ def test_training_lowers_the_loss_and_keeps_a_history() -> None:
     model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
     model.cold_start(TRAIN, scale=0.1, seed=1)
     before = model.perplexity(HELD)
-    history = model.fit(TRAIN, HELD, SCHEDULE)
+    history = model.train(TRAIN, HELD, SCHEDULE)
     assert model.perplexity(HELD) < 0.7 * before
     assert history is model.history
     assert np.exp(min(r.validation_nats for r in history)) == pytest.approx(
         model.perplexity(HELD), rel=1e-5
     )
+
+
+def test_fit_is_the_explicit_solution_and_then_training() -> None:
+    for schedule in (None, SCHEDULE):
+        steps = _model()
+        if schedule is not None:
+            steps.train(TRAIN, HELD, schedule)
+        once = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
+        assert once.fit(TRAIN, HELD, schedule) is once
+        assert _same(steps, once)
+        assert len(once.history) == len(steps.history)
+    direct = SaffuTransformer(DIRECT, TOKENISER, VOCABULARY)
+    with pytest.raises(SaffuError, match="nothing to train by gradient"):
+        direct.fit(TRAIN, HELD, SCHEDULE)
+    assert direct.parameters is None
+
+
+def test_an_explicit_solution_outlives_a_rate_that_is_too_high() -> None:
+    model, explicit = _model(), _model()
+    with pytest.raises(NotConverged, match="lower the learning rate"):
+        model.train(TRAIN, HELD, replace(SCHEDULE, optimiser="sgd", rates=Rates.all(1e200)))
+    assert _same(model, explicit)
+
+
+@pytest.mark.parametrize("name", ["embedding", "output"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_file_with_numbers_that_are_none_is_refused(
+    tmp_path: Path, name: str, value: float
+) -> None:
+    _model().save(tmp_path / "good")
+    header, arrays = files.read_file(tmp_path / "good", SCHEMA)
+    arrays[name][1, 2] = value
+    files.write_file(tmp_path / "bad", SCHEMA, 1, header, arrays)
+    with pytest.raises(BadFile, match=rf"{name}\[1, 2\] is {value}"):
+        SaffuTransformer.load(tmp_path / "bad")
+
+
+@pytest.mark.parametrize(
+    ("part", "at", "value"),
+    [("indices", 3, V), ("indices", 0, -1), ("indptr", 2, 10**6), ("indptr", 0, 1)],
+)
+def test_a_table_that_points_elsewhere_is_refused(
+    tmp_path: Path, part: str, at: int, value: int
+) -> None:
+    _model(DIRECT).save(tmp_path / "good")
+    header, arrays = files.read_file(tmp_path / "good", SCHEMA)
+    arrays[f"tower0.table0.{part}"][at] = value
+    files.write_file(tmp_path / "bad", SCHEMA, 1, header, arrays)
+    with pytest.raises(BadFile, match=r"tower0\.table0="):
+        SaffuTransformer.load(tmp_path / "bad")
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=["plain", "deep", "radial", "direct", "attending"])
@@ -234,7 +284,7 @@ def test_an_interrupted_fit_resumes_from_its_file_to_the_same_model(
     start = _model()
     start.save(tmp_path / "start")
     whole = SaffuTransformer.load(tmp_path / "start")
-    whole.fit(TRAIN, HELD, SCHEDULE)
+    whole.train(TRAIN, HELD, SCHEDULE)
     calls = iter(range(10**6))
 
     def stop(stage: str, done: int, total: int) -> None:
@@ -243,10 +293,10 @@ def test_an_interrupted_fit_resumes_from_its_file_to_the_same_model(
 
     broken = SaffuTransformer.load(tmp_path / "start")
     with pytest.raises(Interrupted, match="can be resumed"):
-        broken.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", progress=stop)
+        broken.train(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", progress=stop)
     usable = SaffuTransformer.load(tmp_path / "kept")
     assert np.isfinite(usable.perplexity(HELD))
-    usable.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", resume=True)
+    usable.train(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", resume=True)
     assert _same(usable, whole)
     assert [r[:3] for r in usable.history] == [r[:3] for r in whole.history]
 
@@ -258,18 +308,18 @@ def test_resuming_with_other_settings_or_texts_is_refused(tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):
-        model.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", progress=stop)
+        model.train(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "kept", progress=stop)
     again = SaffuTransformer.load(tmp_path / "kept")
     for changed in (replace(SCHEDULE, batch=32), replace(SCHEDULE, seed=5)):
         with pytest.raises(BadOption, match="as when training began"):
-            again.fit(TRAIN, HELD, changed, checkpoint=tmp_path / "kept", resume=True)
+            again.train(TRAIN, HELD, changed, checkpoint=tmp_path / "kept", resume=True)
     with pytest.raises(BadOption, match="train="):
-        again.fit(HELD, HELD, SCHEDULE, checkpoint=tmp_path / "kept", resume=True)
+        again.train(HELD, HELD, SCHEDULE, checkpoint=tmp_path / "kept", resume=True)
     with pytest.raises(BadOption, match="checkpoint"):
-        again.fit(TRAIN, HELD, SCHEDULE, resume=True)
+        again.train(TRAIN, HELD, SCHEDULE, resume=True)
     again.save(tmp_path / "done")
-    with pytest.raises(BadFile, match="complete"):
-        again.fit(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "done", resume=True)
+    with pytest.raises(BadFile, match="no training to resume"):
+        again.train(TRAIN, HELD, SCHEDULE, checkpoint=tmp_path / "done", resume=True)
 
 
 def test_files_that_hold_no_model_are_refused(tmp_path: Path) -> None:
@@ -333,7 +383,7 @@ def test_what_cannot_be_is_refused() -> None:
         SaffuTransformer(SHAPE, TOKENISER, VOCABULARY, dtype="float16")
     direct = _model(DIRECT)
     with pytest.raises(SaffuError, match="direct model"):
-        direct.fit(TRAIN, HELD, SCHEDULE)
+        direct.train(TRAIN, HELD, SCHEDULE)
     with pytest.raises(BadOption, match="radii"):
         SaffuTransformer(replace(SHAPE, radii=(2,)), TOKENISER, VOCABULARY).cold_start(
             TRAIN, scale=1.0, seed=0

@@ -24,6 +24,7 @@ from saffu.errors import (
     NotFitted,
     SaffuError,
     TooFewBits,
+    TrainingInterrupted,
     WrongShape,
     ZeroCount,
 )
@@ -32,7 +33,7 @@ from saffu.explicit.smoothing import Additive, Backoff, Smoothing, smooth
 from saffu.explicit.solution import explicit_solution
 from saffu.explicit.temper import fit_temper, tempered_logits
 from saffu.files import read_file, write_file
-from saffu.loss import cross_entropy
+from saffu.loss import cross_entropy, token_nats
 from saffu.network import (
     Examples,
     ExplicitSettings,
@@ -50,7 +51,6 @@ from saffu.network.layers import (
     network_errors,
     network_forward,
     network_gradient,
-    network_loss,
     unflatten,
 )
 from saffu.network.stack import restricted
@@ -103,6 +103,12 @@ def test_forward_number_by_number(sizes: tuple[int, ...], rng: draw.Seeded) -> N
             e = [np.exp(one - max(z)) for one in z]
             h = [one / sum(e) for one in e]
         np.testing.assert_allclose(state.logits[m], z, rtol=1e-9, atol=1e-12)
+
+
+def network_loss(layers: Layers, features: Array, labels: Array) -> Array:
+    """Mean nats of the labels [], complex where the layers are."""
+    nats: Array = token_nats(network_forward(layers, features).logits, labels)
+    return np.asarray(nats.mean())
 
 
 @given(stacks, draw.generators())
@@ -160,7 +166,7 @@ def test_one_layer_is_the_explicit_solution_for_inputs_of_one_norm(
 ) -> None:
     h, y = norm * draw.simplex(rng, 13, 5), rng.permutation(np.arange(13) % 3)
     network = SoftmaxNetwork(5, 3)
-    network.fit_explicit(Examples(h, y), settings=ExplicitSettings(smoothing, temper=1.0))
+    network.warm_start(Examples(h, y), settings=ExplicitSettings(smoothing, temper=1.0))
     weights = explicit_solution(cooccurrence(h, np.eye(3)[y]), smoothing).weights
     new = norm * draw.simplex(rng, 7, 5)
     np.testing.assert_allclose(
@@ -174,7 +180,7 @@ def test_one_layer_is_the_tempered_solution_for_inputs_of_one_norm(
 ) -> None:
     h, y = 3 * draw.simplex(rng, 13, 5), rng.permutation(np.arange(13) % 3)
     network = SoftmaxNetwork(5, 3)
-    network.fit_explicit(Examples(h, y), settings=ExplicitSettings(temper=temper))
+    network.warm_start(Examples(h, y), settings=ExplicitSettings(temper=temper))
     counts = smooth(cooccurrence(h, np.eye(3)[y]).counts, Backoff(1.0))
     np.testing.assert_allclose(
         network.predict_log_probabilities(h),
@@ -191,7 +197,7 @@ def test_without_evidence_the_prior_counts_samples_and_not_their_norms(rng: draw
     heavy = draw.features(rng, 11, 5) * np.array([1.0, 70.0, 0.3])[y][:, None]
     network = SoftmaxNetwork(5, 3)
     tiny = ExplicitSettings(Additive(1e-9), temper=0.0)
-    network.fit_explicit(Examples(heavy, y), settings=tiny)
+    network.warm_start(Examples(heavy, y), settings=tiny)
     shares = np.exp(network.predict_log_probabilities(heavy[:1]))
     np.testing.assert_allclose(shares, [[3 / 11, 2 / 11, 6 / 11]], rtol=1e-6)
 
@@ -314,7 +320,7 @@ def test_two_layers_are_two_single_ones(seed: int) -> None:
     rng = np.random.default_rng(seed)
     data, held_out = learnable(rng, 40), learnable(rng, 61)
     network = SoftmaxNetwork(7, 3, [HiddenLayer(width=2)])
-    (record,) = network.fit_explicit(data, held_out)
+    (record,) = network.warm_start(data, held_out)
     codes = part_codes(data.labels, 3, 2)
     first = solve_layer(
         Goal(data.features, codes[data.labels]),
@@ -346,10 +352,10 @@ def test_parts_solve_what_no_single_layer_can() -> None:
     rng = np.random.default_rng(7)
     data, held_out, new = moons(rng, 400), moons(rng, 401), moons(rng, 997)
     one = SoftmaxNetwork(4, 2)
-    one.fit_explicit(data, held_out, ExplicitSettings(temper=1.0))
+    one.warm_start(data, held_out, ExplicitSettings(temper=1.0))
     assert one.accuracy(new) < 0.7
     two = SoftmaxNetwork(4, 2, [HiddenLayer(axes=1)])
-    two.fit_explicit(data, held_out)
+    two.warm_start(data, held_out)
     assert two.sizes == (4, 4, 2)
     assert two.accuracy(new) > 0.97
 
@@ -375,9 +381,9 @@ def test_a_refit_solves_for_the_hidden_targets(refit: Any) -> None:
     data, held_out = learnable(rng, 60), learnable(rng, 61)
     settings = ExplicitSettings(refits=1, refit=refit)
     network = SoftmaxNetwork(7, 3, [HiddenLayer(axes=1)])
-    rounds = network.fit_explicit(data, held_out, settings)
+    rounds = network.warm_start(data, held_out, settings)
     start = SoftmaxNetwork(7, 3, [HiddenLayer(axes=1)])
-    assert start.fit_explicit(data, held_out) == rounds[:1]
+    assert start.warm_start(data, held_out) == rounds[:1]
     codes = part_codes(part_of(find_parts(data, 3, 1), data), 6, 6)
     targets = []
     for each in (data, held_out):
@@ -400,7 +406,7 @@ def test_refits_end_where_the_best_round_was() -> None:
     rng = np.random.default_rng(13)
     data, held_out = moons(rng, 200), moons(rng, 401)
     network = SoftmaxNetwork(4, 2, [HiddenLayer(axes=2)])
-    rounds = network.fit_explicit(data, held_out, ExplicitSettings(refits=5))
+    rounds = network.warm_start(data, held_out, ExplicitSettings(refits=5))
     assert len(rounds) == 6
     assert network.cross_entropy(held_out) == pytest.approx(min(r.nats for r in rounds), rel=1e-9)
 
@@ -409,8 +415,8 @@ def test_hidden_layers_are_softened_by_their_factor() -> None:
     rng = np.random.default_rng(17)
     data, held_out = learnable(rng, 60), learnable(rng, 61)
     plain, soft = (SoftmaxNetwork(7, 3, [HiddenLayer()]) for _ in range(2))
-    (before,) = plain.fit_explicit(data, held_out)
-    (after,) = soft.fit_explicit(data, held_out, ExplicitSettings(hidden_scale=0.5))
+    (before,) = plain.warm_start(data, held_out)
+    (after,) = soft.warm_start(data, held_out, ExplicitSettings(hidden_scale=0.5))
     np.testing.assert_allclose(soft.layers[0].weights, plain.layers[0].weights / 2, rtol=1e-12)
     np.testing.assert_allclose(soft.layers[0].bias, plain.layers[0].bias, rtol=1e-12)
     assert after.tempers[0] == pytest.approx(before.tempers[0] / 2)
@@ -423,7 +429,7 @@ def test_three_layers_and_single_precision() -> None:
     results = []
     for dtype in ("float64", "float32"):
         network = SoftmaxNetwork(4, 2, [HiddenLayer(2), HiddenLayer(1)], dtype=dtype)
-        network.fit_explicit(data, held_out)
+        network.warm_start(data, held_out)
         assert {array.dtype.name for array in flatten(network.layers)} == {dtype}
         assert network.predict_log_probabilities(data.features).dtype == dtype
         results.append(network.predict_log_probabilities(held_out.features))
@@ -444,8 +450,8 @@ def test_training_ends_at_the_optimum_of_a_convex_problem() -> None:
         if start == "cold":
             network.cold_start(1.0, seed=3)
         else:
-            network.fit_explicit(data, settings=ExplicitSettings(temper=1.0))
-        network.fit(data, settings=TrainingSettings(0.5, "sgd", batch=60, epochs=2000))
+            network.warm_start(data, settings=ExplicitSettings(temper=1.0))
+        network.train(data, settings=TrainingSettings(0.5, "sgd", batch=60, epochs=2000))
         _, slopes = network_gradient(network.layers, *data)
         assert max(np.abs(slope).max() for slope in slopes) < 3e-4
         ends.append(network.cross_entropy(data))
@@ -458,7 +464,7 @@ def test_one_epoch_of_gradient_descent_step_by_step() -> None:
     network = SoftmaxNetwork(7, 3, [HiddenLayer(1)])
     network.cold_start(0.5, seed=7)
     arrays = flatten(network.layers)
-    history = network.fit(data, settings=TrainingSettings(0.3, "sgd", batch=30, epochs=1))
+    history = network.train(data, settings=TrainingSettings(0.3, "sgd", batch=30, epochs=1))
     loss, slopes = network_gradient(unflatten(arrays), *data)
     for got, array, slope in zip(flatten(network.layers), arrays, slopes, strict=True):
         np.testing.assert_allclose(got, array - 0.3 * slope, rtol=0, atol=1e-14)
@@ -475,7 +481,7 @@ def test_the_last_batch_may_be_smaller_and_every_sample_is_seen() -> None:
 
     network = SoftmaxNetwork(7, 3)
     network.cold_start(0.0)
-    history = network.fit(
+    history = network.train(
         data, settings=TrainingSettings(1e-9, "sgd", batch=7, epochs=1), progress=progress
     )
     assert steps == [("epoch 1", done, 23) for done in (0, 7, 14, 21, 23)]
@@ -488,7 +494,7 @@ def test_every_sample_is_seen_once_an_epoch() -> None:
     network = SoftmaxNetwork(7, 3)
     network.cold_start(0.0)
     whole = network_gradient(network.layers, *data)[1]
-    network.fit(data, settings=TrainingSettings(1e-9, "sgd", batch=1, epochs=1))
+    network.train(data, settings=TrainingSettings(1e-9, "sgd", batch=1, epochs=1))
     for got, slope in zip(flatten(network.layers), whole, strict=True):
         np.testing.assert_allclose(got, -1e-9 * 23 * slope, rtol=1e-5, atol=1e-16)
 
@@ -499,7 +505,7 @@ def test_training_keeps_the_best_and_stops_when_patience_ends() -> None:
     network = SoftmaxNetwork(7, 3, [HiddenLayer(1)])
     network.cold_start(0.1, seed=1)
     settings = TrainingSettings(0.1, batch=5, epochs=200, patience=3)
-    history = network.fit(data, held_out, settings)
+    history = network.train(data, held_out, settings)
     nats = [epoch.validation_nats for epoch in history]
     assert None not in nats
     best = int(np.argmin(nats))  # type: ignore[arg-type]
@@ -512,9 +518,9 @@ def test_a_start_that_training_only_spoils_comes_back_as_it_was() -> None:
     rng = np.random.default_rng(41)
     data, held_out = learnable(rng, 30), learnable(rng, 61)
     network = SoftmaxNetwork(7, 3)
-    network.fit_explicit(data, held_out)
+    network.warm_start(data, held_out)
     before = flatten(network.layers)
-    network.fit(data, held_out, TrainingSettings(30.0, "sgd", batch=5, epochs=5))
+    network.train(data, held_out, TrainingSettings(30.0, "sgd", batch=5, epochs=5))
     assert all(map(np.array_equal, before, flatten(network.layers)))
 
 
@@ -524,7 +530,7 @@ def test_the_seed_decides_the_order() -> None:
     for seed in (1, 1, 2):
         network = SoftmaxNetwork(7, 3)
         network.cold_start(0.1, seed=5)
-        network.fit(data, settings=TrainingSettings(0.1, batch=7, epochs=3, seed=seed))
+        network.train(data, settings=TrainingSettings(0.1, batch=7, epochs=3, seed=seed))
         ends.append(network.layers[0].weights)
     assert np.array_equal(ends[0], ends[1])
     assert not np.allclose(ends[0], ends[2])
@@ -537,7 +543,7 @@ def test_a_state_is_a_value_and_training_goes_on_from_it() -> None:
     start = start_training(cold_layers((7, 5, 3), (0.1, 1.0), 3), held_out)
     settings = TrainingSettings(0.01, batch=7, epochs=6)
     whole = train(start, data, held_out, settings, keep=states.append)
-    assert [state.history[-1].epoch for state in states] == [1, 2, 3, 4, 5, 6]
+    assert [state.log.history[-1].epoch for state in states] == [1, 2, 3, 4, 5, 6]
     resumed = train(states[2], data, held_out, settings)
     assert all(map(np.array_equal, flatten(whole.layers), flatten(resumed.layers)))
 
@@ -549,34 +555,43 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_stopped(
     rng = np.random.default_rng(53)
     data, held_out = learnable(rng, 31), learnable(rng, 61)
 
-    def fitted(epochs: int, checkpoint: Path | None) -> SoftmaxNetwork:
+    def fitted(epochs: int, checkpoint: Path | None, *, resume: bool = False) -> SoftmaxNetwork:
         network = SoftmaxNetwork(7, 3, [HiddenLayer(1)], dtype="float32")
         network.cold_start(0.1, seed=5)
         settings = TrainingSettings(0.01, optimiser, batch=7, epochs=epochs, patience=9)
-        network.fit(data, held_out, settings, checkpoint=checkpoint)
+        network.train(data, held_out, settings, checkpoint=checkpoint, resume=resume)
         return network
 
     whole = fitted(7, None)
     stopped = fitted(3, tmp_path / "state")
-    resumed = fitted(7, tmp_path / "state")
+    resumed = fitted(7, tmp_path / "state", resume=True)
     assert not np.array_equal(stopped.layers[0].weights, whole.layers[0].weights)
     assert all(map(np.array_equal, flatten(whole.layers), flatten(resumed.layers)))
     losses = [(e.epoch, e.train_nats, e.validation_nats) for e in whole.history]
     assert [(e.epoch, e.train_nats, e.validation_nats) for e in resumed.history] == losses
+    begun = fitted(3, tmp_path / "state")  # without resume, whatever is there
+    assert all(map(np.array_equal, flatten(stopped.layers), flatten(begun.layers)))
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     data = learnable(np.random.default_rng(59), 31)
     path = tmp_path / "state"
 
-    def fit(settings: TrainingSettings, hidden: list[HiddenLayer], dtype: Any = "float64") -> None:
+    def fit(
+        settings: TrainingSettings,
+        hidden: list[HiddenLayer],
+        dtype: Any = "float64",
+        resume: bool = True,
+    ) -> None:
         network = SoftmaxNetwork(7, 3, hidden, dtype=dtype)
         network.cold_start(0.1)
-        network.fit(data, settings=settings, checkpoint=path)
+        network.train(data, settings=settings, checkpoint=path, resume=resume)
 
-    fit(TrainingSettings(0.01, epochs=1), [])
+    with pytest.raises(BadFile, match="no such file"):
+        fit(TrainingSettings(0.01), [])
+    fit(TrainingSettings(0.01, epochs=1), [], resume=False)
     fit(TrainingSettings(0.01, epochs=2, patience=7), [])
-    with pytest.raises(BadFile, match="training with another rate, seed"):
+    with pytest.raises(BadOption, match=r"rate=0\.02.*0\.01, as when training began"):
         fit(TrainingSettings(0.02, epochs=2, seed=1), [])
     with pytest.raises(BadFile, match="of another network"):
         fit(TrainingSettings(0.01, epochs=2), [HiddenLayer()])
@@ -584,6 +599,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         fit(TrainingSettings(0.01, epochs=2), [], "float32")
     network = SoftmaxNetwork(7, 3)
     network.cold_start(0.1)
+    with pytest.raises(BadOption, match="the file to resume from"):
+        network.train(data, resume=True)
+    with pytest.raises(BadFile, match="cannot be written"):
+        network.train(data, checkpoint=tmp_path / "no folder" / "state")
     network.save(path)
     with pytest.raises(BadFile, match="saffu-network-training"):
         fit(TrainingSettings(0.01), [])
@@ -595,10 +614,53 @@ def test_numbers_that_leave_the_finite_are_refused(optimiser: Any) -> None:
     data = Examples(data.features * 1e30, data.labels)
     network = SoftmaxNetwork(7, 3, dtype="float32")
     network.cold_start(0.1)
-    before = network.layers
-    with pytest.raises(NotConverged, match="lower the rate, which is 1e"):
-        network.fit(data, settings=TrainingSettings(1e30, optimiser, batch=7))
-    assert network.layers == before, "the weights are those before training"
+    before = flatten(network.layers)
+    with pytest.raises(NotConverged, match="lower the learning rate, which is 1e"):
+        network.train(data, settings=TrainingSettings(1e30, optimiser, batch=7))
+    assert all(map(np.array_equal, before, flatten(network.layers)))
+
+
+class Interrupting:
+    """Progress that is interrupted at one of its calls."""
+
+    def __init__(self, call: int) -> None:
+        self.left = call
+
+    def __call__(self, stage: str, done: int, total: int) -> None:  # noqa: ARG002
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("call", [1, 3, 9, 20])
+def test_an_interrupted_training_keeps_the_best_and_goes_on(tmp_path: Path, call: int) -> None:
+    rng = np.random.default_rng(53)
+    data, held_out = learnable(rng, 31), learnable(rng, 61)
+    settings = TrainingSettings(0.05, batch=7, epochs=5, patience=9)
+    whole, broken, later = (SoftmaxNetwork(7, 3, [HiddenLayer(1)]) for _ in range(3))
+    for network in (whole, broken, later):
+        network.cold_start(0.1, seed=5)
+    whole.train(data, held_out, settings)
+    place = tmp_path / "state"
+    with pytest.raises(TrainingInterrupted, match=f"what was reached is in {place}"):
+        broken.train(data, held_out, settings, checkpoint=place, progress=Interrupting(call))
+    nats = [epoch.validation_nats for epoch in broken.history]
+    assert broken.cross_entropy(held_out) == pytest.approx(min(filter(None, nats)), rel=1e-12)
+    later.train(data, held_out, settings, checkpoint=place, resume=True)
+    assert all(map(np.array_equal, flatten(whole.layers), flatten(later.layers)))
+
+
+def test_fit_is_the_explicit_solution_and_then_training() -> None:
+    rng = np.random.default_rng(59)
+    data, held_out = learnable(rng, 31), learnable(rng, 61)
+    settings, explicit = TrainingSettings(0.01, batch=7, epochs=2), ExplicitSettings(None)
+    for training in (None, settings):
+        steps, once = SoftmaxNetwork(7, 3, [HiddenLayer(1)]), SoftmaxNetwork(7, 3, [HiddenLayer(1)])
+        steps.warm_start(data, held_out, explicit)
+        if training is not None:
+            steps.train(data, held_out, training)
+        assert once.fit(data, held_out, training, explicit=explicit) is once
+        assert all(map(np.array_equal, flatten(steps.layers), flatten(once.layers)))
 
 
 # --- predictions --------------------------------------------------------------------------------
@@ -637,8 +699,8 @@ def test_a_network_comes_back_from_its_file(tmp_path: Path, dtype: Any) -> None:
     data, held_out = learnable(rng, 31), learnable(rng, 61)
     hidden = [HiddenLayer(2, 5), HiddenLayer(1)]
     network = SoftmaxNetwork(7, 3, hidden, dtype=dtype)
-    network.fit_explicit(data, held_out)
-    network.fit(data, held_out, TrainingSettings(0.01, epochs=2))
+    network.warm_start(data, held_out)
+    network.train(data, held_out, TrainingSettings(0.01, epochs=2))
     network.save(tmp_path / "network")
     got = SoftmaxNetwork.load(tmp_path / "network")
     assert (got.sizes, got.hidden, got.dtype) == ((7, 5, 6, 3), tuple(hidden), dtype)
@@ -706,7 +768,9 @@ BAD_DATA: dict[str, tuple[Examples, type[SaffuError], str]] = {
 
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.parametrize("kind", list(BAD_DATA))
-@pytest.mark.parametrize("call", ["fit_explicit", "fit", "validation", "accuracy", "cross_entropy"])
+@pytest.mark.parametrize(
+    "call", ["warm_start", "fit", "train", "validation", "accuracy", "cross_entropy"]
+)
 def test_data_that_does_not_fit_is_refused(kind: str, call: str) -> None:
     data, error, message = BAD_DATA[kind]
     network = SoftmaxNetwork(7, 3)
@@ -714,7 +778,7 @@ def test_data_that_does_not_fit_is_refused(kind: str, call: str) -> None:
     before = network.layers
     given = (GOOD, data) if call == "validation" else (data,)
     with pytest.raises(error, match=message):
-        getattr(network, "fit_explicit" if call == "validation" else call)(*given)
+        getattr(network, "warm_start" if call == "validation" else call)(*given)
     assert network.layers is before
 
 
@@ -732,7 +796,7 @@ def test_a_network_without_weights_says_so(tmp_path: Path) -> None:
     network = SoftmaxNetwork(7, 3)
     for call in (
         lambda: network.predict_log_probabilities(GOOD.features),
-        lambda: network.fit(GOOD),
+        lambda: network.train(GOOD),
         lambda: network.save(tmp_path / "network"),
         lambda: network.layers,
     ):
@@ -758,13 +822,13 @@ def test_a_network_without_weights_says_so(tmp_path: Path) -> None:
         (lambda: TrainingSettings(batch=0), "batch=0"),
         (lambda: SoftmaxNetwork(7, 3).cold_start([0.1, 0.2]), "one number, or 1"),
         (lambda: SoftmaxNetwork(7, 3).cold_start(-0.1), "scale=-0.1"),
-        (lambda: SoftmaxNetwork(7, 3).fit_explicit(GOOD), "validation=None"),
+        (lambda: SoftmaxNetwork(7, 3).warm_start(GOOD), "validation=None"),
         (
-            lambda: SoftmaxNetwork(7, 3, [HiddenLayer(width=4)]).fit_explicit(GOOD, GOOD),
+            lambda: SoftmaxNetwork(7, 3, [HiddenLayer(width=4)]).warm_start(GOOD, GOOD),
             "width=4, but at most 3",
         ),
         (
-            lambda: SoftmaxNetwork(7, 3, [HiddenLayer(axes=8)]).fit_explicit(GOOD, GOOD),
+            lambda: SoftmaxNetwork(7, 3, [HiddenLayer(axes=8)]).warm_start(GOOD, GOOD),
             "axes=8, but at most 7",
         ),
     ],
@@ -777,20 +841,20 @@ def test_settings_outside_of_what_they_may_be_are_refused(make: Any, message: st
 def test_too_narrow_a_layer_is_refused() -> None:
     network = SoftmaxNetwork(7, 3, [HiddenLayer(axes=1, width=2)])
     with pytest.raises(TooFewBits, match="at least 3 bits"):
-        network.fit_explicit(GOOD, GOOD)
+        network.warm_start(GOOD, GOOD)
 
 
 def test_a_class_without_examples_is_refused_where_it_is_to_be_taken_apart() -> None:
     two = Examples(GOOD.features[GOOD.labels < 2], GOOD.labels[GOOD.labels < 2])
     with pytest.raises(BadOption, match="no example of class 2"):
-        SoftmaxNetwork(7, 3, [HiddenLayer()]).fit_explicit(two, GOOD)
+        SoftmaxNetwork(7, 3, [HiddenLayer()]).warm_start(two, GOOD)
 
 
 def test_a_zero_that_nothing_smooths_is_refused() -> None:
     data = Examples(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1]))
     settings = ExplicitSettings(Additive(0.0), temper=1.0)
     with pytest.raises(ZeroCount, match="feature 0 was never seen with target 1"):
-        SoftmaxNetwork(2, 2).fit_explicit(data, settings=settings)
+        SoftmaxNetwork(2, 2).warm_start(data, settings=settings)
 
 
 @pytest.mark.usefixtures("as_users_call")
@@ -819,7 +883,7 @@ def test_one_layer_is_multinomial_naive_bayes(rng: draw.Seeded, strength: float)
     bayes = pytest.importorskip("sklearn.naive_bayes")
     data, new = some(rng, (5, 3), 17), draw.features(rng, 11, 5)
     network = SoftmaxNetwork(5, 3)
-    network.fit_explicit(data, settings=ExplicitSettings(Additive(strength), temper=1.0))
+    network.warm_start(data, settings=ExplicitSettings(Additive(strength), temper=1.0))
     prior = softmax(network.layers[0].bias)
     model = bayes.MultinomialNB(alpha=strength, class_prior=prior).fit(*data)
     np.testing.assert_allclose(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,9 +16,10 @@ from importlib.metadata import distribution, version
 from typing import Final
 
 from saffu.errors import Interrupted, SaffuError
+from saffu.progress import interruptible
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-"""Exit status: all is well; a bug of ours; bad input or options; Ctrl-C."""
+"""Exit status: all is well; a bug of ours; bad input or options; Ctrl-C or SIGTERM."""
 
 COMMANDS: Final = {
     "fit": ("saffu.commands.fit", "make a language model of text files"),
@@ -46,7 +48,7 @@ Language models whose parameters are computed from counts, instead of by gradien
 
 MORE: Final = """\
 saffu COMMAND --help tells more.  Exit status: 0 done; 1 a bug of saffu; 2 bad input or options;
-130 stopped by Ctrl-C (check and golden have more, see there).
+130 stopped by Ctrl-C or SIGTERM (check and golden have more, see there).
 """
 
 
@@ -54,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = program(words).parse_args(words, argparse.Namespace(words=words))
+    with interruptible(signal.SIGINT, signal.SIGTERM):
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run the command; whatever goes wrong becomes a message and an exit status."""
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()

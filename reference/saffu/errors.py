@@ -281,6 +281,17 @@ class NotConverged(BadInput):
     reason: ClassVar[str] = "not-converged"
 
 
+class Diverged(NotConverged):
+    """Training left the finite numbers; `state` is the last one before that."""
+
+    def __init__(self, problem: str, rate: float, state: Any) -> None:
+        super().__init__(
+            f"training diverged ({problem}); lower the learning rate, which is {rate:g}; "
+            "the best parameters before that are kept (SPEC 6)"
+        )
+        self.state: Final = state
+
+
 class BadFile(SaffuError, OSError):
     """A file that is not what it should be: another schema, cut short, or changed."""
 
@@ -373,3 +384,14 @@ class Interrupted(SaffuError, KeyboardInterrupt):
     """Work was stopped from outside, by Ctrl-C or SIGTERM; what was reached is kept."""
 
     reason: ClassVar[str] = "interrupted"
+
+
+class TrainingInterrupted(Interrupted):
+    """Training was stopped; `state` is what was reached, `path` the checkpoint that holds it."""
+
+    def __init__(self, stage: str, state: Any, path: object = None) -> None:
+        kept = f"; what was reached is in {path}, and can be resumed" if path else ""
+        super().__init__(f"training was interrupted in {stage}{kept}")
+        self.stage: Final = stage
+        self.state: Final = state
+        self.path: Final = path

@@ -111,7 +111,7 @@ def _use_model(path: Path) -> Numbers:
 
 def _resume(path: Path) -> Numbers:
     model = SaffuTransformer.load(path)
-    history = model.fit(TRAIN, HELD, SCHEDULE, checkpoint=path, resume=True)
+    history = model.train(TRAIN, HELD, SCHEDULE, checkpoint=path, resume=True)
     return [np.asarray([record.validation_nats for record in history])]
 
 
@@ -127,7 +127,7 @@ def _use_network(path: Path) -> Numbers:
 
 def _use_state(path: Path) -> Numbers:
     state = read_state(path, SETTINGS)
-    return [layer.weights for layer in (*state.layers, *state.best)]
+    return [layer.weights for layer in (*state.layers, *state.log.best)]
 
 
 def _use_idx(path: Path) -> Numbers:
@@ -154,7 +154,7 @@ def _interrupted(configuration: Any, path: Path) -> None:
             raise KeyboardInterrupt
 
     try:
-        model.fit(TRAIN, HELD, SCHEDULE, checkpoint=path, progress=stop)
+        model.train(TRAIN, HELD, SCHEDULE, checkpoint=path, progress=stop)
     except Interrupted:
         return
     raise AssertionError("the training was to be interrupted")
@@ -170,7 +170,7 @@ def _train_network(path: Path) -> None:
     data = Examples(drawn.random((40, 4)), drawn.integers(0, 3, 40))
     network = SoftmaxNetwork(4, 3, [HiddenLayer(width=5)])
     network.cold_start(0.3)
-    network.fit(data, data, SETTINGS, checkpoint=path)
+    network.train(data, data, SETTINGS, checkpoint=path)
 
 
 def _cache(path: Path) -> None:

@@ -8,7 +8,6 @@ end.  The model file is written whole or not at all, and holds all that is neede
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 import time
 from pathlib import Path
@@ -25,10 +24,10 @@ from saffu.commands.options import (
     whole,
 )
 from saffu.commands.reading import Text, check_place, check_same, read_text
-from saffu.errors import Interrupted
+from saffu.errors import Diverged, Interrupted, NotConverged
 from saffu.models.baselines import fit_baselines, measure
 from saffu.models.training import Rates, Record, Schedule
-from saffu.models.transformer import SaffuTransformer
+from saffu.models.transformer import SaffuTransformer, Total
 from saffu.search.warm import ChosenStart
 
 ABOUT: Final = """\
@@ -167,10 +166,11 @@ def train(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, sh
     def record(one: Record) -> None:
         if one.stage != "warm":
             name = f"{one.stage}, epoch {one.epoch + 1}"
-            tell(shown, name, math.exp(one.validation_nats), f"{one.seconds:.1f} s")
+            perplexity = Total(one.validation_nats, 1, 0).perplexity
+            tell(shown, name, perplexity, f"{one.seconds:.1f} s")
 
     try:
-        model.fit(
+        model.train(
             text.train,
             text.validation,
             schedule,
@@ -179,6 +179,9 @@ def train(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, sh
             progress=shown,
             on_record=record,
         )
+    except Diverged as diverged:
+        model.save(arguments.output)
+        raise NotConverged(f"{diverged}: they are in {arguments.output}") from diverged
     except Interrupted as stopped:
         words = [word for word in arguments.words if word != "--resume"]
         again = shlex.join(["saffu", *words, "--resume"])

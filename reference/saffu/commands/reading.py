@@ -14,7 +14,7 @@ from saffu.data.readers import read_documents
 from saffu.data.tokenisers import Tokeniser
 from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption
-from saffu.files import read_about
+from saffu.files import check_writable, read_about
 from saffu.models.transformer import SaffuTransformer
 from saffu.positions import MARKERS, UNKNOWN
 
@@ -34,11 +34,12 @@ class Text(NamedTuple):
 def check_place(path: Path, *, resume: bool) -> None:
     """Look at what lies at the output's place before any work is done.
 
-    Refuses: a folder that is not there; something that is no model; an interrupted training, unless
-    it is to be resumed; nothing to resume.
+    Refuses: a folder that is not there; a place where nothing can be written; something that is no
+    model; an interrupted training, unless it is to be resumed; nothing to resume.
     """
     if not path.parent.is_dir():
         raise BadFile(path, f"there is no folder {path.parent}", "make it first")
+    check_writable(path)
     if not path.exists():
         if resume:
             raise BadFile(path, "there is no such file to resume", "leave out --resume to begin")

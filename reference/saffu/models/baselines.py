@@ -23,10 +23,10 @@ from saffu.data.tokenisers import Tokeniser
 from saffu.data.vocabulary import Vocabulary
 from saffu.engines.passes import Source
 from saffu.explicit.smoothing import shares_of_totals
-from saffu.models.sampling import pick
+from saffu.models.sampling import Drawing, sample_text
 from saffu.models.transformer import Total
 from saffu.pairs import Pairs, pair_counts
-from saffu.positions import END, START, UNKNOWN, Samples
+from saffu.positions import START, Samples
 from saffu.types import Array, IntArray, Nats
 
 CHUNK = 1 << 16
@@ -100,7 +100,7 @@ def fit_baselines(train: Source, validation: Source, size: int) -> Baselines:
 
     >>> from saffu.engines.passes import Everything
     >>> from saffu.positions import make_samples
-    >>> text = Everything(samples([np.array([0, 3, 4, 3, 4, 1])]))
+    >>> text = Everything(make_samples([np.array([0, 3, 4, 3, 4, 1])]))
     >>> both = fit_baselines(text, text, size=5)
     >>> both.unigram.shares.tolist()
     [0.1, 0.2, 0.1, 0.3, 0.3]
@@ -151,16 +151,12 @@ def continue_text(
     seed: int = 0,
 ) -> str:
     """Continue a text, as `SaffuTransformer.generate` does.   (SPEC 4)"""
-    random = np.random.default_rng(seed)
-    ids = [START, *vocabulary.encode(tokeniser.tokenise(prompt)).tolist()]
-    for _ in range(tokens):
-        logits = np.log(model.follows(ids[-1]))
-        logits[[START, UNKNOWN]] = -np.inf
-        token = pick(logits, temperature, top_k, random)
-        if token == END:
-            break
-        ids.append(token)
-    return tokeniser.join(vocabulary.decode(np.array(ids[1:], dtype=np.int64)))
+
+    def follow(ids: IntArray) -> Array:
+        return np.asarray(np.log(model.follows(int(ids[-1]))))
+
+    drawing = Drawing(tokens, temperature, top_k, seed)
+    return sample_text(follow, tokeniser, vocabulary, prompt, drawing)
 
 
 def _classes(seen: Array) -> NDArray[np.int64]:

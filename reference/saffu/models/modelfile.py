@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,20 +18,11 @@ from saffu.files.contents import ADVICE
 from saffu.models.training import Record, TrainingState
 from saffu.optim import AdamState
 from saffu.parameters import Parameters, assemble, flatten, names, shapes
+from saffu.progress import TrainingLog
 from saffu.types import Array
 
-STATE_FIELDS: Final = (
-    "stage",
-    "epoch",
-    "position",
-    "waited",
-    "seconds",
-    "targets",
-    "batches",
-    "batch_nats",
-    "best_nats",
-)
-"""The plain values of a state of training."""
+FIELDS: Final = ("stage", "epoch", "position", "seconds", "targets", "batches", "batch_nats")
+"""Plain values of a training state."""
 STAGES: Final = ("warm", "frozen", "thawed", "done")
 
 
@@ -161,11 +153,11 @@ def parameters_from_arrays(
 
 def state_to_file(state: TrainingState) -> tuple[dict[str, Any], dict[str, Array]]:
     """A training state as plain values and named arrays; its best parameters are the model's."""
-    header = {field: getattr(state, field) for field in STATE_FIELDS} | {
-        "step": state.optimiser.step
+    header = {field: getattr(state, field) for field in FIELDS} | {
+        "waited": state.log.waited,
+        "best_nats": state.log.best_nats if state.log.history else None,
+        "step": state.optimiser.step,
     }
-    if np.isinf(state.best_nats):
-        header["best_nats"] = None
     arrays = _named("now.", state.parameters)
     for field in ("mean", "square"):
         moments = getattr(state.optimiser, field)
@@ -186,16 +178,11 @@ def state_from_file(
         header["step"],
         *(tuple(arrays[f"{field}.{name}"] for name in names(now)) for field in ("mean", "square")),
     )
-    fields = {name: header[name] for name in STATE_FIELDS}
-    if fields["best_nats"] is None:
-        fields["best_nats"] = float("inf")
-    return TrainingState(
-        parameters=now,
-        optimiser=moments,
-        best=_assembled(configuration, "", arrays),
-        history=tuple(history),
-        **fields,
-    )
+    best, best_nats = _assembled(configuration, "", arrays), header["best_nats"]
+    best_nats = math.inf if best_nats is None else best_nats
+    log = TrainingLog(best, best_nats, header["waited"], tuple(history))
+    fields = {name: header[name] for name in FIELDS}
+    return TrainingState(parameters=now, optimiser=moments, log=log, **fields)
 
 
 def _named(prefix: str, parameters: Parameters) -> dict[str, Array]:

@@ -1,12 +1,18 @@
-"""Drawing the next token.   (SPEC 4)"""
+"""Sampling: next-token logits, temperature and top-k, and the continuation of a text.   (SPEC 4)"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
+from saffu import checks
 from saffu.batch import plan
 from saffu.configuration import Configuration
 from saffu.contexts import has_slots
+from saffu.data.tokenisers import Tokeniser
+from saffu.data.vocabulary import Vocabulary
 from saffu.direct import DirectParameters, direct_logits
 from saffu.fast.cache import comparisons
 from saffu.fast.plans import step_in_tokens
@@ -14,7 +20,7 @@ from saffu.fast.token_layer import attend_tokens
 from saffu.model import model_forward
 from saffu.numerics import softmax
 from saffu.parameters import Parameters
-from saffu.positions import Samples
+from saffu.positions import END, START, UNKNOWN, Samples
 from saffu.types import Array, IntArray
 
 
@@ -55,3 +61,44 @@ def pick(logits: Array, temperature: float, top_k: int | None, random: np.random
     with np.errstate(over="ignore"):  # beside the likeliest, at the least temperatures: exp(-inf)
         scaled = (np.where(valid, kept, 0.0) - kept.max()) / temperature
     return int(random.choice(logits.shape[0], p=softmax(scaled, valid)))
+
+
+class Drawing(NamedTuple):
+    """How tokens are drawn."""
+
+    tokens: int
+    """the largest number of new tokens"""
+    temperature: float
+    """divides the logits; 0: the likeliest token each time"""
+    top_k: int | None
+    """the number of likeliest tokens to draw from; None: all"""
+    seed: int
+
+
+def sample_text(
+    follow: Callable[[IntArray], Array],
+    tokeniser: Tokeniser,
+    vocabulary: Vocabulary,
+    prompt: str,
+    drawing: Drawing,
+) -> str:
+    """Prompt and continuation; it ends early at the end of the document.
+
+    Parameters: `follow` returns the logits [V] of the token after a document's beginning [n].
+    `<sod>` and `<unk>` are never drawn.
+    Refuses: a negative number of tokens or temperature; `top_k` below 1.
+    """
+    checks.whole("tokens", drawing.tokens, 0, "SPEC 4")
+    checks.positive("temperature", drawing.temperature, "SPEC 4", zero=True)
+    if drawing.top_k is not None:
+        checks.whole("top_k", drawing.top_k, 1, "SPEC 4")
+    random = np.random.default_rng(drawing.seed)
+    ids = [START, *vocabulary.encode(tokeniser.tokenise(prompt)).tolist()]
+    for _ in range(drawing.tokens):
+        logits = follow(np.array(ids, dtype=np.int64))
+        logits[[START, UNKNOWN]] = -np.inf
+        token = pick(logits, drawing.temperature, drawing.top_k, random)
+        if token == END:
+            break
+        ids.append(token)
+    return tokeniser.join(vocabulary.decode(np.array(ids[1:], dtype=np.int64)))

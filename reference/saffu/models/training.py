@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from saffu import checks
 from saffu.batch import Batch, plan
 from saffu.configuration import Configuration
 from saffu.data.corpus import Corpus
-from saffu.errors import Interrupted, NotConverged
+from saffu.errors import Diverged, NonFiniteEntry, TrainingInterrupted
 from saffu.fast.adam import adam_in_blocks
 from saffu.fast.cache import comparisons
 from saffu.fast.frozen import FrozenEmbedding, freeze
@@ -30,7 +30,7 @@ from saffu.fast.predict import chunk_nats
 from saffu.fast.step import step_gradient
 from saffu.optim import AdamState, adam_start, sgd_step
 from saffu.parameters import Parameters, flatten, names, unflatten
-from saffu.progress import Progress
+from saffu.progress import Progress, TrainingLog
 from saffu.types import Array
 
 SPAN = 32
@@ -120,35 +120,20 @@ class TrainingState(NamedTuple):
     """targets of this epoch that are done"""
     parameters: Parameters
     optimiser: AdamState
-    best: Parameters
-    best_nats: float
-    waited: int
-    """validations since the best"""
+    log: TrainingLog[Parameters, Record]
+    """`waited` counts the validations of this stage"""
     seconds: float
     targets: int
     batches: int
     """batches since the last validation"""
     batch_nats: float
     """their sum of losses"""
-    history: tuple[Record, ...]
-
-
-class TrainingInterrupted(Interrupted):
-    """Training was stopped from outside; what was reached is kept."""
-
-    def __init__(self, state: TrainingState, path: object = None) -> None:
-        kept = f"; what was reached is in {path}, and can be resumed" if path else ""
-        super().__init__(f"training was interrupted in the {state.stage} stage{kept}")
-        self.state = state
-        self.path = path
 
 
 def start_training(parameters: Parameters) -> TrainingState:
     """The state before anything is trained."""
-    moments = adam_start(flatten(parameters))
-    return TrainingState(
-        "warm", 0, 0, parameters, moments, parameters, float("inf"), 0, 0.0, 0, 0, 0.0, ()
-    )
+    moments, log = adam_start(flatten(parameters)), TrainingLog[Parameters, Record](parameters)
+    return TrainingState("warm", 0, 0, parameters, moments, log, 0.0, 0, 0, 0.0)
 
 
 def train(
@@ -165,7 +150,8 @@ def train(
     """Train to the end of the schedule, from any state.   (SPEC 6)
 
     Parameters: `keep` is called with the state now and then, and when training is interrupted.
-    Returns the last state; the result is its `best`.
+    Returns the last state; the result is `log.best`.
+    Refuses: a loss or a gradient that is no longer finite (`Diverged`, with the state before it).
     """
     run = _Run(configuration, corpus, validation, schedule, progress, on_record)
     began = time.monotonic() - state.seconds
@@ -188,8 +174,15 @@ def train(
     except KeyboardInterrupt:
         if keep is not None:
             keep(state)
-        raise TrainingInterrupted(state) from None
+        raise TrainingInterrupted(f"the {state.stage} stage", state) from None
+    except (_NonFinite, NonFiniteEntry) as problem:
+        where = f"{problem}, in the {state.stage} stage, epoch {state.epoch + 1}"
+        raise Diverged(where, schedule.rates.features, state) from problem
     return state
+
+
+class _NonFinite(ArithmeticError):
+    """A loss that is no longer a number."""
 
 
 @dataclass(frozen=True)
@@ -248,13 +241,10 @@ class _Run:
     ) -> TrainingState:
         """One batch, and the validation that may be due after it: both or neither."""
         parameters = state.parameters
-        nats, gradient = step_gradient(parameters, batch, self.configuration.layer, frozen)
-        if not np.isfinite(nats):
-            raise NotConverged(
-                f"the loss became {nats} in the {state.stage} stage, epoch {state.epoch + 1}; "
-                "lower the learning rates (SPEC 6)"
-            )
-        new, moments = self._update(state, flatten(parameters), flatten(gradient))
+        with np.errstate(all="ignore"):
+            nats, gradient = step_gradient(parameters, batch, self.configuration.layer, frozen)
+            _check_finite("training", nats)
+            new, moments = self._update(state, flatten(parameters), flatten(gradient))
         after = state._replace(
             parameters=unflatten(parameters, new),
             optimiser=moments,
@@ -302,23 +292,20 @@ class _Run:
 
     def validate(self, state: TrainingState, began: float) -> TrainingState:
         """Judge the parameters, and keep them if they are the best so far."""
-        nats = validation_nats(
-            state.parameters, self.configuration, self.validation, self.schedule.validation_targets
-        )
+        most = self.schedule.validation_targets
+        with np.errstate(all="ignore"):
+            nats = validation_nats(state.parameters, self.configuration, self.validation, most)
+        _check_finite("validation", nats)
         seen = state.batch_nats / state.batches if state.batches else None
         seconds = time.monotonic() - began
         record = Record(state.stage, state.epoch, state.targets, seconds, seen, nats)
         if self.on_record is not None:
             self.on_record(record)
-        better = nats < state.best_nats
         return state._replace(
-            best=state.parameters if better else state.best,
-            best_nats=min(nats, state.best_nats),
-            waited=0 if better else state.waited + 1,
+            log=state.log.after(record, state.parameters, nats),
             batches=0,
             batch_nats=0.0,
             seconds=seconds,
-            history=(*state.history, record),
         )
 
     def late(self, state: TrainingState) -> bool:
@@ -329,7 +316,7 @@ class _Run:
         """Whether a stage has come to its end."""
         return (
             state.epoch >= self.epochs(state.stage)
-            or state.waited >= self.schedule.patience
+            or state.log.waited >= self.schedule.patience
             or self.late(state)
         )
 
@@ -344,10 +331,16 @@ class _Run:
             stage="done" if self.late(state) else stage,
             epoch=0,
             position=0,
-            parameters=state.best,
-            optimiser=adam_start(flatten(state.best)),
-            waited=0,
+            parameters=state.log.best,
+            optimiser=adam_start(flatten(state.log.best)),
+            log=replace(state.log, waited=0),
         )
+
+
+def _check_finite(which: str, nats: float) -> None:
+    """Refuse a loss that is infinite or NaN."""
+    if not np.isfinite(nats):
+        raise _NonFinite(f"the {which} loss became {nats}")
 
 
 def validation_nats(
@@ -373,13 +366,3 @@ def project_to_simplex(embedding: Array) -> Array:
     """
     kept = np.maximum(embedding, 0)
     return np.asarray(kept / np.maximum(kept.sum(axis=1, keepdims=True), 1e-12))
-
-
-def off_simplex(embedding: Array) -> float:
-    """How far an embedding has left the simplex: the largest of −entry and |norm − 1|.
-
-    >>> off_simplex(np.array([[0.5, 0.5], [1.0, -0.25]]))
-    0.25
-    """
-    below = float(np.maximum(-embedding, 0).max())
-    return max(below, float(np.abs(np.maximum(embedding, 0).sum(axis=1) - 1).max()))

@@ -1,20 +1,22 @@
-"""SAFFU transformers: text in, a language model out.   (SPEC 4–7)
+"""Language model of SAFFU layers: fit, evaluate, generate, save and load.   (SPEC 4–7)
 
     model = SaffuTransformer(SMALL, tokeniser, vocabulary)
-    model.warm_start(train, validation)      explicit solution, no gradient
-    model.fit(train, validation)             backpropagation: freeze, then thaw
+    model.warm_start(corpus, validation)     explicit solution, no gradient
+    model.train(corpus, validation)          backpropagation from there: freeze, then thaw
     model.generate("In the beginning")
 
-The object holds what must be kept together: the configuration, the tokeniser with its vocabulary,
-the parameters and the history of their training.  The mathematics is elsewhere, in functions.
+`fit` is both in one call.  The object holds what must be kept together: the configuration, the
+tokeniser with its vocabulary, the parameters and the history of their training.  The mathematics is
+elsewhere, in functions.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, cast, overload
 
 import numpy as np
 
@@ -27,10 +29,18 @@ from saffu.data.vocabulary import Vocabulary
 from saffu.direct import DirectParameters
 from saffu.engines import Engine, open_engine
 from saffu.engines.passes import Passes
-from saffu.errors import BadFile, BadInput, BadOption, NotFitted
+from saffu.errors import (
+    BadFile,
+    BadInput,
+    BadOption,
+    Diverged,
+    NotFitted,
+    TrainingInterrupted,
+)
 from saffu.fast.cache import comparisons
 from saffu.fast.predict import chunk_nats
 from saffu.fast.warm import stream_warm_start
+from saffu.files.checkpoints import check_same_settings, place_to_resume
 from saffu.loss import bits_per_byte
 from saffu.models.modelfile import (
     check_arrays,
@@ -41,21 +51,20 @@ from saffu.models.modelfile import (
     state_to_file,
     to_arrays,
 )
-from saffu.models.sampling import next_logits, pick
+from saffu.models.sampling import Drawing, next_logits, sample_text
 from saffu.models.training import (
     Record,
     Schedule,
-    TrainingInterrupted,
     TrainingState,
     start_training,
     train,
 )
 from saffu.parameters import Parameters, cold_start
-from saffu.positions import END, START, UNKNOWN, Samples
-from saffu.progress import Progress, silent
+from saffu.positions import Samples
+from saffu.progress import Progress, interruptible, silent
 from saffu.search.direct import DirectChoice, DirectSearch, choose_direct, direct_nats
 from saffu.search.warm import ChosenStart, Search, choose_warm_start
-from saffu.types import Array
+from saffu.types import Array, IntArray
 from saffu.warm.layer import WarmSettings
 from saffu.warm.start import WarmStart
 
@@ -75,12 +84,13 @@ class Total(NamedTuple):
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean nats per target."""
-        return float(np.exp(self.nats / self.targets))
+        """exp of the mean nats per target; infinity where float64 ends."""
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.nats / self.targets))
 
     @property
     def bits_per_byte(self) -> float:
-        """Bits for one byte of text."""
+        """Bits per byte of text."""
         return bits_per_byte(self.nats, self.bytes)
 
 
@@ -116,10 +126,45 @@ class SaffuTransformer:
         self.parameters: Parameters | DirectParameters | None = None
         self.history: list[Record] = []
 
+    def fit(
+        self,
+        corpus: Corpus,
+        validation: Corpus,
+        schedule: Schedule | None = None,
+        *,
+        search: Search | DirectSearch | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+        engine: str | Engine = "auto",
+        workers: int | None = None,
+        scheduler: str | None = None,
+    ) -> SaffuTransformer:
+        """Compute the explicit solution; with a `schedule`, train from there.   (SPEC 5, 6)
+
+        It is `warm_start(corpus, validation, …)` and then, unless `schedule` is None,
+        `train(corpus, validation, schedule)`.  Returns the model itself.
+        Refuses: what these two refuse; a schedule for a direct model, before any work.
+        """
+        if schedule is not None:
+            self._check_trainable()
+        self.warm_start(
+            corpus,
+            validation,
+            search=search,
+            seed=seed,
+            progress=progress,
+            engine=engine,
+            workers=workers,
+            scheduler=scheduler,
+        )
+        if schedule is not None:
+            self.train(corpus, validation, schedule, progress=progress)
+        return self
+
     @overload
     def warm_start(
         self,
-        train: Corpus,
+        corpus: Corpus,
         validation: Corpus,
         *,
         settings: None = None,
@@ -134,7 +179,7 @@ class SaffuTransformer:
     @overload
     def warm_start(
         self,
-        train: Corpus,
+        corpus: Corpus,
         validation: Corpus,
         *,
         settings: WarmSettings,
@@ -147,7 +192,7 @@ class SaffuTransformer:
 
     def warm_start(
         self,
-        train: Corpus,
+        corpus: Corpus,
         validation: Corpus,
         *,
         settings: WarmSettings | None = None,
@@ -178,9 +223,9 @@ class SaffuTransformer:
         if settings is not None and self.configuration.output == "direct":
             raise BadOption("settings", settings, "None with output='direct'", "SPEC 5")
         judge = judges(validation, seed)
-        opened = open_engine(engine, workers=workers, scheduler=scheduler, targets=train.targets)
+        opened = open_engine(engine, workers=workers, scheduler=scheduler, targets=corpus.targets)
         with opened as adder:
-            passes = Passes(train, progress, engine=adder)
+            passes = Passes(corpus, progress, engine=adder)
             if self.configuration.output == "direct":
                 return self._choose_direct(passes, judge, search)
             return self._solve(passes, judge, settings or search or Search(), seed)
@@ -217,17 +262,20 @@ class SaffuTransformer:
     def _numbers(self) -> type:
         return np.float32 if self.dtype == "float32" else np.float64
 
-    def cold_start(self, train: Corpus, *, scale: float, seed: int) -> None:
-        """Random weights of a given scale; the embedding is the cipher all the same.   (SPEC 7)"""
+    def cold_start(self, corpus: Corpus, *, scale: float, seed: int) -> None:
+        """Random weights of a given scale; the embedding is the cipher as in `warm_start`.
+
+        (SPEC 7)
+        """
         if self.configuration.radii:
             raise BadOption("radii", self.configuration.radii, "none for a cold start", "SPEC 7")
-        counts = train.counts(self.configuration.vocabulary)
+        counts = corpus.counts(self.configuration.vocabulary)
         embedding = cipher_embedding(counts, self.configuration.bits).astype(self.dtype)
         self.parameters = cold_start(self.configuration, embedding, scale=scale, seed=seed)
 
-    def fit(
+    def train(
         self,
-        train_on: Corpus,
+        corpus: Corpus,
         validation: Corpus,
         schedule: Schedule = Schedule(),
         *,
@@ -238,43 +286,49 @@ class SaffuTransformer:
     ) -> list[Record]:
         """Train by backpropagation from the present parameters: freeze, then thaw.   (SPEC 6)
 
-        Parameters: `checkpoint`, a file that gets the model and the state of its training now and
-        then, and when training is interrupted; `resume=True` goes on from that file, to the same
-        result as if it had never stopped; `on_record` hears of every validation.
-        The best parameters on the validation text are kept.  Returns the history.
-        Refuses: a model without parameters; direct models, which have nothing to train by gradient.
+        Parameters: `checkpoint`, a file that gets the model and the state of its training every
+        `schedule.checkpoint_seconds`, and when training is interrupted; `resume=True` goes on from
+        that file, to the same model as if training had never stopped; `on_record` is called with
+        every validation.
+        Returns the history; the parameters are the best on the validation text.  They are also kept
+        where training is interrupted (`TrainingInterrupted`, at Ctrl-C) or diverges (`Diverged`).
+        Refuses: a model that is not fitted; direct models, which have nothing to train by gradient;
+        a checkpoint that cannot be written, or is of another training.
         """
-        prints = {"train": train_on.fingerprint, "validation": validation.fingerprint}
+        self._check_trainable()
+        source = place_to_resume(checkpoint, resume=resume)
+        prints = {"train": corpus.fingerprint, "validation": validation.fingerprint}
         settings = {**asdict(schedule), **prints}
-        if resume:
-            if checkpoint is None:
-                raise BadOption("checkpoint", None, "the file to resume from", "SPEC 6")
-            state = self._resumed(Path(checkpoint), settings)
+        if source is None:
+            state = start_training(cast(Parameters, self._ready()))
         else:
-            state = start_training(self._trainable())
+            state = self._resumed(source, settings)
         keep = None
         if checkpoint is not None:
             target = Path(checkpoint)
 
             def keep(state: TrainingState) -> None:
-                self._take(state)
+                self._adopt(state)
                 self._write(target, state, settings)
 
-        try:
-            state = train(
-                state,
-                self.configuration,
-                train_on,
-                validation,
-                schedule,
-                progress=progress,
-                on_record=on_record,
-                keep=keep,
-            )
-        except TrainingInterrupted as stopped:
-            self._take(stopped.state)
-            raise TrainingInterrupted(stopped.state, checkpoint) from None
-        self._take(state)
+        with interruptible(signal.SIGINT):
+            try:
+                state = train(
+                    state,
+                    self.configuration,
+                    corpus,
+                    validation,
+                    schedule,
+                    progress=progress,
+                    on_record=on_record,
+                    keep=keep,
+                )
+            except (TrainingInterrupted, Diverged) as stopped:
+                self._adopt(stopped.state)
+                if isinstance(stopped, TrainingInterrupted):
+                    raise TrainingInterrupted(stopped.stage, stopped.state, checkpoint) from None
+                raise
+        self._adopt(state)
         return self.history
 
     def nats(self, corpus: Corpus) -> Total:
@@ -298,7 +352,7 @@ class SaffuTransformer:
         return self.nats(corpus).perplexity
 
     def bits_per_byte(self, corpus: Corpus) -> float:
-        """Bits for one byte of text; a lower bound if it has unknown words.   (SPEC 7)"""
+        """Bits per byte of text; a lower bound if it has unknown words.   (SPEC 7)"""
         return self.nats(corpus).bits_per_byte
 
     def generate(
@@ -312,27 +366,19 @@ class SaffuTransformer:
     ) -> str:
         """Continue a text.
 
-        Parameters: `tokens`, at most so many new ones; `temperature` >= 0 divides the logits (0:
-        the likeliest token each time); `top_k`, draw from so many likeliest tokens only (None:
-        all).
+        Parameters: `tokens`, the largest number of new tokens; `temperature` >= 0 divides the
+        logits (0: the likeliest token each time); `top_k`, the number of likeliest tokens to draw
+        from (None: all).
         Ends early at the end of the document.  `<sod>` and `<unk>` are never drawn.
         Returns prompt and continuation as text.
         """
         parameters = self._ready()
-        checks.whole("tokens", tokens, 0, "SPEC 4")
-        checks.positive("temperature", temperature, "SPEC 4", zero=True)
-        if top_k is not None:
-            checks.whole("top_k", top_k, 1, "SPEC 4")
-        random = np.random.default_rng(seed)
-        ids = [START, *self.vocabulary.encode(self.tokeniser.tokenise(prompt)).tolist()]
-        for _ in range(tokens):
-            logits = next_logits(parameters, self.configuration, np.array(ids, dtype=np.int64))
-            logits[[START, UNKNOWN]] = -np.inf
-            token = pick(logits, temperature, top_k, random)
-            if token == END:
-                break
-            ids.append(token)
-        return self.tokeniser.join(self.vocabulary.decode(np.array(ids[1:], dtype=np.int64)))
+
+        def follow(ids: IntArray) -> Array:
+            return next_logits(parameters, self.configuration, ids)
+
+        draw = Drawing(tokens, temperature, top_k, seed)
+        return sample_text(follow, self.tokeniser, self.vocabulary, prompt, draw)
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, whole or not at all.   (SPEC 8)"""
@@ -340,7 +386,11 @@ class SaffuTransformer:
 
     @classmethod
     def load(cls, path: str | Path) -> SaffuTransformer:
-        """Read a model that `save` or `fit` wrote.  Refuses damaged or foreign files.   (SPEC 8)"""
+        """The model in a file that `save` or `train` wrote.   (SPEC 8)
+
+        Refuses (`BadFile`): damaged files and those of other programs; a model that holds NaN,
+        infinity, or a table with entries out of range.
+        """
         header, arrays = files.read_file(path, SCHEMA)
         try:
             model = cls(
@@ -376,18 +426,15 @@ class SaffuTransformer:
     def _resumed(self, path: Path, settings: dict[str, Any]) -> TrainingState:
         header, arrays = files.read_file(path, SCHEMA)
         if "training" not in header:
-            raise BadFile(path, "its training is complete", "leave out resume to train it again")
+            problem = "it holds a model, and no training to resume"
+            raise BadFile(path, problem, "train without resume=True")
         training = header["training"]
         if not isinstance(training, dict):
             raise BadFile(path, "it does not describe a training", "train it again")
         begun = training.get("settings")
         if not isinstance(begun, dict):
             raise BadFile(path, "it does not describe a training", "train it again")
-        for name, value in begun.items():
-            if settings.get(name) != value and name not in ("seconds", "checkpoint_seconds"):
-                raise BadOption(
-                    name, settings.get(name), f"{value!r}, as when training began", "SPEC 6"
-                )
+        check_same_settings(begun, settings, free=("seconds", "checkpoint_seconds"))
         if header["configuration"] != self.configuration.to_json():
             raise BadFile(path, "it holds a model of another configuration", "use its own")
         model = SaffuTransformer.load(path)
@@ -395,24 +442,22 @@ class SaffuTransformer:
         self.history = model.history
         return state_from_file(self.configuration, training, arrays, model.history)
 
-    def _take(self, state: TrainingState) -> None:
-        """Adopt the best parameters and the history of a training."""
-        self.parameters = state.best
-        self.history = list(state.history)
+    def _adopt(self, state: TrainingState) -> None:
+        """The best parameters and the history of a training."""
+        self.parameters = state.log.best
+        self.history = list(state.log.history)
 
     def _ready(self) -> Parameters | DirectParameters:
         if self.parameters is None:
             raise NotFitted("model")
         return self.parameters
 
-    def _trainable(self) -> Parameters:
-        parameters = self._ready()
-        if isinstance(parameters, DirectParameters):
+    def _check_trainable(self) -> None:
+        if self.configuration.output == "direct":
             raise BadInput(
-                "a direct model is all counts and tempers, so backpropagation has nothing to do; "
-                "use output='softmax' (SPEC 4)"
+                "a direct model consists of counts and tempers, and has nothing to train by "
+                "gradient; use output='softmax' (SPEC 4)"
             )
-        return parameters
 
 
 def judges(validation: Corpus, seed: int) -> Samples:

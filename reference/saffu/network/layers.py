@@ -83,12 +83,6 @@ def network_errors(layers: Layers, state: NetworkState, labels: TokenIds) -> Err
     return Errors(tuple(d_logits[::-1]), tuple(d_hidden[::-1]))
 
 
-def network_loss(layers: Layers, features: Features, labels: TokenIds) -> Array:
-    """Mean nats of the labels [], by the whole network.   (SPEC 0)"""
-    nats: Array = token_nats(network_forward(layers, features).logits, labels)
-    return np.asarray(nats.mean())
-
-
 def network_gradient(
     layers: Layers, features: Features, labels: TokenIds
 ) -> tuple[float, tuple[Array, ...]]:

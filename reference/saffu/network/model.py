@@ -1,15 +1,18 @@
-"""A classifier of softmax layers: solved, trained, asked, written and read.   (SPEC 1, 5, 6)
+"""Classifier of softmax layers: fit, predict, save and load.   (SPEC 1, 5, 6)
 
     network = SoftmaxNetwork(784, 10, [HiddenLayer(axes=4)])
-    network.fit_explicit(train, validation)      no gradient
-    network.fit(train, validation)               backpropagation from there
+    network.warm_start(data, validation)         explicit solution, no gradient
+    network.train(data, validation)              backpropagation from there
     network.predict_log_probabilities(features)
+
+`fit` is both in one call.
 
 The object holds what must be kept together; the mathematics is elsewhere, in functions.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +21,9 @@ from typing import Literal
 import numpy as np
 
 from saffu import checks
-from saffu.errors import BadFile, BadOption, NotFitted
+from saffu.errors import BadFile, BadOption, Diverged, NotFitted, TrainingInterrupted
 from saffu.files import read_file, write_file
+from saffu.files.checkpoints import place_to_resume
 from saffu.network.explicit import ExplicitSettings
 from saffu.network.labels import Examples, HiddenLayer, check_examples
 from saffu.network.layers import Layers, cold_layers, flatten, network_forward, unflatten
@@ -43,7 +47,7 @@ from saffu.network.training import (
     train,
 )
 from saffu.numerics import log_softmax
-from saffu.progress import Progress, silent
+from saffu.progress import Progress, interruptible, silent
 from saffu.types import Features, Logits
 
 
@@ -55,7 +59,7 @@ class SoftmaxNetwork:
 
     >>> data = Examples(np.eye(2)[[0, 0, 0, 0, 1]], np.array([0, 0, 0, 1, 1]))
     >>> network = SoftmaxNetwork(2, 2)
-    >>> rounds = network.fit_explicit(data, settings=ExplicitSettings(temper=1.0))
+    >>> rounds = network.warm_start(data, settings=ExplicitSettings(temper=1.0))
     >>> np.exp(network.predict_log_probabilities(np.array([[1.0, 0.0]]))).round(6).tolist()
     [[0.714286, 0.285714]]
     >>> network.accuracy(data)
@@ -113,9 +117,9 @@ class SoftmaxNetwork:
         self._layers = unflatten([array.astype(self.dtype) for array in flatten(layers)])
 
     def cold_start(self, scale: float | Sequence[float] = 0.1, seed: int = 0) -> None:
-        """Random weights: the rival of the explicit start.
+        """Random weights, the usual start of backpropagation.
 
-        Parameters: `scale`, the standard deviation of the weights, one for all layers or one each.
+        Parameters: `scale`, the standard deviation of the weights, for all layers or one per layer.
         """
         count = len(self.sizes) - 1
         scales = [scale] * count if isinstance(scale, (int, float)) else list(scale)
@@ -127,7 +131,27 @@ class SoftmaxNetwork:
         self.layers = cold_layers(self.sizes, scales, seed, self.dtype)
         self.history = ()
 
-    def fit_explicit(
+    def fit(
+        self,
+        data: Examples,
+        validation: Examples | None = None,
+        settings: TrainingSettings | None = None,
+        *,
+        explicit: ExplicitSettings = ExplicitSettings(),  # noqa: B008  (a frozen record)
+        progress: Progress = silent,
+    ) -> SoftmaxNetwork:
+        """Compute the explicit solution; with `settings`, train from there.   (SPEC 1, 5, 6)
+
+        It is `warm_start(data, validation, explicit)` and then, unless `settings` is None,
+        `train(data, validation, settings)`.  Returns the network itself.
+        Refuses: what these two refuse.
+        """
+        self.warm_start(data, validation, explicit, progress=progress)
+        if settings is not None:
+            self.train(data, validation, settings, progress=progress)
+        return self
+
+    def warm_start(
         self,
         data: Examples,
         validation: Examples | None = None,
@@ -137,7 +161,7 @@ class SoftmaxNetwork:
     ) -> tuple[ExplicitRound, ...]:
         """Compute all weights from co-occurrences, without backpropagation.   (SPEC 1, 5)
 
-        Parameters: `validation` is needed where `settings` flatten λ or the smoothing open.
+        Parameters: `validation` is needed where `settings` leave λ or the smoothing open.
         Returns a record of each round; the weights are those of the best.
         Refuses: features that are negative, not finite, or of another width; labels out of range; a
         class without examples; a hidden layer wider than its parts, or too narrow for their codes.
@@ -145,54 +169,64 @@ class SoftmaxNetwork:
         splits = [self._checked("data", data)]
         if validation is not None:
             splits.append(self._checked("validation", validation))
-        found = solve_network(splits, self.classes, self.hidden, settings, progress=progress)
-        self.layers, self.history = found.layers, ()
-        return found.rounds
+        solved = solve_network(splits, self.classes, self.hidden, settings, progress=progress)
+        self.layers, self.history = solved.layers, ()
+        return solved.rounds
 
-    def fit(
+    def train(
         self,
         data: Examples,
         validation: Examples | None = None,
         settings: TrainingSettings = TrainingSettings(),  # noqa: B008  (a frozen record)
         *,
         checkpoint: str | Path | None = None,
+        resume: bool = False,
         progress: Progress = silent,
     ) -> tuple[Epoch, ...]:
-        """Train by backpropagation from where the network stands.   (SPEC 6)
+        """Train by backpropagation from the present weights.   (SPEC 6)
 
         Parameters: without `validation` there is no early stopping, and the last weights are kept;
-        `checkpoint`, a file that is written after each epoch; if it is there already, training goes
-        on from it exactly as it would have gone on then.
+        `checkpoint`, a file that gets the state of the training after each epoch; `resume=True`
+        goes on from that file, to the same weights as if training had never stopped.
         Returns a record of each epoch; the weights are the best on validation data, those before
-        the first step included.
-        Refuses: bad data, as `fit_explicit` does; numbers that leave the finite (`NotConverged`); a
-        checkpoint of another training.
+        the first step included.  They are also kept where training is interrupted
+        (`TrainingInterrupted`, at Ctrl-C) or diverges (`Diverged`).
+        Refuses: a network that is not fitted; bad data, as `warm_start` does; a checkpoint that
+        cannot be written, or is of another training.
         """
         data = self._checked("data", data)
         validation = None if validation is None else self._checked("validation", validation)
-        state = self._resumed(checkpoint, settings)
-        if state is None:
+        source = place_to_resume(checkpoint, resume=resume)
+        if source is None:
             state = start_training(self.layers, validation)
+        else:
+            state = self._resumed(source, settings)
 
         def keep(now: TrainingState) -> None:
             if checkpoint is not None:
                 write_state(checkpoint, now, settings)
 
-        state = train(state, data, validation, settings, progress=progress, keep=keep)
-        self.layers = state.best
-        self.history = state.history
-        return state.history
+        with interruptible(signal.SIGINT):
+            try:
+                state = train(state, data, validation, settings, progress=progress, keep=keep)
+            except (TrainingInterrupted, Diverged) as stopped:
+                self._adopt(stopped.state)
+                if isinstance(stopped, TrainingInterrupted):
+                    raise TrainingInterrupted(stopped.stage, stopped.state, checkpoint) from None
+                raise
+        self._adopt(state)
+        return self.history
 
-    def _resumed(
-        self, checkpoint: str | Path | None, settings: TrainingSettings
-    ) -> TrainingState | None:
-        if checkpoint is None or not Path(checkpoint).exists():
-            return None
+    def _adopt(self, state: TrainingState) -> None:
+        """The best weights of a training, and its history."""
+        self.layers, self.history = state.log.best, state.log.history
+
+    def _resumed(self, checkpoint: Path, settings: TrainingSettings) -> TrainingState:
         state = read_state(checkpoint, settings)
         shapes = [layer.weights.shape for layer in state.layers]
         if shapes != list(pairwise(self.sizes)) or state.layers[0].bias.dtype != self.dtype:
             problem = f"it is of another network than one of sizes {self.sizes} in {self.dtype}"
-            raise BadFile(checkpoint, problem, "delete it to begin anew, or give another path")
+            raise BadFile(checkpoint, problem, "train without resume=True, or give another path")
         return state
 
     def predict_log_probabilities(self, features: Features) -> Logits:

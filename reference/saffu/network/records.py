@@ -10,14 +10,17 @@ from typing import Any
 
 from saffu.errors import BadFile
 from saffu.files import array_in, read_file, rows_in, whole_in, write_file
+from saffu.files.checkpoints import check_same_settings
 from saffu.network.layers import Layers, flatten, unflatten
 from saffu.network.training import Epoch, TrainingSettings, TrainingState
 from saffu.optim import AdamState
+from saffu.progress import TrainingLog
 from saffu.types import Array
 
 SCHEMA, VERSION = "saffu-network", 1
 TRAINING = "saffu-network-training"
 PARTS = ("weights", "bias")
+ADVICE = "train without resume=True, or give another path"
 
 
 def named(prefix: str, arrays: Sequence[Array]) -> dict[str, Array]:
@@ -88,11 +91,11 @@ def write_state(path: str | Path, state: TrainingState, settings: TrainingSettin
     header = {
         "settings": asdict(settings),
         "step": state.optimiser.step,
-        "history": [list(epoch) for epoch in state.history],
+        "history": [list(epoch) for epoch in state.log.history],
     }
     arrays = {
         **named("now.", flatten(state.layers)),
-        **named("best.", flatten(state.best)),
+        **named("best.", flatten(state.log.best)),
         **named("mean.", state.optimiser.mean),
         **named("square.", state.optimiser.square),
     }
@@ -102,17 +105,21 @@ def write_state(path: str | Path, state: TrainingState, settings: TrainingSettin
 def read_state(path: str | Path, settings: TrainingSettings) -> TrainingState:
     """The state that `write_state` wrote.
 
-    Refuses (`BadFile`): what `saffu.files.read_file` refuses; other settings, except `epochs` and
+    Refuses: what `saffu.files.read_file` refuses; other settings (`BadOption`), except `epochs` and
     `patience`, which only say when to stop.
     """
     header, arrays = read_file(path, TRAINING, newest=VERSION)
-    asked = asdict(settings)
-    free = ("epochs", "patience")
-    begun = header.get("settings")
+    asked, begun = asdict(settings), header.get("settings")
     if not isinstance(begun, dict) or asked.keys() - begun.keys():
-        raise BadFile(path, "it is no state of a training", "delete it")
+        raise BadFile(path, "it holds no training of a network", ADVICE)
     sizes = _sizes(path, arrays)
     dtype = str(arrays["now.layer0.weights"].dtype)
+    history = history_in(path, header)
+    if not history:
+        raise BadFile(path, "it holds no training of a network (its history is empty)", ADVICE)
+    log = TrainingLog[Layers, Epoch](layers_in(path, "best.", arrays, sizes, dtype))
+    for epoch in history:
+        log = log.after(epoch, log.best, epoch.validation_nats)
     state = TrainingState(
         layers_in(path, "now.", arrays, sizes, dtype),
         AdamState(
@@ -120,12 +127,7 @@ def read_state(path: str | Path, settings: TrainingSettings) -> TrainingState:
             _in_order(path, "mean.", arrays, sizes, dtype),
             _in_order(path, "square.", arrays, sizes, dtype, least=0.0),
         ),
-        layers_in(path, "best.", arrays, sizes, dtype),
-        history_in(path, header),
+        log,
     )
-    if not state.history:
-        raise BadFile(path, "it is no state of a training (it has no history)", "delete it")
-    if differing := [name for name in asked if begun[name] != asked[name] and name not in free]:
-        problem = f"it belongs to a training with another {', '.join(differing)}"
-        raise BadFile(path, problem, "delete it to begin again, or give another path")
+    check_same_settings(begun, asked, free=("epochs", "patience"))
     return state

@@ -15,12 +15,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from saffu import checks
-from saffu.errors import NonFiniteEntry, NotConverged
+from saffu.errors import Diverged, NonFiniteEntry, TrainingInterrupted
 from saffu.loss import token_nats
 from saffu.network.labels import Examples
 from saffu.network.layers import Layers, flatten, network_forward, network_gradient, unflatten
 from saffu.optim import AdamState, adam_start, adam_step, sgd_step
-from saffu.progress import Progress, silent
+from saffu.progress import Progress, TrainingLog, silent
 
 ROWS = 8192
 """Samples that are predicted at a time."""
@@ -65,20 +65,12 @@ class TrainingState(NamedTuple):
 
     layers: Layers
     optimiser: AdamState
-    best: Layers
-    """on validation data; without it, the last"""
-    history: tuple[Epoch, ...]
-
-    @property
-    def best_nats(self) -> float:
-        """The lowest validation loss so far."""
-        return min(e.validation_nats for e in self.history if e.validation_nats is not None)
+    log: TrainingLog[Layers, Epoch]
 
     def over(self, settings: TrainingSettings) -> bool:
         """Whether training has come to its end."""
-        nats = [e.validation_nats for e in self.history if e.validation_nats is not None]
-        waited = len(nats) - 1 - nats.index(min(nats)) if nats else 0
-        return self.history[-1].epoch >= settings.epochs or waited >= settings.patience
+        last = self.log.history[-1].epoch
+        return last >= settings.epochs or self.log.waited >= settings.patience
 
 
 def start_training(layers: Layers, validation: Examples | None) -> TrainingState:
@@ -86,7 +78,8 @@ def start_training(layers: Layers, validation: Examples | None) -> TrainingState
     began = time.monotonic()
     nats = None if validation is None else mean_nats(layers, validation)
     first = Epoch(0, None, nats, time.monotonic() - began)
-    return TrainingState(layers, adam_start(flatten(layers)), layers, (first,))
+    log = TrainingLog[Layers, Epoch](layers).after(first, layers, nats)
+    return TrainingState(layers, adam_start(flatten(layers)), log)
 
 
 def train(
@@ -100,14 +93,23 @@ def train(
 ) -> TrainingState:
     """Train until the epochs or the patience are used up.   (SPEC 6)
 
-    Parameters: `keep` is called with the state after each epoch.
-    Returns the last state; the result is its `best`.
-    Refuses: a loss or a gradient that is no longer finite (`NotConverged`).
+    Parameters: `keep` is called with the state after each epoch, and when training is interrupted.
+    Returns the last state; the result is `log.best`.
+    Refuses: a loss or a gradient that is no longer finite (`Diverged`, with the state before it).
+    Interrupted by Ctrl-C, it raises `TrainingInterrupted` with the state after the last epoch.
     """
-    while not state.over(settings):
-        state = _epoch(state, data, validation, settings, progress)
+    try:
+        while not state.over(settings):
+            state = _epoch(state, data, validation, settings, progress)
+            if keep is not None:
+                keep(state)
+    except KeyboardInterrupt:
         if keep is not None:
             keep(state)
+        where = f"epoch {state.log.history[-1].epoch + 1}"
+        raise TrainingInterrupted(where, state) from None
+    except NonFiniteEntry as problem:
+        raise Diverged(str(problem), settings.rate, state) from problem
     return state
 
 
@@ -118,8 +120,8 @@ def _epoch(
     settings: TrainingSettings,
     progress: Progress,
 ) -> TrainingState:
-    began = time.monotonic() - state.history[-1].seconds
-    number = state.history[-1].epoch + 1
+    began = time.monotonic() - state.log.history[-1].seconds
+    number = state.log.history[-1].epoch + 1
     total = data.labels.shape[0]
     order = np.random.default_rng([settings.seed, number]).permutation(total)
     layers, optimiser = state.layers, state.optimiser
@@ -132,28 +134,19 @@ def _epoch(
         sum_of_nats += nats * pick.shape[0]
     progress(f"epoch {number}", total, total)
     held_out = None if validation is None else mean_nats(layers, validation)
-    better = held_out is None or held_out < state.best_nats
     epoch = Epoch(number, sum_of_nats / total, held_out, time.monotonic() - began)
-    return TrainingState(
-        layers, optimiser, layers if better else state.best, (*state.history, epoch)
-    )
+    return TrainingState(layers, optimiser, state.log.after(epoch, layers, held_out))
 
 
 def _step(
     layers: Layers, optimiser: AdamState, batch: Examples, settings: TrainingSettings
 ) -> tuple[Layers, AdamState, float]:
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            nats, gradient = network_gradient(layers, *batch)
-            if settings.optimiser == "adam":
-                new, optimiser = adam_step(flatten(layers), gradient, optimiser, settings.rate)
-            else:
-                new = sgd_step(flatten(layers), gradient, settings.rate)
-    except NonFiniteEntry as problem:
-        raise NotConverged(
-            f"training left the finite numbers ({problem}); "
-            f"lower the rate, which is {settings.rate:g} (SPEC 6)"
-        ) from problem
+    with np.errstate(over="ignore", invalid="ignore"):
+        nats, gradient = network_gradient(layers, *batch)
+        if settings.optimiser == "adam":
+            new, optimiser = adam_step(flatten(layers), gradient, optimiser, settings.rate)
+        else:
+            new = sgd_step(flatten(layers), gradient, settings.rate)
     return unflatten(new), optimiser, nats
 
 

@@ -145,7 +145,7 @@ def fit(path: Path, model: str, seconds: float, folder: Path) -> Peak:
     mark()
     if configuration.output == "softmax":
         schedule = Schedule(frozen_epochs=1, thawed_epochs=0, seconds=seconds)
-        transformer.fit(train, validation, schedule)
+        transformer.train(train, validation, schedule)
     mark()
     megabytes, clock = zip(*marks, strict=True)
     return Peak(model, corpus.targets, megabytes, clock)

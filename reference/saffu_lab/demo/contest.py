@@ -17,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from saffu.configuration import DIRECT, Configuration
+from saffu.errors import TrainingInterrupted
 from saffu.models.baselines import continue_text, fit_baselines, measure
 from saffu.models.training import (
     Rates,
     Record,
     Schedule,
-    TrainingInterrupted,
     TrainingState,
     start_training,
     train,
@@ -163,12 +163,12 @@ class Contest:
         state = train_for(
             seconds, state, model.configuration, self.text, rate, self.seed, self.progress
         )
-        model.parameters = state.best
+        model.parameters = state.log.best
         points = tuple(
             Point(
                 course.seconds - before.seconds + record.seconds, math.exp(record.validation_nats)
             )
-            for record in state.history[len(before.history) :]
+            for record in state.log.history[len(before.log.history) :]
         )
         return Course(
             model,
@@ -225,9 +225,7 @@ def train_for(
         state = stopped.state
     nats = validation_nats(state.parameters, shape, text.watched, text.watched.targets)
     last = Record(state.stage, state.epoch, state.targets, state.seconds, None, nats)
-    if nats < state.best_nats:
-        state = state._replace(best=state.parameters, best_nats=nats)
-    return state._replace(history=(*state.history, last))
+    return state._replace(log=state.log.after(last, state.parameters, nats))
 
 
 def choices(chosen: ChosenStart | DirectChoice) -> str:

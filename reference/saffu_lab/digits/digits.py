@@ -101,7 +101,7 @@ class Bench(NamedTuple):
         self.progress(name)
         began = time.monotonic()
         network = self.data.network(hidden)
-        rounds = network.fit_explicit(self.data.train, self.data.validation, settings)
+        rounds = network.warm_start(self.data.train, self.data.validation, settings)
         seconds = time.monotonic() - began
         best = min(range(len(rounds)), key=lambda number: rounds[number].nats)
         each = zip(rounds[best].tempers, rounds[best].smoothings, strict=True)
@@ -118,7 +118,7 @@ class Bench(NamedTuple):
             return
         self.progress(name)
         network = self.data.network()
-        network.fit_explicit(self.data.train, None, settings)
+        network.warm_start(self.data.train, None, settings)
         began = time.monotonic()
         bayes = MultinomialNB(alpha=1.0, class_prior=softmax(network.layers[0].bias))
         bayes.fit(*self.data.train)
@@ -134,7 +134,7 @@ class Bench(NamedTuple):
         self.progress(name)
         began = time.monotonic()
         network = self.data.network()
-        network.fit_explicit(self.data.train, self.data.validation, settings)
+        network.warm_start(self.data.train, self.data.validation, settings)
         start = np.concatenate([network.layers[0].weights, network.layers[0].bias[None, :]])
         one_hot = np.eye(CLASSES, dtype=np.float32)[self.data.train.labels]
         fit = refine(start, _with_one(self.data.train.features), one_hot, steps=steps)
@@ -149,7 +149,7 @@ class Bench(NamedTuple):
         for factor in factors:
             network = self.data.network(hidden)
             settings = ExplicitSettings(smoothing=None, hidden_scale=factor)
-            network.fit_explicit(self.data.train, self.data.validation, settings)
+            network.warm_start(self.data.train, self.data.validation, settings)
             yield f"λ × {factor:g}" if hidden else "as it is", network
 
     def cold(
@@ -173,7 +173,7 @@ class Bench(NamedTuple):
                 one = self.data.network(network.hidden)
                 one.layers = start
                 settings = TrainingSettings(rate, batch=batch, epochs=self.epochs, seed=self.seed)
-                history = one.fit(self.data.train, self.data.validation, settings)
+                history = one.train(self.data.train, self.data.validation, settings)
                 nats = _validation(history)
                 course = f"{nats[0]:.3f}, {nats[min(1, len(nats) - 1)]:.3f} … {min(nats):.3f}"
                 text = f"{note}, rate {rate:g}; validation {course} in {nats.index(min(nats))}"

@@ -262,5 +262,5 @@ def _train(
         patience=recipe["patience"],
         checks=recipe["checks"],
     )
-    model.fit(train, common.watched(seed), schedule, on_record=note)
+    model.train(train, common.watched(seed), schedule, on_record=note)
     return history

@@ -130,7 +130,7 @@ def _made(recipe: Mapping[str, Any], data: Data, seed: int) -> Made:
     if recipe["rate"] is not None:
         batch = 32 if data.train.labels.shape[0] < FEW else 128
         settings = TrainingSettings(recipe["rate"], batch=batch, epochs=recipe["epochs"], seed=seed)
-        history = network.fit(data.train, data.validation, settings)
+        history = network.train(data.train, data.validation, settings)
         about["history"] = [round(e.validation_nats or 0.0, 6) for e in history]
     nats = network.cross_entropy(data.validation)
     return Made(network, nats, round(time.process_time() - began, 3), about)
@@ -145,7 +145,7 @@ def _solve(network: SoftmaxNetwork, recipe: Mapping[str, Any], data: Data) -> Li
         hidden_scale=recipe["soft"],
         refits=recipe["refits"],
     )
-    rounds = network.fit_explicit(data.train, data.validation, settings)
+    rounds = network.warm_start(data.train, data.validation, settings)
     best = min(rounds, key=lambda one: one.nats)
     return {
         "tempers": [round(lam, 4) for lam in best.tempers],
