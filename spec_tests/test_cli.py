@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -208,8 +209,8 @@ def test_a_direct_model_needs_no_gradient(saffu: Saffu, workshop: Path) -> None:
     assert "tower0.table7.data" in out
 
 
-def until(folder: Path, stage: str) -> str:
-    """Train in a folder, with Ctrl-C at the first line of a stage; what was said at the end."""
+def until(folder: Path, stage: str, *signals: signal.Signals) -> str:
+    """Train in a folder, with signals at the first line of a stage; the message at the end."""
     running = subprocess.Popen(
         program(*LONG),
         cwd=folder,
@@ -221,11 +222,13 @@ def until(folder: Path, stage: str) -> str:
     assert running.stdout is not None
     for line in running.stdout:
         if stage in line:
-            running.send_signal(signal.SIGINT)
+            for one in signals:
+                running.send_signal(one)
+                time.sleep(0.01)
             break
-    _, said = running.communicate(timeout=PATIENCE)
+    _, message = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
-    return said
+    return message
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +258,7 @@ def test_ctrl_c_and_resume_give_the_result_of_an_uninterrupted_run(
     capsys: pytest.CaptureFixture[str],
     stage: str,
 ) -> None:
-    said = until(trainings / stage, f"{stage}, epoch 1")
+    said = until(trainings / stage, f"{stage}, epoch 1", signal.SIGINT)
     again = "saffu " + " ".join(LONG) + " --resume"
     assert said == f"saffu: stopped; what was reached is in model; go on with:\n  {again}\n"
     before = contents(trainings / stage)
@@ -293,6 +296,85 @@ def test_ctrl_c_and_resume_give_the_result_of_an_uninterrupted_run(
         [record[:3] + record[4:] for record in each.header["history"]] for each in (one, other)
     ]
     assert timeless[0] == timeless[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "signals",
+    [
+        (signal.SIGTERM,),
+        (signal.SIGINT, signal.SIGINT),
+        (signal.SIGINT, signal.SIGTERM),
+    ],
+    ids=["SIGTERM", "SIGINT twice", "SIGINT, SIGTERM"],
+)
+def test_however_it_is_stopped_the_best_is_kept_and_nothing_else(
+    tmp_path: Path, signals: tuple[signal.Signals, ...]
+) -> None:
+    folder = tmp_path / "stopped"
+    folder.mkdir()
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    message = until(folder, "frozen, epoch 1", *signals)
+    assert "stopped; what was reached is in model" in message
+    assert "training" in read_about(folder / "model").header
+    assert sorted(path.name for path in folder.iterdir()) == ["model", "text.txt"]
+
+
+STOPPED_WHILE_ENCODING = """
+import os, signal, sys
+import saffu.data.cache as cache
+from saffu.cli import main
+real = cache.encode_into
+def stopped(*given, **more):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return real(*given, **more)
+cache.encode_into = stopped
+sys.exit(main(["fit", "text.txt", "-o", "model", "--preset", "tiny"]))
+"""
+
+
+def test_a_program_that_is_told_to_end_leaves_no_half_made_cache(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", STOPPED_WHILE_ENCODING],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (130, "saffu: stopped\n")
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+    assert list((tmp_path / "cache" / "corpora").iterdir()) == []
+
+
+def test_a_rate_that_is_too_high_leaves_the_explicit_solution(saffu: Saffu, workshop: Path) -> None:
+    assert saffu(*FIT[:3], "explicit", *FIT[4:], "--explicit-only")[0] == 0
+    code, _, message = saffu(*FIT[:3], "diverged", *FIT[4:], "--rate", "1e30")
+    assert code == 2
+    assert "lower the learning rate, which is 1e+30" in message
+    assert "they are in diverged" in message
+    one, other = (read_file(workshop / name, SCHEMA).arrays for name in ("explicit", "diverged"))
+    assert one.keys() == other.keys()
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name])
+    assert saffu("eval", "diverged", "other.txt")[0] == 0
+
+
+@pytest.mark.parametrize("rate", ["1", "10", "1000"])
+def test_a_rate_that_spoils_the_model_ends_in_a_model_or_a_message(saffu: Saffu, rate: str) -> None:
+    code, _, message = saffu(*FIT[:3], f"rate{rate}", *FIT[4:], "--rate", rate, "--epochs", "1")
+    assert code == 0 or (code == 2 and "lower the learning rate" in message)
+    code, printed, _ = saffu("eval", f"rate{rate}", "other.txt")
+    assert code == 0
+    assert not re.search("nan|inf", printed)
+
+
+@pytest.mark.parametrize("place", ["/proc/model", "name" * 100])
+def test_a_place_that_cannot_be_written_is_found_before_any_work(saffu: Saffu, place: str) -> None:
+    code, printed, message = saffu(*FIT[:3], place, *FIT[4:])
+    assert (code, printed) == (2, "")
+    assert "model: it cannot be written" in message or "File name too long" in message
 
 
 def test_a_model_is_trained_anew_in_its_place(saffu: Saffu, workshop: Path) -> None:

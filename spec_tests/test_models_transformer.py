@@ -398,3 +398,24 @@ def test_a_text_of_another_vocabulary_is_refused() -> None:
     corpus = Corpus.in_memory([" ".join(f"w{i}" for i in range(90))], TOKENISER, other)
     with pytest.raises(SaffuError):
         _model().perplexity(corpus)
+
+
+def test_ids_of_another_vocabulary_are_refused_though_they_are_small_enough() -> None:
+    other = Vocabulary.from_counts({"the": 5, "zebra": 2}, documents=2)
+    corpus = Corpus.in_memory(["the zebra", "the"], TOKENISER, other)
+    same = Vocabulary(VOCABULARY.tokens, tuple(2 * n for n in VOCABULARY.occurrences))
+    twice = Corpus.in_memory(["the zebra", "the"], TOKENISER, same)
+    model = _model()
+    assert model.perplexity(twice) > 1  # the same ids, whatever they were counted in
+    parts = (corpus, *corpus.parts(2), *corpus.split((0.5, 0.5), seed=1), corpus.take(2, seed=1))
+    for part in parts:
+        with pytest.raises(BadOption, match="the vocabulary of the model"):
+            model.perplexity(part)
+    for call in (
+        lambda: model.warm_start(TRAIN, corpus),
+        lambda: model.cold_start(corpus, scale=0.1, seed=1),
+        lambda: model.train(corpus, HELD, SCHEDULE),
+        lambda: model.fit(TRAIN, corpus),
+    ):
+        with pytest.raises(BadOption, match="the vocabulary of the model"):
+            call()

@@ -39,11 +39,15 @@ def check_place(path: Path, *, resume: bool) -> None:
     """
     if not path.parent.is_dir():
         raise BadFile(path, f"there is no folder {path.parent}", "make it first")
+    if path.exists():
+        _check_old(path, resume=resume)
+    elif resume:
+        raise BadFile(path, "there is no such file to resume", "leave out --resume to begin")
     check_writable(path)
-    if not path.exists():
-        if resume:
-            raise BadFile(path, "there is no such file to resume", "leave out --resume to begin")
-        return
+
+
+def _check_old(path: Path, *, resume: bool) -> None:
+    """Look at the file that is there already."""
     try:
         unfinished = "training" in read_about(path).header
     except BadFile as stranger:
@@ -53,7 +57,7 @@ def check_place(path: Path, *, resume: bool) -> None:
         advice = "add --resume to go on with it, or delete it"
         raise BadFile(path, "it holds an interrupted training", advice)
     if resume and not unfinished:
-        advice = "leave out --resume to train anew"
+        advice = "leave out --resume to train again"
         raise BadFile(path, "it holds a finished model", advice)
 
 

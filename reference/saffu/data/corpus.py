@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
@@ -47,6 +47,8 @@ class Corpus:
 
     store: TokenStore
     index: Index
+    encoding: str | None = None
+    """`Vocabulary.encoding` of the vocabulary that the ids are of; None: not known"""
 
     @classmethod
     def in_memory(
@@ -77,7 +79,7 @@ class Corpus:
             longest=longest,
             progress=progress,
         )
-        return cls(InMemory(np.frombuffer(ids, dtype=dtype)), index)
+        return cls(InMemory(np.frombuffer(ids, dtype=dtype)), index, vocabulary.encoding)
 
     @classmethod
     def on_disk(
@@ -100,7 +102,7 @@ class Corpus:
         store, index = on_disk(
             *(documents, tokeniser, vocabulary), longest=longest, folder=folder, progress=progress
         )
-        return cls(store, index)
+        return cls(store, index, vocabulary.encoding)
 
     @property
     def documents(self) -> int:
@@ -186,7 +188,7 @@ class Corpus:
             index = self.index.cut(first, last)
             start, stop = int(index.starts[0]), int(index.starts[-1] + index.lengths[-1])
             store, start = self.store.span(start, stop)
-            yield Corpus(store, index._replace(starts=index.starts - start))
+            yield Corpus(store, index._replace(starts=index.starts - start), self.encoding)
 
     def take(self, targets: int, seed: int) -> Corpus:
         """Documents drawn at random until they hold `targets` targets or more, in memory.
@@ -203,7 +205,7 @@ class Corpus:
         index = self.index.pick(drawn)
         ids = gather(self.store, index.starts, index.lengths)
         starts = np.cumsum(index.lengths, dtype=np.int64) - index.lengths
-        return Corpus(InMemory(ids), index._replace(starts=starts))
+        return Corpus(InMemory(ids), index._replace(starts=starts), self.encoding)
 
     def split(self, fractions: Sequence[float], seed: int) -> tuple[Corpus, ...]:
         """Part the documents at random, say into training, validation and test.
@@ -226,7 +228,7 @@ class Corpus:
         if any(documents.shape[0] == 0 for documents in parts):
             expected = f"a text for every part, and there are {texts.shape[0]} distinct texts"
             raise BadOption("fractions", tuple(fractions), expected, "SPEC 7")
-        return tuple(Corpus(self.store, self.index.pick(documents)) for documents in parts)
+        return tuple(replace(self, index=self.index.pick(documents)) for documents in parts)
 
     def _borders(self, size: int) -> IntArray:
         """The document at which each block begins, and behind the last the number of documents."""

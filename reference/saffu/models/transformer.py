@@ -222,6 +222,7 @@ class SaffuTransformer:
             raise BadOption("search", search, "None together with settings", "SPEC 5")
         if settings is not None and self.configuration.output == "direct":
             raise BadOption("settings", settings, "None with output='direct'", "SPEC 5")
+        self._check_encoding(corpus, validation)
         judge = judges(validation, seed)
         opened = open_engine(engine, workers=workers, scheduler=scheduler, targets=corpus.targets)
         with opened as adder:
@@ -269,6 +270,7 @@ class SaffuTransformer:
         """
         if self.configuration.radii:
             raise BadOption("radii", self.configuration.radii, "none for a cold start", "SPEC 7")
+        self._check_encoding(corpus)
         counts = corpus.counts(self.configuration.vocabulary)
         embedding = cipher_embedding(counts, self.configuration.bits).astype(self.dtype)
         self.parameters = cold_start(self.configuration, embedding, scale=scale, seed=seed)
@@ -296,6 +298,7 @@ class SaffuTransformer:
         a checkpoint that cannot be written, or is of another training.
         """
         self._check_trainable()
+        self._check_encoding(corpus, validation)
         source = place_to_resume(checkpoint, resume=resume)
         prints = {"train": corpus.fingerprint, "validation": validation.fingerprint}
         settings = {**asdict(schedule), **prints}
@@ -334,6 +337,7 @@ class SaffuTransformer:
     def nats(self, corpus: Corpus) -> Total:
         """Nats over all targets of a text, `<eod>` included.   (SPEC 7)"""
         parameters = self._ready()
+        self._check_encoding(corpus)
         total, count = 0.0, 0
         size = min(1 << 14, corpus.targets)
         if isinstance(parameters, DirectParameters):
@@ -451,6 +455,13 @@ class SaffuTransformer:
         if self.parameters is None:
             raise NotFitted("model")
         return self.parameters
+
+    def _check_encoding(self, *corpora: Corpus) -> None:
+        """Refuse texts whose ids are those of another vocabulary."""
+        for corpus in corpora:
+            if corpus.encoding not in (None, self.vocabulary.encoding):
+                expected = "a text encoded with the vocabulary of the model"
+                raise BadOption("corpus", "a text of another vocabulary", expected, "SPEC 3")
 
     def _check_trainable(self) -> None:
         if self.configuration.output == "direct":
