@@ -1,1 +1,1 @@
-"""Objects with fit and predict: configuration, vocabulary and parameters kept together."""
+"""Language models as objects: fit, train, perplexity, generate; and the baselines beside them."""

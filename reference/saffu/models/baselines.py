@@ -1,12 +1,12 @@
-"""What every language model stands beside: the unigram and the interpolated bigram.   (SPEC 7)
+"""Baselines of language models: the unigram and the interpolated bigram.   (SPEC 7)
 
     unigram   q_y = (n_y + 1) / (Σ n + V)
     bigram    P(y | x) = λ n_xy / n_x + (1 − λ) q_y,   one λ for all x seen about equally often
               (Jelinek & Mercer 1980; the classes are 0, 1, 2–3, 4–7, 8–15, … occurrences)
 
-The λ are those under which held-out text is likeliest.  The likelihood is concave in λ, so
-expectation-maximisation ends at the best one; one imagined sample for each of the two terms keeps
-it inside of (0, 1) where a class has next to no held-out text.   [D for the imagined samples]
+The λ maximise the likelihood of held-out text.  It is concave in λ, so expectation-maximisation
+converges to the maximum; one imagined sample for each of the two terms keeps λ inside (0, 1) where
+a class has little held-out text.   [D for the imagined samples]
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from saffu.positions import START, Samples
 from saffu.types import Array, IntArray, Nats
 
 CHUNK = 1 << 16
-"""Targets that are read at a time."""
+"""Targets read at a time."""
 STEPS = 200
-"""Steps of expectation-maximisation at most."""
+"""The largest number of steps of expectation-maximisation."""
 
 
 @runtime_checkable
 class Baseline(Protocol):
-    """A model that looks one token back at most."""
+    """A model whose context is at most one token."""
 
     def nats(self, samples: Samples) -> Nats:
         """Nats of each sample [M]."""
@@ -49,7 +49,7 @@ class Baseline(Protocol):
 
 
 class Unigram(NamedTuple):
-    """Every token as often as it is in the training text, whatever stands before it."""
+    """Relative frequencies in the training text, whatever the context."""
 
     shares: Array
     """q [V]"""
@@ -64,7 +64,7 @@ class Unigram(NamedTuple):
 
 
 class Bigram(NamedTuple):
-    """Every token as often as it followed the newest one, mixed with the unigram."""
+    """Relative frequencies after the newest token, mixed with the unigram."""
 
     shares: Array
     """q [V]"""
@@ -86,7 +86,7 @@ class Bigram(NamedTuple):
 
 
 class Baselines(NamedTuple):
-    """Both, from one reading of the training text."""
+    """Both baselines, from one pass over the training text."""
 
     unigram: Unigram
     bigram: Bigram
@@ -160,7 +160,7 @@ def continue_text(
 
 
 def _classes(seen: Array) -> NDArray[np.int64]:
-    """How many bits the count has: 0 for 0, 1 for 1, 2 for 2–3, 3 for 4–7, …"""
+    """The bit length of each count: 0 for 0, 1 for 1, 2 for 2–3, 3 for 4–7, …"""
     bits: NDArray[Any] = np.ceil(np.log2(seen + 1))
     return bits.astype(np.int64)
 

@@ -1,12 +1,12 @@
 """Backpropagation after the warm start: freeze, then thaw.   (SPEC 6)
 
     warm      explicit solution
-    freeze    train W, U, O; embeddings stand still, comparisons are cached
+    freeze    train W, U, O; embeddings are fixed, comparisons are cached
     thaw      train E too, at a smaller rate, without the cache                    [T]
 
-Each stage stops when the validation loss has not fallen for some checks, and goes back to the best
-parameters it saw.  A state of the training is a value: it can be written to a file after any batch,
-and training from the file goes on exactly as it would have.
+Each stage stops when the validation loss has not fallen for `patience` checks, and returns to the
+best parameters so far.  A state of the training is a value: it can be written to a file after any
+batch, and training resumes from the file to the same result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from saffu.progress import Progress, TrainingLog
 from saffu.types import Array
 
 SPAN = 32
-"""Neighbouring samples that stay together in the batches of deep models: they share states."""
+"""Neighbouring samples kept together in the batches of deep models, because they share states."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ class Rates:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How to train."""
+    """Schedule of a training: stages, batches, rates, early stopping."""
 
     batch: int = 1024
-    """samples a step"""
+    """samples per step"""
     frozen_epochs: int = 12
     thawed_epochs: int = 4
     checks: int = 2
-    """validations an epoch"""
+    """validations per epoch"""
     patience: int = 3
     """validations without a better loss after which a stage ends"""
     rates: Rates = Rates()
@@ -82,7 +82,7 @@ class Schedule:
     validation_targets: int = 20_000
     checkpoint_seconds: float = 30.0
     chunk: int = 1 << 16
-    """targets that are read and shuffled together"""
+    """targets read and shuffled together"""
 
     def __post_init__(self) -> None:
         for name in ("batch", "checks", "patience", "validation_targets", "chunk"):
@@ -112,7 +112,7 @@ class Record(NamedTuple):
 
 
 class TrainingState(NamedTuple):
-    """All that training needs to go on."""
+    """All that training needs to resume."""
 
     stage: str
     epoch: int
@@ -149,7 +149,8 @@ def train(
 ) -> TrainingState:
     """Train to the end of the schedule, from any state.   (SPEC 6)
 
-    Parameters: `keep` is called with the state now and then, and when training is interrupted.
+    Parameters: `keep` is called with the state every `checkpoint_seconds`, and when training is
+    interrupted.
     Returns the last state; the result is `log.best`.
     Refuses: a loss or a gradient that is no longer finite (`Diverged`, with the state before it).
     """
@@ -187,7 +188,7 @@ class _NonFinite(ArithmeticError):
 
 @dataclass(frozen=True)
 class _Run:
-    """What stays the same during a training."""
+    """The constants of a training."""
 
     configuration: Configuration
     corpus: Corpus
@@ -197,13 +198,13 @@ class _Run:
     on_record: Callable[[Record], None] | None
 
     def epochs(self, stage: str) -> int:
-        """How many epochs a stage has at most."""
+        """The largest number of epochs of a stage."""
         return {"frozen": self.schedule.frozen_epochs, "thawed": self.schedule.thawed_epochs}.get(
             stage, 0
         )
 
     def batches(self, state: TrainingState) -> Iterator[tuple[Batch, int]]:
-        """The batches of the epoch that are still to do, and how many targets are then done."""
+        """The remaining batches of the epoch, each with the number of targets done after it."""
         schedule = self.schedule
         stage = 0 if state.stage == "frozen" else 1
         seed = int(np.random.SeedSequence([schedule.seed, stage, state.epoch]).generate_state(1)[0])
@@ -239,7 +240,7 @@ class _Run:
         frozen: FrozenEmbedding | None,
         began: float,
     ) -> TrainingState:
-        """One batch, and the validation that may be due after it: both or neither."""
+        """One batch and the validation that may be due after it, as one step."""
         parameters = state.parameters
         with np.errstate(all="ignore"):
             nats, gradient = step_gradient(parameters, batch, self.configuration.layer, frozen)
@@ -261,7 +262,7 @@ class _Run:
     def _update(
         self, state: TrainingState, old: tuple[Array, ...], gradient: tuple[Array, ...]
     ) -> tuple[tuple[Array, ...], AdamState]:
-        """New parameters by the optimiser; a frozen E is not touched."""
+        """New parameters from the optimiser; a frozen E stays as it is."""
         rates = self._rates(state)
         skip = 1 if state.stage == "frozen" else 0
         if self.schedule.optimiser == "sgd":
@@ -282,7 +283,7 @@ class _Run:
         )
 
     def _rates(self, state: TrainingState) -> list[float]:
-        """A rate for each of the leaves."""
+        """The rate of each array of `flatten`."""
         rates = self.schedule.rates
         group = {"embedding": rates.embedding, "output": rates.output}
         return [
@@ -291,7 +292,7 @@ class _Run:
         ]
 
     def validate(self, state: TrainingState, began: float) -> TrainingState:
-        """Judge the parameters, and keep them if they are the best so far."""
+        """Validate the parameters, and keep them if they are the best so far."""
         most = self.schedule.validation_targets
         with np.errstate(all="ignore"):
             nats = validation_nats(state.parameters, self.configuration, self.validation, most)
@@ -309,11 +310,11 @@ class _Run:
         )
 
     def late(self, state: TrainingState) -> bool:
-        """Whether the time is up."""
+        """Whether the time limit is reached."""
         return self.schedule.seconds is not None and state.seconds > self.schedule.seconds
 
     def over(self, state: TrainingState) -> bool:
-        """Whether a stage has come to its end."""
+        """Whether a stage has ended."""
         return (
             state.epoch >= self.epochs(state.stage)
             or state.log.waited >= self.schedule.patience

@@ -70,11 +70,11 @@ from saffu.warm.start import WarmStart
 
 SCHEMA, VERSION = "saffu-transformer", 1
 JUDGES = 8192
-"""held-out targets on which explicit choices are made"""
+"""Held-out targets on which explicit choices are made."""
 
 
 class Total(NamedTuple):
-    """How well a text was predicted."""
+    """Loss of a model on a text."""
 
     nats: float
     """sum over all targets"""
@@ -472,7 +472,7 @@ class SaffuTransformer:
 
 
 def judges(validation: Corpus, seed: int) -> Samples:
-    """Held-out samples on which explicit choices are made: some documents from anywhere."""
+    """Held-out samples on which explicit choices are made: documents drawn at random."""
     few = validation.take(min(JUDGES, validation.targets), seed)
     chunks = list(few.chunks(few.targets))
     fields: list[Array] = [np.concatenate(field) for field in zip(*chunks, strict=True)]

@@ -2,9 +2,9 @@
 
     h₀ = x,    h_l = φ(h_{l−1} U_l + b_l),    ŷ = the last h                              [P2, T]
 
-No attention and no text: what is explicit about a stack of layers, and nothing else.  `layers` has
-the mathematics, `labels` what hidden layers are to predict, `explicit` and `stack` the solution
-from counts, `training` backpropagation, `model` the object that keeps it all together.
+The explicit solution of a stack of layers, without attention and without text.  `layers` has the
+forward and backward pass, `labels` the targets of hidden layers, `explicit` and `stack` the
+solution from counts, `training` backpropagation, `model` the estimator.
 """
 
 from saffu.network.explicit import ExplicitSettings

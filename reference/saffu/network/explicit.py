@@ -1,12 +1,12 @@
-"""The explicit solution of one layer of a network.   (SPEC 1)
+"""Explicit solution of one layer of a network.   (SPEC 1)
 
 For inputs h and targets t, with F = Σ h ⊗ t smoothed and n_i = Σ_d F[d,i]:
 
     U[d,i] = λ log(F[d,i] / n_i),     b_i = log(n_i / κ_i),     κ_i = mean ‖h‖ of the samples of i
 
 so that n_i/κ_i is the number of samples of target i.  Where all inputs have one norm, these are the
-tempered logits of SPEC 1, up to a constant.  Where norms differ, a target seen with heavy inputs is
-not taken for a common one: on MNIST, at the best λ, that is 0.542 nats instead of 0.551.   [D]
+tempered logits of SPEC 1, up to a constant.  Where norms differ, κ keeps a target with inputs of
+large norm from looking frequent: on MNIST, at the best λ, 0.542 nats instead of 0.551.   [D]
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from saffu.types import Array, Counts, Features, Targets
 
 @dataclass(frozen=True)
 class ExplicitSettings:
-    """What an explicit solution needs besides the data."""
+    """Settings of an explicit solution."""
 
     smoothing: Smoothing | None = Backoff(1.0)
     """for every layer; None: chosen among `candidates` on validation data, layer by layer"""
     candidates: tuple[Smoothing, ...] = (Backoff(0.1), Backoff(1.0), Backoff(10.0), Backoff(100.0))
     temper: float | None = None
-    """λ of every layer; None: fitted on validation data to each layer's own targets.  Where no λ is
-    too large, because the layer makes no mistake there, one imagined sample bounds it."""
+    """λ of every layer; None: fitted on validation data to each layer's own targets.  Where the
+    layer makes no mistake there, so that no λ is too large, one imagined sample bounds it."""
     hidden_scale: float = 1.0
-    """a factor on λ of hidden layers: what trains best from there is softer than what is best as it
-    is [D]; each layer is solved on what the scaled ones below it compute"""
+    """factor on λ of hidden layers: training goes best from a smaller λ than the one with the least
+    loss before training [D]; each layer is solved on the outputs of the scaled layers below it"""
     refits: int = 0
-    """how often hidden layers are solved anew, for hidden targets; the best round is kept"""
+    """number of times that hidden layers are solved again, for hidden targets; the best is kept"""
     refit: Literal["parts", "above"] = "parts"
-    """where hidden targets come from: see `saffu.network.stack`"""
+    """source of the hidden targets: see `saffu.network.stack`"""
 
     def __post_init__(self) -> None:
         checks.whole("refits", self.refits, 0, "SPEC 5")
@@ -55,14 +55,14 @@ class ExplicitSettings:
 
 
 class Goal(NamedTuple):
-    """Inputs of a layer and what it is to predict from them."""
+    """Inputs and targets of one layer."""
 
     features: Features
     targets: Targets
 
 
 class LayerFit(NamedTuple):
-    """One solved layer, and what was chosen for it."""
+    """One solved layer, and the choices made for it."""
 
     layer: SoftmaxLayer
     temper: float
@@ -70,7 +70,7 @@ class LayerFit(NamedTuple):
 
 
 def solve_layer(train: Goal, held_out: Goal | None, settings: ExplicitSettings) -> LayerFit:
-    """One layer from its counts; what is left open is chosen on held-out data.   (SPEC 1)
+    """Solve one layer from its counts; choose open settings on held-out data.   (SPEC 1)
 
     Refuses: no held-out data where λ or the smoothing is left open; what `cooccurrence`, `smooth`
     and `fit_temper` refuse.
@@ -99,7 +99,7 @@ def solve_layer(train: Goal, held_out: Goal | None, settings: ExplicitSettings) 
 
 
 def mean_norms(state: Cooccurrence, seen: Array) -> Array:
-    """κ [N], the mean norm of the inputs with which each target was seen; K for one never seen.
+    """κ [N], the mean norm of the inputs seen with each target; K for a target never seen.
 
     Parameters: `seen` [N], Σ_m y_mi.
 
@@ -108,8 +108,8 @@ def mean_norms(state: Cooccurrence, seen: Array) -> Array:
     [5.0, 1.0, 3.0]
     """
     mass = np.asarray(state.counts.sum(axis=0, dtype=np.float64))
-    everybody = np.full_like(mass, state.priming)
-    return np.asarray(np.divide(mass, seen, out=everybody, where=(seen > 0) & (mass > 0)))
+    overall = np.full_like(mass, state.priming)
+    return np.asarray(np.divide(mass, seen, out=overall, where=(seen > 0) & (mass > 0)))
 
 
 def _tempered(counts: Counts, held_out: Goal | None, temper: float | None) -> tuple[float, float]:
@@ -121,15 +121,15 @@ def _tempered(counts: Counts, held_out: Goal | None, temper: float | None) -> tu
     targets = np.asarray(held_out.targets, dtype=np.float64)  # float32 sums would bend the loss
     if temper is None:
         try:
-            found = fit_temper(features, targets, counts)
+            fit = fit_temper(features, targets, counts)
         except NotConverged:
-            found = fit_temper(features, doubted(targets), counts)
-        lam = float(found.temper[0])
+            fit = fit_temper(features, doubted(targets), counts)
+        lam = float(fit.temper[0])
     return lam, float(cross_entropy(tempered_logits(features, counts, lam), targets))
 
 
 def doubted(targets: Targets) -> Targets:
-    """Targets of which one sample in M + 1 may be anything, as in Platt (1999).   [D]
+    """Targets mixed with the uniform distribution, weight 1 / (M + 1): Platt (1999).   [D]
 
     >>> doubted(np.array([[1.0, 0.0]])).tolist()
     [[0.75, 0.25]]

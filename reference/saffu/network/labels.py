@@ -1,11 +1,11 @@
-"""What the hidden layers of a network are to predict: classes, taken apart, in code.   (SPEC 2)
+"""Label codes: the first targets of hidden layers, the cipher of parts of the classes.   (SPEC 2)
 
-Nobody gives hidden layers targets.  The first ones are label codes [T]: each class is taken apart,
-and the cipher of the parts, at the width of the layer, is what the layer is to predict.
+The data has no targets for hidden layers.  The first ones are label codes [T]: each class is
+divided into parts, and the layer predicts the cipher of the parts, at the width of the layer.
 
 A part of a class is an orthant about the class's mean: the samples on the same sides of it along
 the principal axes of the class, 2^axes parts in all.   [D]  Means and axes come from Σ x and Σ x xᵀ
-of each class, which add up over shards of the data as co-occurrences do, so that this is explicit,
+of each class.  They add up over shards of the data as co-occurrences do, so this step is explicit
 too.  With no axes, the parts are the classes.
 """
 
@@ -25,7 +25,7 @@ from saffu.types import Array, Embedding, Features, Targets, TokenIds
 
 
 class Examples(NamedTuple):
-    """Features and the classes that belong to them."""
+    """Features and labels of M examples."""
 
     features: Array
     """[M, D], non-negative"""
@@ -35,12 +35,12 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class HiddenLayer:
-    """A hidden layer by its size and by what it is first to predict."""
+    """Size and first targets of a hidden layer."""
 
     axes: int = 0
-    """each class is taken apart along so many of its principal axes, into 2^axes parts"""
+    """principal axes along which each class is divided, into 2^axes parts"""
     width: int | None = None
-    """units; None: one for each part.  Fewer: the parts share units, by their cipher."""
+    """units; None: one per part.  With fewer, the parts share units, by their cipher."""
 
     def __post_init__(self) -> None:
         checks.whole("axes", self.axes, 0, "SPEC 5")
@@ -48,12 +48,12 @@ class HiddenLayer:
             checks.whole("width", self.width, 1, "SPEC 2")
 
     def units(self, classes: int) -> int:
-        """The width in a network with so many classes."""
+        """The width in a network with this number of classes."""
         return classes << self.axes if self.width is None else self.width
 
 
 class Parts(NamedTuple):
-    """How classes are taken apart."""
+    """Means and principal axes, by which classes are divided."""
 
     means: Array
     """[N, D]"""
@@ -65,8 +65,8 @@ def find_parts(examples: Examples, classes: int, axes: int) -> Parts:
     """Means and principal axes of every class.   [D]
 
     Parameters: `axes` k <= D, those along which the class varies most.
-    Returns [N, D] and [N, D, k].  The largest entry of an axis is positive, so that nothing is left
-    to chance.
+    Returns [N, D] and [N, D, k].  The largest entry of an axis is positive, so that signs are
+    determined.
     Refuses: a class without examples; more axes than features.
 
     >>> X = np.array([[0.0, 1.0], [4.0, 1.0], [2.0, 0.0], [2.0, 2.0], [2.0, 1.0], [3.0, 1.0]])
@@ -84,15 +84,14 @@ def find_parts(examples: Examples, classes: int, axes: int) -> Parts:
             raise BadOption("labels", f"no example of class {i}", "some of every class", "SPEC 1")
         means[i] = own.mean(axis=0, dtype=np.float64)
         if axes:
-            spread = _spread(own, means[i])
             last = (width - axes, width - 1)
-            found = linalg.eigh(spread, subset_by_index=last)[1][:, ::-1]
-            top = np.argmax(np.abs(found), axis=0)
-            directions[i] = found * np.sign(found[top, np.arange(axes)])
+            vectors = linalg.eigh(_scatter(own, means[i]), subset_by_index=last)[1][:, ::-1]
+            top = np.argmax(np.abs(vectors), axis=0)
+            directions[i] = vectors * np.sign(vectors[top, np.arange(axes)])
     return Parts(means, directions)
 
 
-def _spread(own: Features, mean: Array) -> Array:
+def _scatter(own: Features, mean: Array) -> Array:
     """Σ x xᵀ − M μ μᵀ [D, D]"""
     second: Array = (own.T @ own).astype(np.float64)
     return np.asarray(second - own.shape[0] * np.outer(mean, mean))
@@ -115,22 +114,21 @@ def part_of(parts: Parts, examples: Examples) -> Int[Array, "M"]:
 
 
 def part_codes(part: TokenIds, size: int, width: int) -> Embedding:
-    """The code of each part [size, width], rows of unit norm, the plainest for the commonest.
+    """The code of each part [size, width], rows of unit norm; frequent parts have few bits set.
 
-    Refuses: more units than parts (they would have nothing to predict); too few for distinct codes.
+    Refuses: more units than parts (some would have no target); too few for distinct codes.
 
     >>> part_codes(np.array([1, 1, 0, 2]), 3, 2).tolist()
     [[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]
     """
     if width > size:
-        raise BadOption(
-            "width", width, f"at most {size}, one unit a part; raise axes for more parts", "SPEC 2"
-        )
+        expected = f"at most {size}, one unit per part; raise axes for more parts"
+        raise BadOption("width", width, expected, "SPEC 2")
     return cipher_embedding(np.bincount(part, minlength=size), width)
 
 
 def owners(codes: Embedding, classes: int) -> Targets:
-    """Which units stand for parts of which class: [N, width] of zeros and ones.
+    """The units of the parts of each class: [N, width] of zeros and ones.
 
     >>> owners(np.eye(4), 2).tolist()
     [[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]

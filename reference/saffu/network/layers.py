@@ -2,9 +2,9 @@
 
     h₀ = x,    z_l = h_{l−1} U_l + b_l,    h_l = φ(z_l),    ℓ = −mean log h_L[y]
 
-The bias b is the prior of the tempered solution: it says how common each target is, whatever the
-norm of the input.  Above the first layer inputs have norm one, so b could as well be added to every
-row of U there; it is kept apart all the same, so that every layer reads alike.   [D]
+The bias b is the log-prior of the tempered solution: how frequent each target is, whatever the norm
+of the input.  Above the first layer inputs have norm one, so b could be added to every row of U
+there; it is kept apart so that all layers have the same form.   [D]
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Layers: TypeAlias = tuple[SoftmaxLayer, ...]
 
 
 class NetworkState(NamedTuple):
-    """What a network computes on the way."""
+    """Intermediate results of a forward pass."""
 
     inputs: tuple[Array, ...]
-    """what each layer reads, [M, D] each: the features, then the hidden states"""
+    """the inputs of each layer, [M, D] each: the features, then the hidden states"""
     logits: Logits
     """z_L [M, N]"""
 
@@ -59,7 +59,7 @@ def network_forward(layers: Layers, features: Features) -> NetworkState:
 
 
 class Errors(NamedTuple):
-    """The gradient of the loss on its way down, layer by layer."""
+    """The gradient of the loss in the logits and hidden states of every layer."""
 
     logits: tuple[Array, ...]
     """at z_l of every layer"""
@@ -68,14 +68,14 @@ class Errors(NamedTuple):
 
 
 def network_errors(layers: Layers, state: NetworkState, labels: TokenIds) -> Errors:
-    """Pull ŷ − y of each sample down through the layers.   (SPEC 6)
+    """Pull ŷ − y of each sample back through the layers.   (SPEC 6)
 
-    The loss of each sample by itself, not yet divided by their number.
+    Of the loss of each sample, not divided by the number of samples.
 
         dz_L = ŷ − y,    dh_{l−1} = dz_l U_lᵀ,    dz_{l−1} = h ⊙ (dh − ⟨h, dh⟩)
     """
-    wanted = np.eye(state.logits.shape[1], dtype=state.logits.dtype)[labels]
-    d_logits = [softmax(state.logits) - wanted]
+    one_hot = np.eye(state.logits.shape[1], dtype=state.logits.dtype)[labels]
+    d_logits = [softmax(state.logits) - one_hot]
     d_hidden: list[Array] = []
     for layer, below in zip(layers[:0:-1], state.inputs[:0:-1], strict=True):
         d_hidden.append(d_logits[-1] @ layer.weights.T)
@@ -104,7 +104,7 @@ def network_gradient(
 
 
 def flatten(layers: Layers) -> tuple[Array, ...]:
-    """All arrays in a row: U_1, b_1, U_2, b_2, …"""
+    """All arrays as one tuple: U_1, b_1, U_2, b_2, …"""
     return tuple(array for layer in layers for array in layer)
 
 
@@ -116,7 +116,7 @@ def unflatten(arrays: Sequence[Array]) -> Layers:
 def cold_layers(
     sizes: Sequence[int], scales: Sequence[float], seed: int, dtype: str = "float64"
 ) -> Layers:
-    """Random layers: normal weights, one standard deviation a layer, and no bias.
+    """Random layers: normal weights, one standard deviation per layer, and no bias.
 
     >>> [layer.weights.shape for layer in cold_layers((7, 3, 2), (1.0, 0.1), seed=1)]
     [(7, 3), (3, 2)]

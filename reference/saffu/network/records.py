@@ -1,4 +1,4 @@
-"""Networks and states of their training as named arrays in files, and back.   (SPEC 8)"""
+"""Files of networks: weights and training states as named arrays, and back.   (SPEC 8)"""
 
 from __future__ import annotations
 

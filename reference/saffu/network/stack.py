@@ -1,13 +1,13 @@
-"""The explicit solution of a whole network, from the features up, and then again.   (SPEC 5)
+"""Explicit solution of a whole network, from the features up, and its refits.   (SPEC 5)
 
 In the first round hidden layers predict label codes.  In each refit they predict hidden targets:
 
-`"above"`: t = h ⊙ (1 + G − ⟨h, G⟩), with G = −∂ℓ/∂h from the layers above as they are.
+`"above"`: t = h ⊙ (1 + G − ⟨h, G⟩), with G = −∂ℓ/∂h from the present layers above.
 
 `"parts"`: the same for the loss ℓ = −log Σ_{j ∈ y} h_j, which reads a layer as a sum over the units
 j of class y.  There ⟨h, G⟩ = 1, so t is h restricted to those units.  It is a step of
-expectation-maximisation in mixtures of naive Bayes models, one mixture a class (Dempster, Laird &
-Rubin 1977): the parts of a class find their own shape.   [D]
+expectation-maximisation in mixtures of naive Bayes models, one mixture per class (Dempster, Laird &
+Rubin 1977), in which each part of a class takes its own shape.   [D]
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from saffu.types import Array, Hidden, Targets, TokenIds
 
 
 class ExplicitRound(NamedTuple):
-    """How one round went."""
+    """Record of one round."""
 
     tempers: tuple[float, ...]
     """λ of each layer"""
@@ -56,16 +56,16 @@ def solve_network(
 ) -> ExplicitNetwork:
     """All layers, without backpropagation.   (SPEC 5)
 
-    Parameters: `splits`, training data and, behind it, validation data if there is any: what
-    `settings` flatten open is chosen on it, and the best round; `hidden`, the layers below the
+    Parameters: `splits`, training data and, after it, validation data if there is any: what
+    `settings` leave open is chosen on it, and the best round; `hidden`, the layers below the
     output, from the features up.
     Returns layers in the precision of the features.
     Refuses: what `solve_layer`, `find_parts` and `part_codes` refuse.
 
     >>> X, y = np.eye(4)[[0, 1, 2, 3]], np.array([0, 0, 1, 1])
     >>> one_each = HiddenLayer(axes=1)
-    >>> found = solve_network([Examples(X, y)], 2, [one_each], ExplicitSettings(temper=1.0))
-    >>> [layer.weights.shape for layer in found.layers]
+    >>> solved = solve_network([Examples(X, y)], 2, [one_each], ExplicitSettings(temper=1.0))
+    >>> [layer.weights.shape for layer in solved.layers]
     [(4, 4), (4, 2)]
     """
     goals = [_first_goal(splits, classes, layer) for layer in hidden]
@@ -82,22 +82,22 @@ def solve_network(
 
 
 class _HiddenGoal(NamedTuple):
-    """What a hidden layer is to predict."""
+    """Targets of a hidden layer."""
 
     targets: tuple[Targets, ...]
-    """one array for each split"""
+    """one array per split"""
     owners: Array
-    """[N, units], the units that stand for each class"""
+    """[N, units], the units of each class"""
 
 
 def _first_goal(splits: Sequence[Examples], classes: int, layer: HiddenLayer) -> _HiddenGoal:
     """Label codes: the cipher of the parts of each class."""
     parts = find_parts(splits[0], classes, layer.axes)
-    found = [part_of(parts, split) for split in splits]
-    codes = part_codes(found[0], classes << layer.axes, layer.units(classes))
+    part_of_each = [part_of(parts, split) for split in splits]
+    codes = part_codes(part_of_each[0], classes << layer.axes, layer.units(classes))
     codes = codes.astype(splits[0].features.dtype)
     of_class = owners(codes, classes).astype(codes.dtype)
-    return _HiddenGoal(tuple(codes[part] for part in found), of_class)
+    return _HiddenGoal(tuple(codes[part] for part in part_of_each), of_class)
 
 
 def _solved(
@@ -108,14 +108,14 @@ def _solved(
     progress: Progress,
     stage: str,
 ) -> tuple[Layers, ExplicitRound]:
-    """One layer after the other, each reading what the one below it computes."""
+    """One layer after the other, each on the outputs of the one below."""
     one_hot = np.eye(classes, dtype=splits[0].features.dtype)
-    wanted = [goal.targets for goal in goals]
-    wanted.append(tuple(one_hot[split.labels] for split in splits))
+    goal_targets = [goal.targets for goal in goals]
+    goal_targets.append(tuple(one_hot[split.labels] for split in splits))
     inputs = [split.features for split in splits]
     fits: list[LayerFit] = []
-    for level, targets in enumerate(wanted):
-        progress(stage, level, len(wanted))
+    for level, targets in enumerate(goal_targets):
+        progress(stage, level, len(goal_targets))
         data = [Goal(x, t) for x, t in zip(inputs, targets, strict=True)]
         fit = solve_layer(data[0], data[1] if len(data) > 1 else None, settings)
         scale = settings.hidden_scale if level < len(goals) else 1.0
@@ -124,7 +124,7 @@ def _solved(
         fits.append(LayerFit(layer, scale * fit.temper, fit.smoothing))
         if level < len(goals):
             inputs = [softmax(x @ layer.weights + layer.bias) for x in inputs]
-    progress(stage, len(wanted), len(wanted))
+    progress(stage, len(goal_targets), len(goal_targets))
     logits = inputs[-1] @ fits[-1].layer.weights + fits[-1].layer.bias
     nats = float(token_nats(logits, splits[-1].labels).mean(dtype=np.float64))
     record = ExplicitRound(
@@ -139,7 +139,7 @@ def _next_goals(
     goals: Sequence[_HiddenGoal],
     settings: ExplicitSettings,
 ) -> list[_HiddenGoal]:
-    """Hidden targets of every hidden layer as it is now."""
+    """Hidden targets of every hidden layer, from its present outputs."""
     per_split: list[list[Targets]] = []
     for index, split in enumerate(splits):
         state = network_forward(layers, split.features)

@@ -1,8 +1,8 @@
-"""Training a network by backpropagation, from wherever it stands.   (SPEC 6)
+"""Backpropagation for networks: minibatches, early stopping, states to resume from.   (SPEC 6)
 
-Minibatches in a new order each epoch; after each epoch the loss on validation data, by which the
-best network is kept and training stops.  A state of the training is a value: `train` goes on from
-any of them as if nothing had happened in between.
+Minibatches come in a new order each epoch.  After each epoch the loss on validation data decides
+which weights are kept and when training stops.  A state of the training is a value: `train` resumes
+from any of them, to the same result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from saffu.optim import AdamState, adam_start, adam_step, sgd_step
 from saffu.progress import Progress, TrainingLog, silent
 
 ROWS = 8192
-"""Samples that are predicted at a time."""
+"""Samples predicted at a time."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train."""
+    """Settings of a training."""
 
     rate: float = 0.003
     """η"""
     optimiser: Literal["adam", "sgd"] = "adam"
     batch: int = 128
-    """samples a step"""
+    """samples per step"""
     epochs: int = 20
     """at most"""
     patience: int = 3
@@ -61,7 +61,7 @@ class Epoch(NamedTuple):
 
 
 class TrainingState(NamedTuple):
-    """All that training needs to go on."""
+    """All that training needs to resume."""
 
     layers: Layers
     optimiser: AdamState
@@ -151,7 +151,7 @@ def _step(
 
 
 def mean_nats(layers: Layers, data: Examples) -> float:
-    """Mean cross-entropy of the labels, some thousand samples at a time."""
+    """Mean cross-entropy of the labels, `ROWS` samples at a time."""
     total = data.labels.shape[0]
     nats: float = 0.0
     for first in range(0, total, ROWS):
