@@ -245,7 +245,7 @@ def test_a_file_with_numbers_that_are_none_is_refused(
     header, arrays = files.read_file(tmp_path / "good", SCHEMA)
     arrays[name][1, 2] = value
     files.write_file(tmp_path / "bad", SCHEMA, 1, header, arrays)
-    with pytest.raises(BadFile, match=rf"{name}\[1, 2\] is {value}"):
+    with pytest.raises(BadFile, match=rf"{name}.*{value} at \[1, 2\]"):
         SaffuTransformer.load(tmp_path / "bad")
 
 
@@ -260,7 +260,7 @@ def test_a_table_that_points_elsewhere_is_refused(
     header, arrays = files.read_file(tmp_path / "good", SCHEMA)
     arrays[f"tower0.table0.{part}"][at] = value
     files.write_file(tmp_path / "bad", SCHEMA, 1, header, arrays)
-    with pytest.raises(BadFile, match=r"tower0\.table0="):
+    with pytest.raises(BadFile, match=r"tower0\.table0"):
         SaffuTransformer.load(tmp_path / "bad")
 
 

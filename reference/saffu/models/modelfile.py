@@ -179,7 +179,7 @@ def state_from_file(
         *(tuple(arrays[f"{field}.{name}"] for name in names(now)) for field in ("mean", "square")),
     )
     best, best_nats = _assembled(configuration, "", arrays), header["best_nats"]
-    best_nats = math.inf if best_nats is None else best_nats
+    best_nats = math.inf if best_nats is None else float(best_nats)
     log = TrainingLog(best, best_nats, header["waited"], tuple(history))
     fields = {name: header[name] for name in FIELDS}
     return TrainingState(parameters=now, optimiser=moments, log=log, **fields)

@@ -119,7 +119,8 @@ def read_state(path: str | Path, settings: TrainingSettings) -> TrainingState:
         raise BadFile(path, "it holds no training of a network (its history is empty)", ADVICE)
     log = TrainingLog[Layers, Epoch](layers_in(path, "best.", arrays, sizes, dtype))
     for epoch in history:
-        log = log.after(epoch, log.best, epoch.validation_nats)
+        nats = epoch.validation_nats
+        log = log.after(epoch, log.best, None if nats is None else float(nats))
     state = TrainingState(
         layers_in(path, "now.", arrays, sizes, dtype),
         AdamState(
