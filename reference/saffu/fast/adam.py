@@ -1,4 +1,4 @@
-"""Adam a few thousand numbers at a time, so that they stay in the cache.   (SPEC 6)
+"""Adam in blocks of a few thousand numbers, which stay in the cache.   (SPEC 6)
 
 The plain step of `saffu.optim` makes a dozen passes over arrays of millions; here all its
 operations are done on one block before the next, in the same order, so the results are the same to
@@ -29,7 +29,7 @@ def adam_in_blocks(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> tuple[tuple[Array, ...], AdamState]:
-    """What `saffu.optim.adam_step` gives, for NumPy arrays.   (SPEC 6)
+    """The step of `saffu.optim.adam_step`, for NumPy arrays.   (SPEC 6)
 
     Parameters, results and refusals as there, but numbers in parameters and state, which come from
     the step before, are not looked at; nothing that is passed in is written over.

@@ -1,8 +1,8 @@
-"""Attention over few slots of many contexts.   (SPEC 4)
+"""Attention over the slots of many contexts, contexts along the last axis.   (SPEC 4)
 
-A row of logits has as many entries as a context has slots, eight or so, and to add up eight
-neighbouring numbers takes NumPy longer than eight passes over long columns.  So contexts run along
-the last axis here, and every sum and maximum over slots is one of long arrays.
+A row of logits has as many entries as a context has slots, eight or so, and NumPy adds
+eight neighbouring numbers more slowly than eight long columns.  So contexts run along the last axis
+here, and every sum and maximum over slots is one of long arrays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from saffu.types import AttentionWeights, SlotMask, SlotRows
 def attend_slots(
     comparisons: SlotRows, mask: SlotMask, weights: AttentionWeights, options: LayerOptions
 ) -> Attention:
-    """What `saffu.attention.attend` gives, for contexts that have a valid slot each.
+    """The attention of `saffu.attention.attend`, for contexts with at least one valid slot.
 
     Parameters: `comparisons` [n, B], zero on invalid slots; `mask` [n, B]; `weights` W [B, B].
     """

@@ -1,9 +1,9 @@
-"""The comparison cache: with embeddings that stand still, comparisons are look-ups.   (SPEC 4)
+"""Comparison cache: with frozen embeddings, comparisons are look-ups.   (SPEC 4)
 
     c_k = G[x_p, x_k],    G = E Eᵀ                                                       [T]
 
-G has V² cells.  Where these are too many it is not made; what is asked for is then computed from
-the embeddings, some contexts at a time, so that the footprint is bounded either way.
+G has V² cells.  If these are too many, the comparisons are computed from the embeddings, some
+contexts at a time, so that the memory is bounded either way.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from scipy import sparse
 from saffu.types import Array, Embedding, IntArray, SlotRows
 
 MOST_CELLS: Final = 1 << 26
-"""V² at most for G to be made: V = 8192, a quarter of a gigabyte in single precision"""
+"""V² for which G is computed, at most: V = 8192, a quarter of a gigabyte in single precision"""
 MOST_NUMBERS: Final = 1 << 22
-"""n·B·D of the vectors that are held at once, where there is no G"""
+"""n·B·D of the vectors in memory at a time, without G"""
 SPARSE: Final = 16
-"""One entry in so many is not zero: then sparse products are quicker than dense ones."""
+"""entries per non-zero entry from which sparse products are faster than dense ones"""
 
 
 class Comparisons(NamedTuple):
@@ -33,14 +33,14 @@ class Comparisons(NamedTuple):
 
     embedding: Embedding
     gram: Array | None = None
-    """G [V, V], or None: computed when asked for"""
+    """G [V, V], or None: comparisons are computed when looked up"""
 
     def look_up(self, asks: IntArray, slots: IntArray) -> SlotRows:
         """Comparisons [n, B] of the tokens `asks` [n] with the tokens in `slots` [n, B]."""
         if self.gram is not None:
             at = asks[:, None] * self.gram.shape[1] + slots
-            found: Array = np.take(self.gram.reshape(-1), at)  # half the time of gram[asks, slots]
-            return found
+            values: Array = np.take(self.gram.reshape(-1), at)  # half the time of gram[asks, slots]
+            return values
         n, width = slots.shape[0], slots.shape[1] * self.embedding.shape[1]
         out = np.empty(slots.shape, dtype=self.embedding.dtype)
         step = max(1, MOST_NUMBERS // max(width, 1))
@@ -55,11 +55,11 @@ def comparisons(embedding: Embedding) -> Comparisons:
     """The cache of an embedding [V, D]."""
     if embedding.shape[0] ** 2 > MOST_CELLS:
         return Comparisons(embedding)
-    gram = few(embedding) @ np.ascontiguousarray(embedding.T)
+    gram = sparse_where_it_pays(embedding) @ np.ascontiguousarray(embedding.T)
     return Comparisons(embedding, np.asarray(gram))
 
 
-def few(embedding: Embedding) -> Any:
-    """The embedding as sparse rows, if nearly all entries are zero, as those of ciphers are."""
+def sparse_where_it_pays(embedding: Embedding) -> Any:
+    """The embedding as sparse rows, if nearly all entries are zero, as in ciphers."""
     rows = sparse.csr_array(embedding)
     return rows if SPARSE * rows.nnz < embedding.size else embedding

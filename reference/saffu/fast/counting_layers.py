@@ -50,6 +50,7 @@ Scorer: TypeAlias = Callable[[Samples], Array]
 def _by_fields(record: Any) -> tuple[type[Any], tuple[Any, ...]]:
     """The `__reduce__` of a dataclass: its fields, without the tables that follow from them.
 
+    >>> from saffu.contexts import RadialContext
     >>> _by_fields(RadialContext(3))
     (<class 'saffu.contexts.RadialContext'>, (3,))
     """

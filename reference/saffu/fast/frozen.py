@@ -1,4 +1,4 @@
-"""The first layer of a tower whose embeddings stand still.   (SPEC 4, 6)
+"""First layer of a tower with frozen embeddings: forward and backward pass.   (SPEC 4, 6)
 
 Comparisons come from a cache [T], and cipher vectors, of which nearly all entries are
 zero, enter products as sparse rows:
@@ -25,7 +25,7 @@ from saffu.types import Array, Embedding, Hidden
 
 
 class FrozenEmbedding(NamedTuple):
-    """An embedding that will not change, and what follows from it."""
+    """A frozen embedding with the tables that follow from it."""
 
     dense: Embedding
     rows: Any
@@ -34,7 +34,7 @@ class FrozenEmbedding(NamedTuple):
 
 
 class FrozenState(NamedTuple):
-    """What the backward pass needs."""
+    """The intermediate results that the backward pass needs."""
 
     seen: Attention
     picks: Any
@@ -52,7 +52,7 @@ def freeze(embedding: Embedding) -> FrozenEmbedding:
 def forward_frozen(
     layer: LayerParameters, frozen: FrozenEmbedding, step: LayerPlan, options: LayerOptions
 ) -> FrozenState:
-    """Hidden states of a batch, and what led there."""
+    """Hidden states of a batch, with the intermediate results."""
     seen = attend_tokens(step, frozen.cache, layer.attention, options)
     n, slots = step.slots.shape
     picks = frozen.rows[step.slots.ravel()]

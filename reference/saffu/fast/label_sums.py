@@ -1,4 +1,4 @@
-"""Adding up what a first layer sees with its labels, without an outer product.   (SPEC 5)
+"""Co-occurrences of a first layer with its labels, without outer products.   (SPEC 5)
 
 Embeddings and label codes are linear, and a code has few ones.  So a sample adds to a few cells of
 a table of tokens and label bits, and the embedding comes in once, at the end:
@@ -124,12 +124,12 @@ class LabelSums:
 
     def _add_to_tables(self, step: LayerPlan, weights: SlotRows, targets: IntArray) -> None:
         """A_k of the chunk: each one in the label of a target is one cell."""
-        said = self.labels.rows[targets]
-        owner = np.repeat(np.arange(targets.shape[0]), np.diff(said.indptr))
+        codes = self.labels.rows[targets]
+        owner = np.repeat(np.arange(targets.shape[0]), np.diff(codes.indptr))
         width = self.labels.rows.shape[1]
         for k in range(step.slots.shape[1]):
-            cell = (step.slots[:, k] * width)[owner] + said.indices
-            weight = weights[:, k][owner] * said.data
+            cell = (step.slots[:, k] * width)[owner] + codes.indices
+            weight = weights[:, k][owner] * codes.data
             np.add.at(self.sums[0 if self.aggregation == "sum" else k], cell, weight)
 
     def total(self) -> LabelTotal:

@@ -1,9 +1,9 @@
-"""The loss of a batch and its gradient in the logits, written over the logits.   (SPEC 6, 7)
+"""Cross-entropy of a batch and its gradient, written over the logits.   (SPEC 6, 7)
 
     nats_m = log Σ_i exp z_mi − z_my,    d logits = (φ(z) − y) / M
 
-A batch has a thousand times more logits than anything else, so they are passed over as seldom as
-can be: one look at how far they lie apart, one exponential, one sum, one division.
+A batch has a thousand times more logits than anything else, so they are read as few times as
+possible: once for their range, once for the exponential, the sum, and the division.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def nats_of(logits: Logits, targets: IntArray) -> Nats:
 
 
 def _exponentials(logits: Logits, targets: IntArray) -> tuple[Array, Array]:
-    """Turn logits into exp(z − z₀), z₀ one number a row; z − z₀ of the targets, and the sums."""
+    """Turn logits into exp(z − z₀), z₀ one number per row; z − z₀ of the targets, and the sums."""
     lower(logits)
     right = logits[np.arange(targets.shape[0]), targets].copy()
     np.exp(logits, out=logits)

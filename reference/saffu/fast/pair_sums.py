@@ -1,4 +1,4 @@
-"""Counting pairs of tokens in a text of any length.   (SPEC 5)
+"""Pair counts of tokens in a text of any length.   (SPEC 5)
 
     C_t[x, y] = how often x stood before y, over all slots of table t
 
@@ -34,7 +34,7 @@ class PairTotal:
     targets: IntArray
     """[V], how often each token was a target"""
     pairs: list[Pairs]
-    """C_t, one a table"""
+    """C_t, one per table"""
 
     def __add__(self, other: PairTotal) -> PairTotal:
         return PairTotal(self.targets + other.targets, add_pairs(self.pairs, other.pairs))
@@ -97,8 +97,8 @@ def _to_cells(pairs: Pairs) -> Array:
 
 def _of_cells(cells: Array, size: int) -> Pairs:
     """The cells [V²] that are not zero, fewer than 2^31, as a matrix."""
-    found = np.flatnonzero(cells)
-    border = np.searchsorted(found, size * np.arange(size + 1))
-    column = (found % size).astype(np.int32)
-    parts = (cells[found].astype(np.float64), column, border.astype(np.int32))
+    filled = np.flatnonzero(cells)
+    border = np.searchsorted(filled, size * np.arange(size + 1))
+    column = (filled % size).astype(np.int32)
+    parts = (cells[filled].astype(np.float64), column, border.astype(np.int32))
     return sparse.csr_array(parts, shape=(size, size))

@@ -1,4 +1,4 @@
-"""What each layer looks up for the samples of a chunk; running means of documents.   (SPEC 3)"""
+"""Look-up plans of whole chunks: the rows that each layer reads; running means.   (SPEC 3)"""
 
 from __future__ import annotations
 

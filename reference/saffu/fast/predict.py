@@ -1,4 +1,4 @@
-"""Predicting all samples of a chunk at once.   (SPEC 4, 7)
+"""Prediction of all samples of a chunk.   (SPEC 4, 7)
 
 What each kind of layer computes for whole documents: the first from tables, a document's from
 running sums, higher ones densely, a few thousand samples at a time.

@@ -1,8 +1,8 @@
-"""Softmax in place, over many rows at once.   (SPEC 0)
+"""Softmax in place, over many rows.   (SPEC 0)
 
-Rows of logits are passed over as seldom as can be, and in blocks that stay in the cache.  Only
-where logits lie far apart is the largest of each row looked for; otherwise one number for all rows
-keeps the exponentials from overflowing, and from vanishing, as well.
+Rows of logits are read as few times as possible, in blocks that stay in the cache.  Only where
+logits lie far apart is the maximum of each row needed; otherwise one number for all rows keeps the
+exponentials from overflow and underflow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAFE: Final = {np.dtype(np.float32): 30.0, np.dtype(np.float64): 300.0}
 
 
 def lower(logits: Logits) -> None:
-    """Take from each row, in place, what brings its largest entry to zero or not far below."""
+    """Subtract each row's maximum, or one number near all, in place: `exp` cannot overflow."""
     if logits.size and logits.max() - logits.min() <= SAFE[logits.dtype]:
         logits -= logits.max()
     else:

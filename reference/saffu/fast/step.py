@@ -1,6 +1,6 @@
-"""One training step of a transformer: the loss of a batch and its gradient.   (SPEC 6)
+"""Training step of a transformer: the loss of a batch and its gradient.   (SPEC 6)
 
-What the first layer of a tower does depends on whether the embeddings stand still (`frozen`) or are
+What the first layer of a tower does depends on whether the embeddings are fixed (`frozen`) or are
 trained too (`thawed`); layers above it are those of `saffu.layer`.  What remains is the output
 layer: three dense products and one exponential a logit.  Loss and gradient are those of
 `saffu.model`, to rounding.

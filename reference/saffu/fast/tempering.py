@@ -1,4 +1,4 @@
-"""The best single λ over many samples, block by block.   (SPEC 1)
+"""Temper fit: the best single λ over many samples, block by block.   (SPEC 1)
 
 The same fit as `saffu.explicit.temper`.  With one λ, a sample's loss is
 
@@ -21,14 +21,14 @@ from saffu.explicit.newton import Curve, minimise_convex
 from saffu.types import Array, IntArray, Targets
 
 ROWS = 256
-"""Samples whose probabilities are held at once: they should fit into the cache."""
+"""samples whose probabilities are in memory at a time: they should fit into the cache"""
 
 USUAL = 1e-3, 1e4
-"""Spreads of scores that are fitted as they are."""
+"""ranges of scores that are fitted as they are"""
 
 
 class Evidence(NamedTuple):
-    """Scores of m samples, and what their targets say of them."""
+    """Scores of m samples, with the sums over their targets that the loss needs."""
 
     prior: Array
     """log n [N]"""
@@ -38,22 +38,22 @@ class Evidence(NamedTuple):
     """Σ y [m]"""
     known: float
     """Σ_m ⟨y, log n⟩"""
-    said: Array
+    of_targets: Array
     """⟨y, s⟩ [m]"""
 
 
 def of_tokens(prior: Array, scores: Array, tokens: IntArray) -> Evidence:
     """Evidence about target tokens [m]."""
     m = tokens.shape[0]
-    said = scores[np.arange(m), tokens].astype(np.float64)
-    return Evidence(prior, scores, np.ones(m), float(prior[tokens].sum()), said)
+    of_targets = scores[np.arange(m), tokens].astype(np.float64)
+    return Evidence(prior, scores, np.ones(m), float(prior[tokens].sum()), of_targets)
 
 
 def of_rows(prior: Array, scores: Array, targets: Targets) -> Evidence:
     """Evidence about target distributions [m, N]."""
     goal = np.asarray(targets, dtype=np.float64)
-    said = np.sum(goal * scores, axis=1)
-    return Evidence(prior, scores, goal.sum(axis=1), float((goal @ prior).sum()), said)
+    of_targets = np.sum(goal * scores, axis=1)
+    return Evidence(prior, scores, goal.sum(axis=1), float((goal @ prior).sum()), of_targets)
 
 
 def fit_one(
@@ -66,29 +66,31 @@ def fit_one(
     >>> round(lam, 4)                                   # 9 to 1 is 3 to 1 squared
     2.0
     """
-    size = _spread(evidence.scores)
+    size = _largest_range(evidence.scores)
     if size > 0 and not USUAL[0] <= size <= USUAL[1]:
-        evidence = evidence._replace(scores=evidence.scores / size, said=evidence.said / size)
+        evidence = evidence._replace(
+            scores=evidence.scores / size, of_targets=evidence.of_targets / size
+        )
         start = 0.0
     else:
         size = 1.0
-    found = minimise_convex(
+    minimum = minimise_convex(
         lambda lam: curve(evidence, float(lam[0])), np.array([start]), tolerance=tolerance
     )
-    return float(found.place[0]) / size, found.value
+    return float(minimum.place[0]) / size, minimum.value
 
 
-def _spread(scores: Array) -> float:
-    """How far apart the targets' scores lie, at most."""
+def _largest_range(scores: Array) -> float:
+    """The largest range of the scores of a sample."""
     blocks = (scores[first : first + ROWS] for first in range(0, scores.shape[0], ROWS))
     return max(float(np.max(s.max(axis=1) - s.min(axis=1))) for s in blocks)
 
 
 def curve(evidence: Evidence, lam: float) -> Curve:
     """Mean loss at λ with its slope and bend."""
-    prior, scores, mass, known, said = evidence
+    prior, scores, mass, known, of_targets = evidence
     m = scores.shape[0]
-    value, slope, bend = -known - lam * said.sum(), -said.sum(), 0.0
+    value, slope, bend = -known - lam * of_targets.sum(), -of_targets.sum(), 0.0
     shift = prior.astype(scores.dtype)
     for first in range(0, m, ROWS):
         s = scores[first : first + ROWS]

@@ -1,4 +1,4 @@
-"""The first layer of a tower whose embeddings are trained too.   (SPEC 4, 6)
+"""First layer of a tower with trained embeddings: forward and backward pass.   (SPEC 4, 6)
 
 The equations are those of `saffu.layer`; what is saved is passes over arrays of n·B·D numbers:
 
@@ -24,7 +24,7 @@ from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, SlotRows
 
 
 class ThawedState(NamedTuple):
-    """What the backward pass needs."""
+    """The intermediate results that the backward pass needs."""
 
     seen: Attention
     inputs: Inputs
@@ -36,7 +36,7 @@ class ThawedState(NamedTuple):
 def forward_thawed(
     layer: LayerParameters, embedding: Embedding, step: LayerPlan, options: LayerOptions
 ) -> ThawedState:
-    """Hidden states of a batch, and what led there."""
+    """Hidden states of a batch, with the intermediate results."""
     x = np.take(embedding, step.slots, axis=0)
     asks = embedding[_pivots(step)[:, 0]]
     c = np.where(step.mask, np.matmul(x, asks[:, :, None])[:, :, 0], embedding.dtype.type(0))

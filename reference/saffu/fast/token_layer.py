@@ -1,4 +1,4 @@
-"""The first SAFFU layer, whose inputs are rows of a table of embeddings.   (SPEC 4, 5)
+"""First SAFFU layer by look-ups: its inputs are rows of a table of embeddings.   (SPEC 4, 5)
 
 Two products of the table are worth keeping while the parameters stand still:
 
@@ -16,7 +16,7 @@ from scipy import sparse
 from saffu.attention import Attention, attend
 from saffu.batch import LayerPlan
 from saffu.fast.attention import attend_slots
-from saffu.fast.cache import Comparisons, few
+from saffu.fast.cache import Comparisons, sparse_where_it_pays
 from saffu.layer import LayerOptions
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, IntArray, SlotRows
 
@@ -29,8 +29,8 @@ def attend_tokens(
 ) -> Attention:
     """What `attend` gives, with comparisons looked up."""
     asks = np.take_along_axis(step.slots, step.pivot[:, None], axis=1)[:, 0]
-    found = cache.look_up(asks, step.slots)
-    c = np.where(step.mask, found, found.dtype.type(0))
+    every = cache.look_up(asks, step.slots)
+    c = np.where(step.mask, every, every.dtype.type(0))
     return attend_slots(c, step.mask, weights, options)
 
 
@@ -54,7 +54,7 @@ def feature_table(
     embedding: Embedding, feature_weights: FeatureWeights, slots: int, aggregation: str
 ) -> Array:
     """T: E U_k for each slot, one under the other, [B·V, N_h]; for `sum` E U alone, [V, N_h]."""
-    rows = few(embedding)
+    rows = sparse_where_it_pays(embedding)
     if aggregation == "sum":
         return np.asarray(rows @ feature_weights)
     by_slot = feature_weights.reshape(slots, embedding.shape[1], -1)

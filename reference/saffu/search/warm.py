@@ -148,9 +148,9 @@ def choose_warm_start(
     return ChosenStart(start, problem.settings, tuple(tried), top.loss, by_slot)
 
 
-def _with(problem: Problem, **found: object) -> Problem:
-    """The problem with further settings found."""
-    return replace(problem, settings=replace(problem.settings, **found))  # type: ignore[arg-type]
+def _with(problem: Problem, **chosen: object) -> Problem:
+    """The problem with further settings."""
+    return replace(problem, settings=replace(problem.settings, **chosen))  # type: ignore[arg-type]
 
 
 def _hidden_smoothing(
