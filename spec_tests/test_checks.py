@@ -80,6 +80,7 @@ OUTSIDE = {
     errors.WorkerLost: RuntimeError,
     errors.NoScheduler: ConnectionError,
     errors.Interrupted: KeyboardInterrupt,
+    errors.TrainingInterrupted: KeyboardInterrupt,
 }
 """What is not the fault of an argument, and the built-in exception that it is."""
 
