@@ -195,21 +195,21 @@ def test_the_search_leaves_what_has_every_word(view: Any, pages: Pages) -> None:
 
 
 @pytest.mark.glance
-def test_only_what_is_wanting_is_left_by_the_box(view: Any, pages: Pages) -> None:
+def test_only_what_did_not_pass_is_left_by_the_box(view: Any, pages: Pages) -> None:
     load(view, pages["one-mistake"])
     wrong = {
         each.given["id"]
         for each in read(pages["one-mistake"].read_text(encoding="utf-8")).all("li", "case")
         if "bad" in each.classes
     }
-    view.get_by_label("only what is wanting").check()
+    view.get_by_label("only what did not pass").check()
     assert set(cases_shown(view)) == wrong != set()
     view.get_by_label("Search operations and cases").fill("additive")
     left = set(cases_shown(view))
     assert left < wrong
     assert left
     load(view, pages["right"])
-    view.get_by_label("only what is wanting").check()
+    view.get_by_label("only what did not pass").check()
     assert cases_shown(view) == []
     assert view.inner_text("output") == "0 cases in 0 operations"
 

@@ -68,7 +68,7 @@ def test_each_operation_has_a_line_with_the_counts_of_the_run(which: str) -> Non
         wanted.setdefault(result.case.op, Counter())[str(result.ruling.verdict)] += 1
     lines = list(page(which).all("details", "operation"))
     assert [line.given["id"] for line in lines] == [f"op-{op}" for op in wanted]
-    words = {"refused rightly": "rejected-ok"}
+    words = {"correctly refused": "rejected-ok"}
     for op, line in zip(wanted, lines, strict=True):
         (summary,) = line.all("summary")
         counts = [each.text.split(" ", 1) for each in summary.all("span", "count")]
@@ -95,7 +95,7 @@ def test_the_worst_error_over_its_bound_stands_in_the_line() -> None:
 
 @EVERY
 def test_each_case_says_its_verdict_its_section_and_what_it_is_about(which: str) -> None:
-    said = {"rejected-ok": "refused rightly"}
+    said = {"rejected-ok": "correctly refused"}
     for result in report(which).run.results:
         item = page(which).by_id(result.case.id)
         verdict = str(result.ruling.verdict)
@@ -125,16 +125,16 @@ def states(root: Node) -> list[str]:
     return [next(step.all("p")).text for step in root.by_id("levels").all("li") if step.classes]
 
 
-def test_the_levels_say_what_is_reached_and_what_is_wanting_for_the_next_one() -> None:
+def test_the_levels_say_what_is_reached_and_what_is_missing_for_the_next_one() -> None:
     assert states(page("right")) == [
         f"✓{name} reached" for name in ("core", "layer", "train", "full")
     ]
     only = {op: getattr(reference, op) for op in OPERATIONS if op != "sgd_step"}
     unfinished = report_on(SimpleNamespace(**only, __name__="mine"))
     root = read(html(unfinished))
-    assert "Level layer is reached. For train there is wanting: sgd_step." in root.text
+    assert 'Level layer is reached. Missing for level "train": sgd_step.' in root.text
     assert states(root) == [
-        "✓core reached", "✓layer reached", "✗train lacks 1 operation", "–full complete in itself",
+        "✓core reached", "✓layer reached", "✗train 1 operation missing", "–full complete in itself",
     ]  # fmt: skip
 
 
@@ -145,34 +145,34 @@ def test_each_level_counts_the_cases_that_it_asks_for(which: str) -> None:
         here = [result for result in report(which).run.results if result.level == level]
         good = sum(result.good for result in here)
         noun = "case" if len(here) == 1 else "cases"
-        assert f"{good} of {len(here)} {noun} good" in [line.text for line in step.all("p")]
+        assert f"{good} of {len(here)} {noun} passed" in [line.text for line in step.all("p")]
         lacking = Counter(result.case.op for result in here if not result.good)
         listed = [line.text.removeprefix("gradients of ") for line in step.all("li")]
         assert listed == [f"{op} ({number})" for op, number in lacking.items()]
 
 
-def test_gradients_that_are_wanting_are_called_so() -> None:
+def test_missing_gradients_are_called_so() -> None:
     def softmax(logits: Array) -> dict[str, Array]:
         return reference.softmax(logits=logits)
 
     rest = {op: getattr(reference, op) for op in OPERATIONS if op != "softmax"}
     found = report_on(SimpleNamespace(**rest, softmax=softmax, __name__="mine"))
-    assert sentence(found.run).endswith("For train there is wanting: gradients of softmax.")
+    assert sentence(found.run).endswith('Missing for level "train": gradients of softmax.')
 
 
 def test_no_level_is_named_for_a_part() -> None:
     root = read(html(report_on(reference, partial=True)))
-    assert "no level can be named" in root.by_id("levels").text
+    assert "no level is reported" in root.by_id("levels").text
     assert not any("reached" in state for state in states(root))
 
 
-def test_a_level_that_was_not_asked_for_is_not_wanting() -> None:
+def test_a_level_that_was_not_requested_is_not_missing() -> None:
     run = replace(report("right").run, wanted="layer")
     root = read(html(replace(report("right"), run=run)))
     assert [state.lstrip("✓·") for state in states(root)] == [
-        "core reached", "layer reached", "train not asked for", "full not asked for",
+        "core reached", "layer reached", "train not requested", "full not requested",
     ]  # fmt: skip
-    assert "Level layer is reached, and no more was asked for." in root.text
+    assert "Level layer is reached, as requested." in root.text
 
 
 # --- circumstances ----------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_links_inside_the_page_lead_somewhere_and_no_place_is_named_twice(which:
     links = [node.given["href"] for node in page(which).all("a")]
     assert {link[1:] for link in links if link.startswith("#")} <= set(names)
     labels = [word for each in page(which).all() for word in each.given.get("for", "").split()]
-    assert {"words", "wanting"} <= set(labels) <= set(names)
+    assert {"words", "failing"} <= set(labels) <= set(names)
 
 
 @EVERY

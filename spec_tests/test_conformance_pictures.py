@@ -178,11 +178,11 @@ def test_the_words_say_what_the_picture_shows() -> None:
     assert svg.get("role") == "img"
     assert svg.get("aria-label") == (
         "Expected across, got up, for all 4 entries of weights. 1 of 4 entries out of bounds; "
-        "the worst, entry [1, 1], is 7.5, and 4.0 is expected."
+        "the worst, entry [1, 1], is 7.5, expected 4.0."
     )
     svg, _, _ = drawn(facing(2.0, np.nan))
     assert "for the only entry of weights" in svg.get("aria-label", "")
-    assert "the worst is nan, and 2.0 is expected" in svg.get("aria-label", "")
+    assert "the worst is nan, expected 2.0" in svg.get("aria-label", "")
 
 
 # --- words ------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ def test_a_result_that_did_not_come_is_said_to_be_missing() -> None:
     assert divergence(result) is None
     text = comparison(result)
     assert "<dd>probabilities (3 × 2)</dd>" in text
-    assert "probabilities did not come (there came other)" in text
+    assert "expected an array probabilities, got other" in text
 
 
 def test_bad_input_that_was_accepted_is_said_with_what_came() -> None:

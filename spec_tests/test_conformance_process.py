@@ -63,10 +63,10 @@ def test_the_right_program_passes() -> None:
 @pytest.mark.parametrize(
     ("way", "kind", "said"),
     [
-        ("crash", "crash", "status 7; the last words on standard error were: thread 'main' panic"),
+        ("crash", "crash", "status 7; last line on standard error: thread 'main' panic"),
         ("segfault", "crash", "SIGSEGV"),
         ("half-a-line", "crash", "unfinished line"),
-        ("other-number", "order", "bears number 3, asked was 2"),
+        ("other-number", "order", "answer to number 2, got number 3"),
         ("noise", "garbage", "debug: entering"),
         ("binary", "garbage", r"\\xff\\xfe\\x00\\x1b"),
         ("json-nan", "garbage", "JSON has no NaN"),
@@ -88,7 +88,7 @@ def test_a_broken_conversation_is_one_failed_case_and_a_new_start(
     assert verdicts(run) == expected
     assert run.results[1].ruling.kind == kind
     assert said.replace("\\\\", "\\") in run.results[1].ruling.reason
-    assert run.notes == ("the port was started anew once",)
+    assert run.notes == ("the port was restarted once",)
 
 
 @pytest.mark.parametrize("way", ["hang", "half-a-line-hang"])
@@ -101,10 +101,10 @@ def test_no_answer_in_time_is_one_failed_case(way: str) -> None:
 @pytest.mark.parametrize(
     ("way", "kind", "said"),
     [
-        ("short-array", "form", "shape [2, 3] wants 6 entries, data has 1"),
+        ("short-array", "form", "6 entries for shape [2, 3], got 1"),
         ("other-shape", "values", "shape (1,) instead of ()"),
         ("nan", "values", "nan instead of 6.0"),
-        ("other-name", "missing", "priming did not come (there came K)"),
+        ("other-name", "missing", "expected an array priming, got K"),
         ("twice", "order", "answered a second time"),
     ],
 )
@@ -193,7 +193,7 @@ def test_after_too_many_new_starts_the_rest_fails_with_that_reason() -> None:
     command = [sys.executable, "-I", "-S", str(PROGRAM), "crash"]
     run = Runner(ProcessPort(command), restarts=2).run([case(name) for name in asked])
     assert [result.ruling.kind for result in run.results] == ["crash"] * 3 + ["given-up"] * 2
-    assert "started anew 2 times" in run.results[-1].ruling.reason
+    assert "restarted 2 times" in run.results[-1].ruling.reason
 
 
 def test_how_a_program_ends_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,7 +156,7 @@ def test_the_four_answers() -> None:
         (b"\xff\n", "not JSON"),
         (b"[" * 10**5, "not JSON"),
         (b'{"seq": 1' + b"0" * 5000 + b"}", "not JSON"),
-        (b"[1]\n", "a JSON object is expected"),
+        (b"[1]\n", "expected a JSON object"),
         (b'{"seq": NaN}\n', "JSON has no NaN"),
         (b'{"seq": 1, "seq": 2}\n', "twice"),
         (b"\n", "not JSON"),
@@ -188,7 +188,7 @@ def test_an_array_that_is_none_leaves_the_conversation_in_step(record: Any) -> N
 
 def test_another_protocol_is_refused() -> None:
     introduction = {**MESSAGES[3][1], "protocol": 2}
-    with pytest.raises(BadMessage, match="protocol 2, this kit protocol 1"):
+    with pytest.raises(BadMessage, match="expected protocol 1, got protocol 2"):
         protocol.read_started(introduction)
 
 

@@ -100,7 +100,7 @@ def test_the_table_shows_counts_reasons_diagnosis_and_verdict() -> None:
     assert row.split()[1:4] == ["2", "1", "1"]
     assert "skipped: no steps [https://example.org/issues/7?a=1&b=2]" in text
     assert "`priming-ignored` (U computed with K = 1): see SPEC 1" in text
-    assert text.endswith("FAILED: 8 of 12 cases; level none\n")
+    assert text.endswith("FAILED: 8 of 12 cases passed, 4 did not; no level reached\n")
     assert summary(report_on(reference)).endswith("PASSED: 12 of 12 cases; level full\n")
     assert "(again: --challenge cafe)" in text
 

@@ -1,1 +1,1 @@
-"""Golden files and the kit that holds other implementations to them.   (SPEC 9)"""
+"""The conformance kit: golden files, and the judge of other implementations.   (SPEC 9)"""

@@ -1,4 +1,4 @@
-"""`python -m saffu.conformance check …` and `… golden …`, as the program `saffu` has them."""
+"""`python -m saffu.conformance check …` and `… golden …`, as commands of `saffu`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def main(argv: list[str] | None = None) -> int:
     """Parse, run, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m saffu.conformance",
-        description="Golden cases, and the kit that holds implementations to them.",
+        description="Golden cases, and the kit that judges implementations by them.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check.add_parser(commands, "judge an implementation by the golden cases")
-    golden.add_parser(commands, "list, show, explain, verify, export or record the golden cases")
+    check.add_parser(commands, "verdict on an implementation, by the golden cases")
+    golden.add_parser(commands, "golden cases: list, show, explain, verify, export")
     args = parser.parse_args(argv)
     status: int = args.run(args)
     return status

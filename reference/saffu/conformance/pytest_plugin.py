@@ -1,6 +1,6 @@
-"""`pytest --saffu-port mypackage.port`: one test for each golden case.   (SPEC 9)
+"""`pytest --saffu-port mypackage.port`: one test per golden case.   (SPEC 9)
 
-The tests are called after the cases, so `-k softmax` chooses; they carry the marker `saffu`.
+Tests have the names of the cases, so that `-k softmax` selects; they carry the marker `saffu`.
 Without the option the plugin does nothing, and imports nothing.
 """
 
@@ -16,20 +16,20 @@ def pytest_addoption(parser: Any) -> None:
     group.addoption(
         "--saffu-port",
         metavar="PORT",
-        help="judge package.module or package.module:object by the golden cases, a test each",
+        help="package.module or package.module:object, judged by one test per golden case",
     )
     group.addoption(
         "--saffu-level",
         metavar="LEVEL",
         default="full",
         choices=("core", "layer", "train", "full"),
-        help="only the cases of this level and of those before it (default: full)",
+        help="highest level to test (default: full)",
     )
     group.addoption(
         "--saffu-precision",
         metavar="CLASS",
         choices=("float64", "float32", "loose"),
-        help="the class of arithmetic to judge by (default: what the port declares)",
+        help="class of arithmetic (default: declared by the port)",
     )
 
 
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(session: Any, config: Any, items: list[Any]) -
 
 
 def golden_items(session: Any, config: Any) -> Iterator[Any]:
-    """Start the port; a test for each case that it can be asked."""
+    """Start the port, and make one test per case of its level and precision."""
     import pytest
 
     from saffu.conformance.contract.golden import read_suite

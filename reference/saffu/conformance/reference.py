@@ -1,7 +1,7 @@
 """The reference as a port: every operation of the contract, arrays in and arrays out.   (SPEC 9)
 
-The functions do nothing but name things: they take the arrays and attributes of a golden case by
-keyword and call the package.  Attributes are what JSON has; records become the package's own here.
+The functions only name things: they take the arrays and attributes of a golden case by keyword and
+call the package.  Attributes are JSON values; records are converted to the package's own here.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def read_smoothing(record: Mapping[str, Any]) -> Smoothing:
 
 def _numbered(prefix: str, arrays: Mapping[str, Array]) -> list[Array]:
     """prefix_0, prefix_1, … in order."""
-    found = [name for name in arrays if name.startswith(f"{prefix}_")]
-    return [arrays[f"{prefix}_{i}"] for i in range(len(found))]
+    matching = [name for name in arrays if name.startswith(f"{prefix}_")]
+    return [arrays[f"{prefix}_{i}"] for i in range(len(matching))]
 
 
 # --- softmax and its loss (SPEC 0, 7) ---------------------------------------------------------
@@ -160,12 +160,12 @@ def choose_smoothing(
     if held_features is not None and held_targets is not None:
         held_out = (held_features, held_targets)
     options = [read_smoothing(candidate) for candidate in candidates]
-    found = choice.choose_smoothing(
+    chosen = choice.choose_smoothing(
         counting.cooccurrence(features, targets), held_out, candidates=options, temper=temper
     )
     return {
-        "losses": np.array([one for _, one in found.tried]),
-        "choice": np.asarray(options.index(found.smoothing)),
+        "losses": np.array([one for _, one in chosen.tried]),
+        "choice": np.asarray(options.index(chosen.smoothing)),
     }
 
 

@@ -1,4 +1,4 @@
-"""The command `saffu check`: judge a port, say what was found, and exit accordingly.   (SPEC 9)"""
+"""The command `saffu check`: verdict, report and exit status for a port.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from saffu.conformance.report.table import summary
 from saffu.errors import BadFile, BadOption, BadRecord, SaffuError
 
 PASSED, WRONG, USAGE, BROKEN, NO_FILES, INTERRUPTED = 0, 1, 2, 3, 4, 130
-"""Exit status, in the words of `options.STATUS`."""
+"""Exit statuses; `options.STATUS` explains them."""
 
 
 def add_parser(commands: Any, about: str) -> None:
@@ -96,7 +96,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def chosen(cases: Sequence[Case], args: argparse.Namespace) -> tuple[Case, ...]:
-    """The cases that the options ask for.  Refuses an operation that is none."""
+    """The cases that the options select.  Refuses an unknown operation."""
     for op in args.only:
         if op not in OPERATIONS:
             raise BadOption("--only", op, f"one of {', '.join(OPERATIONS)}", "SPEC 9")

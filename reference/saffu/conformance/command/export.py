@@ -1,8 +1,8 @@
-"""Golden cases as files of arrays, for those who would rather not read JSON.   (SPEC 9)
+"""Golden cases as NumPy or safetensors files.   (SPEC 9)
 
-`<op>.<slug>.npz` or `.safetensors`, one a case; arrays are named inputs.logits, stages.priming,
+`<op>.<slug>.npz` or `.safetensors`, one per case; arrays are named inputs.logits, stages.priming,
 outputs.weights, cotangents.…, gradients.…; `case` holds everything else as JSON text.  Every file
-is read back before it counts as written.
+is read back and compared after it is written.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ FORMATS: Final = ("npz", "safetensors")
 
 def arrays_of(case: Case) -> dict[str, Array]:
     """All arrays of a case, under their group and name."""
-    found = {f"inputs.{name}": x for name, x in case.inputs.items()}
-    found |= {f"stages.{name}": each.value for name, each in case.stages.items()}
-    found |= {f"outputs.{name}": each.value for name, each in case.outputs.items()}
-    found |= {f"cotangents.{name}": x for name, x in case.cotangents.items()}
-    found |= {f"gradients.{name}": each.value for name, each in case.gradients.items()}
-    return {name: np.ascontiguousarray(x).reshape(x.shape) for name, x in found.items()}
+    arrays = {f"inputs.{name}": x for name, x in case.inputs.items()}
+    arrays |= {f"stages.{name}": each.value for name, each in case.stages.items()}
+    arrays |= {f"outputs.{name}": each.value for name, each in case.outputs.items()}
+    arrays |= {f"cotangents.{name}": x for name, x in case.cotangents.items()}
+    arrays |= {f"gradients.{name}": each.value for name, each in case.gradients.items()}
+    return {name: np.ascontiguousarray(x).reshape(x.shape) for name, x in arrays.items()}
 
 
 def rest_of(case: Case) -> str:
-    """What is no array: the sentence, attributes, scales, tolerance, or the reason to refuse."""
+    """Everything but the arrays: description, attributes, scales, tolerance or reason."""
     record: dict[str, Any] = {
         "id": case.id,
         "suite": case.suite,
@@ -70,7 +70,7 @@ def export(cases: Iterable[Case], folder: Path, kind: str) -> list[Path]:
         arrays, rest = arrays_of(case), rest_of(case)
         back = (_npz if kind == "npz" else _safetensors)(path, arrays, rest)
         if back != (_bits(arrays), rest):
-            raise BadFile(path, "it does not read back as it was written", "export again")
+            raise BadFile(path, "its contents differ from what was written", "export again")
         written.append(path)
     return written
 
@@ -98,5 +98,5 @@ def _safetensors(path: Path, arrays: Mapping[str, Array], rest: str) -> tuple[An
         ) from None
     save_file(dict(arrays), path, metadata={"case": rest})
     with safe_open(path, framework="numpy") as back:
-        found = {name: back.get_tensor(name) for name in back.keys()}  # noqa: SIM118  (no mapping)
-        return _bits(found), str(back.metadata()["case"])
+        restored = {name: back.get_tensor(name) for name in back.keys()}  # noqa: SIM118  (no mapping)
+        return _bits(restored), str(back.metadata()["case"])

@@ -1,4 +1,4 @@
-"""What `saffu check` can be asked for.   (SPEC 9)"""
+"""Options of `saffu check`.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -16,74 +16,74 @@ from saffu.errors import BadOption
 USAGE: Final = "saffu check [options] PORT\n       saffu check [options] -- COMMAND [argument ...]"
 
 ABOUT: Final = """\
-Judge an implementation of the operations of SAFFU by the golden cases.
+Verdict on an implementation (a port) of the operations of SAFFU, by the golden cases.
 
 PORT is a Python module, or an object in one (package.module:object), with functions named as the
-operations, which take arrays and attributes by keyword.  COMMAND is a program in any language that
-is spoken to in JSON lines.  How to write either: docs/porting.md.
+operations, which take arrays and attributes by keyword; `saffu` is the reference.  COMMAND is a
+program in any language that answers JSON lines.  How to write either: docs/porting.md.
 
   saffu check mypackage.port                         a module
-  saffu check --level core -- ./my-port --flag       a program, and only the first level
-  saffu check --smoke -- node port.js                does the harness work at all?
-  saffu check --only softmax --only refine my.port   some operations
-  saffu check --challenge --report out my.port       fresh inputs; report in the folder out
+  saffu check --level core -- ./my-port --flag       a program, first level only
+  saffu check --smoke -- node port.js                test of the harness, one case per operation
+  saffu check --only softmax --only refine my.port   two operations
+  saffu check --challenge --report out my.port       fresh inputs, and a report in the folder out
 """
 
 STATUS: Final = """\
-Exit status: 0 all cases that were asked for ran and passed; 1 some did not, or none ran; 2 the
-command line, or a port that cannot be imported; 3 the port never started, or (--smoke) the harness
-is broken; 4 the golden files are missing or not those of the manifest; 130 interrupted.
+Exit status: 0 all selected cases ran and passed; 1 some did not, or none ran; 2 wrong command
+line, or a port that cannot be imported; 3 the port never started, or (--smoke) the harness is
+broken; 4 the golden files are missing or differ from the manifest; 130 interrupted.
 """
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """All options of `saffu check`."""
-    which = parser.add_argument_group("which cases")
+    which = parser.add_argument_group("selection of cases")
     which.add_argument(
         "--level", choices=LEVELS, default="full",
-        help="ask for this level and those before it (default: full); gradients from train on",
+        help="highest level to test (default: full); gradients belong to train",
     )  # fmt: skip
     which.add_argument(
         "--only", metavar="OP", action="append", default=[],
-        help="only this operation; may be given again.  No level is named then",
+        help="operation to test, repeatable; no level is reported then",
     )  # fmt: skip
     which.add_argument(
         "--smoke", action="store_true",
-        help="one small case an operation, to tell a broken harness from a wrong port",
+        help="smallest case per operation, to tell a broken harness from a wrong port",
     )  # fmt: skip
     which.add_argument(
         "--challenge", metavar="NONCE", nargs="?", const="",
-        help="draw fresh inputs, judged against the reference; give the nonce to repeat a run",
+        help="fresh inputs, judged against the reference; NONCE repeats an earlier run",
     )  # fmt: skip
     which.add_argument(
         "--golden", metavar="FOLDER", type=Path, help="golden files other than those installed"
     )
     which.add_argument(
-        "--list", action="store_true", help="list the cases that would be asked, and end"
+        "--list", action="store_true", help="list of the selected cases, without a port"
     )
-    how = parser.add_argument_group("how they are judged")
+    how = parser.add_argument_group("judging")
     how.add_argument(
         "--precision", choices=PRECISIONS,
-        help="the class of arithmetic to judge by (default: what the port declares)",
+        help="class of arithmetic (default: declared by the port)",
     )  # fmt: skip
     how.add_argument(
         "--timeout", metavar="S", type=seconds, default=60.0, help="for one answer (default: 60)"
     )
     how.add_argument(
         "--start-timeout", metavar="S", type=seconds, default=60.0,
-        help="for the first answer of a program (default: 60)",
+        help="seconds for the first answer of a program (default: 60)",
     )  # fmt: skip
     how.add_argument(
         "--restarts", metavar="N", type=int, default=25,
-        help="how often a program may be started anew (default: 25)",
+        help="largest number of restarts of a program (default: 25)",
     )  # fmt: skip
     how.add_argument(
         "--isolate", action="store_true",
-        help="run PORT in a process of its own, where a crash or endless loop is one failed case",
+        help="separate process for PORT, where a crash or endless loop is one failed case",
     )  # fmt: skip
     parser.add_argument(
         "--report", metavar="FOLDER", type=Path,
-        help="write results.jsonl, junit.xml, index.html and badge.json there",
+        help="folder for results.jsonl, junit.xml, index.html and badge.json",
     )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def seconds(text: str) -> float:
 
 
 def check_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Make `parser` that of `saffu check`."""
+    """Add usage, description, target and options of `saffu check` to a parser."""
     parser.usage = USAGE
     parser.description = ABOUT
     parser.epilog = STATUS

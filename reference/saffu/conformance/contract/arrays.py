@@ -1,4 +1,4 @@
-"""Arrays as every language can read them: a record of JSON.   (SPEC 9)
+"""Arrays as JSON records, readable in any language.   (SPEC 9)
 
     {"dtype": "float64", "shape": [2, 3], "data": [1.0, 0.5, "-inf", 0.0, 0.1, 7.0]}
 
@@ -20,10 +20,10 @@ from saffu.errors import BadRecord
 from saffu.types import Array
 
 DTYPES: Final = ("float64", "float32", "int64", "bool")
-"""The types of entries that cross the wire."""
+"""Types of entries in a record."""
 
 NON_FINITE: Final = ("nan", "inf", "-inf")
-"""What stands for a number that JSON cannot write."""
+"""Strings for the numbers that JSON cannot write."""
 
 
 def encode(array: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def encode(array: Any) -> dict[str, Any]:
         x = x.astype(np.int64)
     dtype = str(x.dtype)
     if dtype not in DTYPES:
-        raise BadRecord("array", f"dtype {dtype} is none of {', '.join(DTYPES)}")
+        raise BadRecord("array", f"dtype must be one of {', '.join(DTYPES)}, got {dtype}")
     data: list[Any] = x.reshape(-1).tolist()
     if dtype == "float32":
         data = [float(str(entry)) for entry in x.reshape(-1)]
@@ -59,28 +59,30 @@ def decode(record: Any, name: str = "array") -> Array:
     [[7, 5]]
     """
     if not isinstance(record, Mapping) or set(record) != {"dtype", "shape", "data"}:
-        raise BadRecord(name, "an object with the fields dtype, shape and data is expected")
+        raise BadRecord(name, "must be an object with the fields dtype, shape and data")
     dtype, shape, data = record["dtype"], record["shape"], record["data"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise BadRecord(name, f"dtype {dtype!r} is none of {', '.join(DTYPES)}")
+        raise BadRecord(name, f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
     if not isinstance(shape, list) or not all(type(s) is int and s >= 0 for s in shape):
-        raise BadRecord(name, f"shape {shape!r} is not a list of whole numbers >= 0")
+        raise BadRecord(name, f"shape must be a list of whole numbers >= 0, got {shape!r}")
     if not isinstance(data, list) or len(data) != math.prod(shape):
         size = len(data) if isinstance(data, list) else type(data).__name__
-        raise BadRecord(name, f"shape {shape} wants {math.prod(shape)} entries, data has {size}")
+        raise BadRecord(
+            name, f"data must have {math.prod(shape)} entries for shape {shape}, got {size}"
+        )
     read = {"bool": _boolean, "int64": _whole}.get(dtype, _number)
     return np.array([read(name, entry) for entry in data], dtype=dtype).reshape(shape)
 
 
 def _boolean(name: str, entry: Any) -> bool:
     if type(entry) is not bool:
-        raise BadRecord(name, f"data holds {entry!r}, which is neither true nor false")
+        raise BadRecord(name, f"data must hold true or false, got {entry!r}")
     return entry
 
 
 def _whole(name: str, entry: Any) -> int:
     if type(entry) is not int or not -(2**63) <= entry < 2**63:
-        raise BadRecord(name, f"data holds {entry!r}, which is no whole number of 64 bits")
+        raise BadRecord(name, f"data must hold whole numbers of 64 bits, got {entry!r}")
     return entry
 
 
@@ -91,11 +93,11 @@ def _number(name: str, entry: Any) -> float:
         return entry
     if type(entry) is int and abs(entry) < 2**1023:
         return float(entry)
-    raise BadRecord(name, f"data holds {entry!r}, which is no number, nor one of {NON_FINITE}")
+    raise BadRecord(name, f"data must hold numbers or one of {NON_FINITE}, got {entry!r}")
 
 
 def canonical(record: Any) -> str:
-    """JSON text with sorted keys and one row of numbers a line, so that changes can be reviewed.
+    """JSON text with sorted keys and one row of numbers per line, so that changes can be reviewed.
 
     >>> print(canonical({"b": [1, 2], "a": encode(np.eye(2))}), end="")
     {
@@ -128,7 +130,7 @@ def _write(value: Any, indent: str) -> str:
 
 
 def _row_length(record: Mapping[str, Any]) -> int:
-    """How many entries a line of an array's data takes; 0 for what is no array, or a single row."""
+    """Entries per line of an array's data; 0 for other records and for a single row."""
     shape = record.get("shape")
     if set(record) != {"dtype", "shape", "data"} or not isinstance(shape, list) or len(shape) < 2:
         return 0

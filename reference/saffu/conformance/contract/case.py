@@ -1,4 +1,4 @@
-"""A golden case: what goes into an operation, and what has to come out.   (SPEC 9)
+"""A golden case: inputs of an operation and its expected outputs.   (SPEC 9)
 
 A case file holds one case.  Its fields are closed: an unknown or a missing one is refused, so that
 a misspelt field cannot turn a check off.  A case either expects outputs, each with the scale that
@@ -55,13 +55,13 @@ class Case:
     attributes: Mapping[str, Any]
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Expected] = field(default_factory=dict)
-    """what a port has to return"""
+    """arrays that a port has to return"""
     stages: Mapping[str, Expected] = field(default_factory=dict)
-    """what is computed on the way, in order; a port may return it, and is then judged by it"""
+    """intermediate results, in order; a port that returns them is judged by them too"""
     cotangents: Mapping[str, Array] = field(default_factory=dict)
     """gradients given at outputs"""
     gradients: Mapping[str, Expected] = field(default_factory=dict)
-    """gradients wanted at inputs; a port returns them as `gradient.<input>`"""
+    """expected gradients at inputs; a port returns them as `gradient.<input>`"""
     tolerance: Mapping[str, float] = field(default_factory=dict)
     """by class of arithmetic; a class that is not named cannot be judged by this case"""
     certificate: Certificate | None = None
@@ -71,12 +71,12 @@ class Case:
 
     @property
     def wanted(self) -> dict[str, Expected]:
-        """All that a port must return, under the names it returns it by."""
+        """Everything that a port must return, by the names that it uses."""
         return {**self.outputs, **{f"gradient.{name}": g for name, g in self.gradients.items()}}
 
     @property
     def in_order(self) -> dict[str, Expected]:
-        """Everything that is known about the answer, first computed first."""
+        """Stages, outputs and gradients, in the order of computation."""
         return {**self.stages, **self.wanted}
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a golden case expects of an answer, and why its bounds are right.   (SPEC 9)
+"""Expected arrays of a golden case, and the evidence for its bounds.   (SPEC 9)
 
 Records are closed: `closed` refuses a field that is not known, or one that is missing.
 """
@@ -14,16 +14,16 @@ from saffu.errors import BadRecord
 from saffu.types import Array
 
 PRECISIONS: Final = ("float64", "float32", "loose")
-"""The arithmetic that a port may declare; `loose` is for products of ten bits or fewer."""
+"""Classes of arithmetic that a port may declare; `loose` is for products of ten bits or fewer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """The truth about one array."""
+    """The expected value of one array, with the unit of its error."""
 
     value: Array
     scale: float
-    """What an error of 1 is: the magnitude of the terms it was added up from.  0: must be equal."""
+    """Unit of the error: the magnitude of the terms in the sum.  0: entries must be equal."""
 
     def to_json(self) -> dict[str, Any]:
         """The record that `from_json` reads."""
@@ -39,7 +39,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Measured:
-    """An error that somebody who computes in a known way makes on a case."""
+    """The error of a known computation on a case."""
 
     error: float
     who: str
@@ -55,13 +55,13 @@ class Measured:
         closed(where, object_of(where, "a measured error", record), {"error", "who"})
         error, who = record["error"], record["who"]
         if not isinstance(who, str) or not who:
-            raise BadRecord(where, "who made the error is not a text")
+            raise BadRecord(where, "who is not a text")
         return Measured(float("inf") if error == "inf" else number(where, "error", error), who)
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Why the tolerance lies where it lies: above every right answer and below every wrong one."""
+    """Evidence for a tolerance: the errors of right computations and of mistakes."""
 
     legitimate: Mapping[str, Measured]
     """for each class of arithmetic, the worst error of correct computations"""
@@ -106,7 +106,7 @@ def object_of(where: str, name: str, value: Any) -> Mapping[str, Any]:
 def number(where: str, name: str, value: Any) -> float:
     """A finite number >= 0."""
     if type(value) not in (int, float) or not 0 <= value < float("inf"):
-        raise BadRecord(where, f"{name} is {value!r}, not a finite number >= 0")
+        raise BadRecord(where, f"{name} must be a finite number >= 0, got {value!r}")
     return float(value)
 
 
@@ -131,7 +131,7 @@ def all_stages(where: str, value: Any) -> dict[str, Expected]:
         rest = dict(object_of(where, "a stage", stage))
         name = rest.pop("name", None)
         if not isinstance(name, str) or name in read:
-            raise BadRecord(where, f"a stage is named {name!r}: a text of its own is expected")
+            raise BadRecord(where, f"a stage must have a name of its own, got {name!r}")
         read[name] = Expected.from_json(f"{where}, {name}", rest)
     return read
 
@@ -139,17 +139,17 @@ def all_stages(where: str, value: Any) -> dict[str, Expected]:
 def all_bounds(where: str, value: Any) -> dict[str, float]:
     """The tolerance of each class of arithmetic; above zero."""
     bounds = _by_class(where, "tolerance", value)
-    found = {name: number(where, f"tolerance.{name}", limit) for name, limit in bounds.items()}
-    if 0.0 in found.values():
-        raise BadRecord(where, "tolerance is zero: nothing that is computed is exact")
-    return found
+    checked = {name: number(where, f"tolerance.{name}", limit) for name, limit in bounds.items()}
+    if 0.0 in checked.values():
+        raise BadRecord(where, "tolerance must be > 0, got 0")
+    return checked
 
 
 def _by_class(where: str, name: str, value: Any) -> Mapping[str, Any]:
     """An object whose fields are classes of arithmetic, float64 among them."""
     each = object_of(where, name, value)
     if unknown := sorted(set(each) - set(PRECISIONS)):
-        raise BadRecord(where, f"{name} names {unknown[0]!r}, which is none of {PRECISIONS}")
+        raise BadRecord(where, f"{name} must name classes among {PRECISIONS}, got {unknown[0]!r}")
     if "float64" not in each:
-        raise BadRecord(where, f"{name} does not say what float64 has to reach")
+        raise BadRecord(where, f"{name} must have an entry for float64")
     return each

@@ -1,8 +1,8 @@
-"""Where the golden files lie, and reading them.   (SPEC 9)
+"""Location and reading of the golden files.   (SPEC 9)
 
 In a checkout they lie in `golden/` beside `reference/`; an installed package carries them as
-`saffu/golden`.  The manifest counts them and knows the hash of each: fewer cases than it says, or
-another byte in one of them, is an error and never a shorter run.
+`saffu/golden`.  The manifest has their number and the hash of each: fewer cases, or another byte in
+one of them, is an error and never a shorter run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from saffu.errors import BadFile
 SUITE: Final = "1.0.0"
 """The version of the suite; it rises with every change of a case."""
 
-_AGAIN: Final = "take the golden files anew from where the package came from"
+_AGAIN: Final = "reinstall the package, or check the golden files out again"
 _LF: Final = "check the files out without conversion of line ends (git config core.autocrlf false)"
 
 
@@ -39,7 +39,7 @@ def golden_root() -> Path:
 
 
 def manifest_of(root: Path) -> dict[str, Any]:
-    """What MANIFEST.json has to say of the files below `root`."""
+    """The manifest of the files below `root`."""
     files = {path.relative_to(root).as_posix(): path for path in sorted(root.glob("*/*.json"))}
     ids = [name.removesuffix(".json") for name in files if not name.startswith("schema/")]
     ops = sorted({name.split("/")[0] for name in ids})
@@ -80,18 +80,18 @@ def read_suite(root: Path | None = None) -> tuple[Case, ...]:
     """
     folder = root or golden_root()
     wanted = read_manifest(folder)
-    found = manifest_of(folder)["sha256"]
-    for name in sorted({*wanted["sha256"], *found}):
-        if name not in found:
-            raise BadFile(folder / name, "the manifest lists it, but it is not there", _AGAIN)
+    present = manifest_of(folder)["sha256"]
+    for name in sorted({*wanted["sha256"], *present}):
+        if name not in present:
+            raise BadFile(folder / name, "the manifest lists it, and it is missing", _AGAIN)
         if name not in wanted["sha256"]:
             raise BadFile(folder / name, "the manifest does not list it", _AGAIN)
-        if found[name] != wanted["sha256"][name]:
+        if present[name] != wanted["sha256"][name]:
             unix = (folder / name).read_bytes().replace(b"\r\n", b"\n")
             if hashlib.sha256(unix).hexdigest() == wanted["sha256"][name]:
                 raise BadFile(folder / name, "its lines end in CRLF, the published ones in LF", _LF)
             raise BadFile(folder / name, "it is not the file that the manifest lists", _AGAIN)
-    return tuple(read_case(folder / name) for name in sorted(found))
+    return tuple(read_case(folder / name) for name in sorted(present))
 
 
 def _read(path: Path) -> Any:

@@ -1,11 +1,10 @@
-"""Which mistake a failing port probably makes.   (SPEC 9)
+"""Diagnosis: the known mistake that explains the failures of a port.   (SPEC 9)
 
-Every known mistake is computed on the cases that fail.  It explains a case if what the port gave
-is what the mistake gives, to within the bound of the case, and both are well away from the truth.
-The mistake that explains most is named first; then the one that explains most of what is left, so
-that two mistakes at once are both found; then two that are seen in the same cases.  What nothing
-explains is reported by the first array that diverges.  A port is suspected only of what it fails
-by: right answers are never explained.
+Every known mistake is computed on the failing cases.  It explains a case if its result equals that
+of the port to within the bound of the case, and both are well away from the expected value.  The
+mistake that explains most cases is named first; then the one that explains most of the rest, so
+that two mistakes made at once are both named; then pairs that show in the same cases.  Cases that
+nothing explains are reported by the first array that diverges.  Passing cases need no explanation.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from saffu.types import Array
 _NEAR: Final = 1.0
 """Bounds within which the port and a mistake agree."""
 _FAR: Final = 3.0
-"""Bounds by which the mistake is off the truth; the golden cases see to four."""
+"""Bounds by which a mistake must be off the expected value; golden cases guarantee four."""
 
 _WRONG_VALUES: Final = ("values", "accepted", "refused")
 
@@ -41,9 +40,9 @@ class Finding:
     mistake: Mistake
     cases: tuple[str, ...]
     against: tuple[str, ...]
-    """cases that it would fail, and that the port passes"""
+    """passing cases that this mistake would fail"""
     alike: tuple[str, ...] = ()
-    """other mistakes that look the same on these cases"""
+    """other mistakes with the same results on these cases"""
     other: Mistake | None = None
     """a second mistake that is made at the same time"""
 
@@ -56,13 +55,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is said of all failures of a run."""
+    """The explanation of all failures of a run."""
 
     failures: int
     findings: tuple[Finding, ...]
     unexplained: tuple[Result, ...]
     coarse: bool = False
-    """whether every wrong value would be right in float32"""
+    """whether every wrong value is within the bounds of float32"""
     wrong: frozenset[str] = frozenset()
     """operations with wrong values"""
 
@@ -73,8 +72,8 @@ class Diagnosis:
         lines = [self._of(finding) for finding in self.findings]
         if self.coarse:
             lines.append(
-                "every wrong value is within the bounds of float32: if the port computes in that, "
-                "it has to say so (precision float32)"
+                "every wrong value is within the bounds of float32: a port that computes in "
+                "float32 has to declare it (precision float32)"
             )
         left = [r for r in self.unexplained if not (self.coarse and r.ruling.kind == "values")]
         lines += [self._where(result) for result in _first_of_each(left)]
@@ -90,7 +89,7 @@ class Diagnosis:
             line += f" and `{finding.other.id}` ({finding.other.about}) at once"
         line += f": see {mistake.spec}"
         if finding.alike:
-            line += f"; they look the same as {', '.join(f'`{each}`' for each in finding.alike)}"
+            line += f"; the same results as {', '.join(f'`{each}`' for each in finding.alike)}"
         if finding.against:
             many = len(finding.against)
             line += f"; but {many} that it would fail {'passes' if many == 1 else 'pass'}"
@@ -99,14 +98,14 @@ class Diagnosis:
     def _where(self, result: Result) -> str:
         case, ruling = result.case, result.ruling
         if ruling.kind != "values":
-            return f"{case.id} is no known mistake: {ruling.reason}"
+            return f"{case.id} matches no known mistake: {ruling.reason}"
         what = "stage" if ruling.diverged in case.stages else "output"
         line = f"{case.id} matches no known mistake: {what} {ruling.reason}; see {case.spec}"
         if below := [op for op in OPERATIONS[case.op].rests_on if op in self.wrong]:
-            return f"{line}; it rests on {', '.join(below)}, wrong too: mend that first"
+            return f"{line}; it is computed from {', '.join(below)}, wrong too: correct that first"
         silent = [name for name in case.stages if name not in ruling.arrays]
         if silent and what == "output":
-            line += f"; return the stages {', '.join(silent)} too, to learn where it begins"
+            line += f"; return the stages {', '.join(silent)} too, to see where it begins"
         return line
 
 
@@ -140,9 +139,9 @@ def diagnose(run: Run, bank: Iterable[Mistake]) -> Diagnosis:
     }
     findings = cover(explained, against)
     findings += _in_pairs(mistakes, suspects, findings, run.precision)
-    found = {case for finding in findings for case in finding.cases}
+    explained_cases = {case for finding in findings for case in finding.cases}
     coarse = run.precision == "float64" and _coarse(suspects)
-    unexplained = tuple(result for result in failing if result.case.id not in found)
+    unexplained = tuple(result for result in failing if result.case.id not in explained_cases)
     return Diagnosis(len(failing), findings, unexplained, coarse and not findings, frozenset(ops))
 
 
@@ -152,7 +151,7 @@ def _in_pairs(
     findings: Sequence[Finding],
     precision: str,
 ) -> tuple[Finding, ...]:
-    """What two mistakes of one operation explain together, of what is left."""
+    """Pairs of mistakes in one operation that explain the remaining cases."""
     known = {case for finding in findings for case in finding.cases}
     left = [result for result in suspects if result.case.id not in known]
 
@@ -167,9 +166,9 @@ def _in_pairs(
 def cover(
     explained: Mapping[Mistake, frozenset[str]], against: Mapping[Mistake, Sequence[str]]
 ) -> tuple[Finding, ...]:
-    """Few mistakes that explain much: always the one that explains most of what is left.
+    """A greedy cover: always the mistake that explains most of the remaining cases.
 
-    Of two that explain as much, the one is taken that has less against it.
+    Of two that explain as many, the one that would fail fewer of the passing cases.
     """
     left = frozenset().union(*explained.values())
     findings: list[Finding] = []

@@ -1,4 +1,4 @@
-"""A mistake that porters make, as something that can be computed.   (SPEC 9)"""
+"""A known mistake of porters, with its wrong computation.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mistake:
     about: str
     """what is wrong, as the end of a sentence: "U computed with K = 1" """
     spec: str
-    """where it is said how it should be"""
+    """section of the specification that defines the right computation"""
     op: str
     wrong: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     """From the inputs (arrays) and attributes of a case, under their names, and `cotangents` where

@@ -1,8 +1,8 @@
-"""Two mistakes at once in one operation.   (SPEC 9)
+"""Pairs of mistakes made at once in one operation.   (SPEC 9)
 
-Where both are seen in one case, its numbers are those of neither.  So what no single mistake
-explains is compared with what two of them give together: all pairs are tried on one such case, and
-the pairs that fit it on the others.
+A case that shows both has the numbers of neither.  So cases that no single mistake explains are
+compared with two mistakes together: all pairs are tried on one such case, and the pairs that fit it
+on the others.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def pairs(
     mistakes: Sequence[Mistake],
     unexplained: Iterable[Result],
     fits: Callable[[Mistake, Result], bool],
-    found: frozenset[str],
+    named: frozenset[str],
 ) -> tuple[Pair, ...]:
-    """The pairs that explain most of what is unexplained.
+    """The pairs that explain most of the unexplained cases.
 
-    Parameters: `fits`, whether a mistake gives what was returned; `found`, ids of mistakes that
-    explain something by themselves: of two pairs that explain as much, the one with more of them.
+    Parameters: `fits`, whether a mistake gives the returned arrays; `named`, ids of mistakes that
+    explain cases by themselves: of two pairs that explain as many, the one with more of these.
     """
     by_op: dict[str, list[Result]] = {}
     for result in unexplained:
@@ -44,7 +44,7 @@ def pairs(
     return tuple(
         pair
         for op, left in by_op.items()
-        for pair in _of_one([m for m in mistakes if m.op == op], left, fits, found)
+        for pair in _of_one([m for m in mistakes if m.op == op], left, fits, named)
     )
 
 
@@ -52,7 +52,7 @@ def _of_one(
     mistakes: Sequence[Mistake],
     left: list[Result],
     fits: Callable[[Mistake, Result], bool],
-    found: frozenset[str],
+    named: frozenset[str],
 ) -> list[Pair]:
     both = [
         (one, other, joint)
@@ -72,7 +72,7 @@ def _of_one(
         one, other, cases = min(
             fitting,
             key=lambda pair: (
-                -len(pair[2]), -len({pair[0].id, pair[1].id} & found), pair[0].id, pair[1].id
+                -len(pair[2]), -len({pair[0].id, pair[1].id} & named), pair[0].id, pair[1].id
             ),
         )  # fmt: skip
         pairs.append(Pair(one, other, tuple(sorted(each.case.id for each in cases))))

@@ -1,10 +1,10 @@
-"""Fresh inputs of the kind that the published cases have: no answer can be looked up.   (SPEC 9)
+"""Challenge: fresh inputs of the same kind, so that answers cannot be looked up.   (SPEC 9)
 
 Every input of a case is drawn again from a nonce, by the generator of the golden files, and keeps
-what its case is about: its shape, its zeros, its order of magnitude, rows of one norm, rows of
-entries that are nearly equal, whole numbers, the first and last token of a document.  The truth is
-what the reference returns in float64.  A draw on which the reference itself, in float32, strays far
-is drawn again: it would ask for more than the case does.
+the properties that its case tests: shape, zeros, order of magnitude, rows of one norm, rows of
+nearly equal entries, whole numbers, the first and last token of a document.  The expected
+value is the reference's in float64.  A draw on which the reference in float32 has a large
+error is drawn again: it would be harder than the published case.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def challenge(cases: Iterable[Case], nonce: str) -> Challenge:
     for case in cases:
         tries = _TRIES if case.reject is None else _TRIES_TO_REFUSE
         drawn = (afresh(case, f"{nonce}/{case.id}/{again}") for again in range(tries))
-        found = next((each for each in drawn if each is not None), None)
-        if found is None:
+        accepted = next((each for each in drawn if each is not None), None)
+        if accepted is None:
             left_out.append(case.id)
         else:
-            fresh.append(found)
+            fresh.append(accepted)
     return Challenge(nonce, tuple(fresh), tuple(left_out))
 
 

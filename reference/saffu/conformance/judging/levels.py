@@ -1,6 +1,6 @@
-"""How much of the contract a port keeps: core, layer, train, full.   (SPEC 9)
+"""Levels of conformance: core, layer, train, full.   (SPEC 9)
 
-Each level holds those before it:
+Each level includes those before it:
 
     core    softmax, explicit solutions, cipher, embeddings     (SPEC 0–2)
     layer   contexts, the SAFFU layer, the model forward        (SPEC 3–4)
@@ -47,13 +47,13 @@ def within(level: str, bound: str) -> bool:
     return LEVELS.index(level) <= LEVELS.index(bound)
 
 
-def reached(wanting: Iterable[str]) -> str | None:
-    """The highest level of which nothing is wanting; None if the core is not kept.
+def reached(failing: Iterable[str]) -> str | None:
+    """The highest level whose cases all pass; None if some case of the core does not.
 
-    Parameters: `wanting`, the level of each case that did not pass.
+    Parameters: `failing`, the level of each case that did not pass.
 
     >>> reached(["train", "full"]), reached([]), reached(["core"])
     ('layer', 'full', None)
     """
-    lowest = min((LEVELS.index(level) for level in wanting), default=len(LEVELS))
+    lowest = min((LEVELS.index(level) for level in failing), default=len(LEVELS))
     return LEVELS[lowest - 1] if lowest else None

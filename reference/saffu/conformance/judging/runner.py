@@ -1,7 +1,7 @@
-"""Asking a port every case, whatever it does in between.   (SPEC 9)
+"""The run: every case is asked of a port, whatever the port does.   (SPEC 9)
 
-After a crash, a time-out or noise the port is started anew and the run goes on; after too many of
-these the remaining cases are failed with that reason.  The run is always complete: a result for
+After a crash, a time-out or noise the port is restarted and the run goes on; after too many of
+these the remaining cases fail with that reason.  The run is always complete: a result for
 each case, in their order.
 """
 
@@ -21,17 +21,17 @@ from saffu.conformance.ports.protocol import Answer, Broken, Request, Started
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One case and what was said of it."""
+    """One case and its verdict."""
 
     case: Case
     ruling: Ruling
     level: str
-    """the level that asks for this; where only the gradients are wanting, that of gradients"""
+    """the level that asks for this; where only the gradients fail, that of gradients"""
     seconds: float = 0.0
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wanting."""
+        """Whether the case passed."""
         return self.ruling.verdict.good
 
 
@@ -46,13 +46,13 @@ class Run:
     wanted: str
     """the level that was asked for"""
     partial: bool = False
-    """whether only some cases were asked for: then no level can be named"""
+    """whether only some cases were selected; then no level is reported"""
     notes: tuple[str, ...] = ()
     interrupted: bool = False
 
     @property
     def passed(self) -> bool:
-        """Whether all cases that were asked for ran and passed.  Nothing run is not passed.
+        """Whether all selected cases ran and passed; a run of no case did not pass.
 
         >>> Run(None, "float64", (), "full").passed
         False
@@ -61,11 +61,11 @@ class Run:
 
     @property
     def level(self) -> str | None:
-        """The highest level of which nothing is wanting."""
+        """The highest level whose cases all pass."""
         if self.partial or not self.results:
             return None
-        found = reached(result.level for result in self.results if not result.good)
-        return found if found is None or within(found, self.wanted) else self.wanted
+        highest = reached(result.level for result in self.results if not result.good)
+        return highest if highest is None or within(highest, self.wanted) else self.wanted
 
     def count(self, verdict: Verdict) -> int:
         """How many cases got a verdict."""
@@ -77,7 +77,7 @@ class Runner:
 
     Parameters: `precision`, the class of arithmetic to judge by, None for the one that the port
     declares; `wanted`, the level: gradients are asked for from `train` on; `restarts`, how often
-    the port may be started anew.
+    the port may be restarted.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Runner:
                     self._keep(case, Ruling(Verdict.FAILED, "given-up", self._given_up), 0.0)
         notes = [self.end()]
         if self.restarts:
-            notes.append(f"the port was started anew {_times(self.restarts)}")
+            notes.append(f"the port was restarted {_times(self.restarts)}")
         if unjudged := sum(not self.judges(case) for case in cases):
             notes.append(f"{unjudged} cases have no bound for {self.precision}: not asked")
         return Run(
@@ -131,22 +131,22 @@ class Runner:
         )
 
     def begin(self) -> None:
-        """Start the port, or learn that it does not start."""
+        """Start the port; twice, if the first attempt fails."""
         while not self._up and not self._given_up:
             self._ensure_started()
 
     def end(self) -> str:
-        """Stop the port; what is to be said about how it ended."""
-        said = self.port.stop()
+        """Stop the port; returns a note on how it ended."""
+        note = self.port.stop()
         self._amend()
-        return said
+        return note
 
     def judges(self, case: Case) -> bool:
         """Whether a case has a bound for the port's precision; one that rejects needs none."""
         return case.reject is not None or self.precision in case.tolerance
 
     def wants(self, case: Case) -> bool:
-        """Whether a case is to be asked."""
+        """Whether a case is asked at the wanted level and precision."""
         return within(level_of(case.op), self.wanted) and self.judges(case)
 
     def ask(self, case: Case) -> Result:
@@ -168,7 +168,7 @@ class Runner:
         if self._given_up:
             return Broken("given-up", f"not asked: {self._given_up}")
         if not self._up or self.started is None:
-            return Broken("not-started", "the port was started anew, and did not start")
+            return Broken("not-started", "the port did not start again")
         if case.op not in self.started.operations:
             return Ruling(Verdict.SKIPPED, "skipped", f"the port does not list {case.op}")
         self._asked += 1
@@ -185,20 +185,20 @@ class Runner:
         if self._up or self._given_up:
             return
         if self._asked and self.restarts >= self._limit:
-            self._given_up = f"the port had been started anew {_times(self.restarts)}"
+            self._given_up = f"the port had been restarted {_times(self.restarts)}"
             return
         if self._asked:
             self.restarts += 1
-        said = self.port.start()
-        if isinstance(said, Broken):
+        introduction = self.port.start()
+        if isinstance(introduction, Broken):
             self._failed_starts += 1
             if self._failed_starts == 2:
-                self._given_up = f"the port does not start: {said.message}"
+                self._given_up = f"the port does not start: {introduction.message}"
             return
         self._up, self._failed_starts = True, 0
         if self.started is None:
-            self.started = said
-            self.precision = said.precision if self._declared else self.precision
+            self.started = introduction
+            self.precision = introduction.precision if self._declared else self.precision
 
     def _keep(self, case: Case, ruling: Ruling, seconds: float) -> Result:
         level = level_of(case.op, gradients=ruling.outputs_right)

@@ -1,9 +1,9 @@
-"""When an answer is right: its error, in units of the array's scale, is within the case's bound.
+"""Error of an answer in units of the array's scale, and its comparison with the bound.
 
     error = max |got − truth| / scale
 
-The scale is the magnitude of the terms that the array was added up from, so an honest rounding
-error is a few units of 1e-16 or 1e-7 whatever cancelled on the way.  Whole numbers and truth values
+The scale is the magnitude of the terms that the array was added up from, so a rounding error
+is a few units of 1e-16 or 1e-7 even after cancellation.  Whole numbers and truth values
 have to be equal; so does every infinity.   (SPEC 9)
 """
 
@@ -22,10 +22,10 @@ INFINITE = float("inf")
 
 
 class Difference(NamedTuple):
-    """How far one array is from the truth."""
+    """The error of one array."""
 
     error: float
-    """in units of the scale; infinite for another shape, or a number that is none"""
+    """in units of the scale; infinite for another shape, NaN or a wrong infinity"""
     where: tuple[int, ...] | None
     """index of the worst entry, if it is about an entry"""
     problem: str
@@ -33,15 +33,15 @@ class Difference(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """What is to be said of an answer to a case."""
+    """The comparison of an answer with a case."""
 
     passed: bool
     differences: dict[str, Difference]
-    """of all arrays that came, in the order of their computation"""
+    """of all returned arrays, in the order of computation"""
     missing: tuple[str, ...]
-    """outputs that did not come"""
+    """outputs that were not returned"""
     diverged: str | None
-    """the first array that is out of bounds: where to look"""
+    """the first array out of bounds"""
 
 
 def compare(got: Array, expected: Expected) -> Difference:
@@ -65,9 +65,9 @@ def compare(got: Array, expected: Expected) -> Difference:
 
 
 def gaps(got: Array, expected: Expected) -> Array:
-    """How far every entry is from the truth, for numbers of the same shape.
+    """Absolute error of every entry, for arrays of the same shape.
 
-    Infinite where only equality is right, and where one of the two is no finite number.
+    Infinite where entries must be equal and differ, and where only one of the two is finite.
 
     >>> gaps(np.array([1.0, 2.5, np.nan]), Expected(np.array([1.0, 2.0, 3.0]), 4.0)).tolist()
     [0.0, 0.5, inf]
@@ -78,15 +78,15 @@ def gaps(got: Array, expected: Expected) -> Array:
         gap = np.abs(got.astype(np.float64) - truth.astype(np.float64))
     if expected.scale == 0 or truth.dtype.kind != "f":
         gap = np.full(truth.shape, INFINITE)
-    found: Array = np.where(same, 0.0, np.where(np.isfinite(gap), gap, INFINITE))
-    return found
+    distances: Array = np.where(same, 0.0, np.where(np.isfinite(gap), gap, INFINITE))
+    return distances
 
 
 def judge(case: Case, answer: Mapping[str, Array], precision: str = "float64") -> Judgement:
     """Whether the arrays of an answer are within the bounds of a case.
 
-    Parameters: `answer`, outputs and gradients by the names of `Case.wanted`; stages where they are
-    at hand; what else it holds is of no account.  `precision` as the port declares it.
+    Parameters: `answer`, outputs and gradients by the names of `Case.wanted`, and any stages; other
+    arrays are ignored.  `precision` as the port declares it.
     Refuses: a case that rejects, or that has no bound for the precision.
     """
     if precision not in case.tolerance:
@@ -94,8 +94,8 @@ def judge(case: Case, answer: Mapping[str, Array], precision: str = "float64") -
         raise BadOption("precision", precision, f"one that {case.id} judges ({judged})", "SPEC 9")
     bound = case.tolerance[precision]
     truths = case.in_order
-    found = {name: compare(answer[name], truths[name]) for name in truths if name in answer}
-    wrong = [name for name, difference in found.items() if not difference.error <= bound]
+    differences = {name: compare(answer[name], truths[name]) for name in truths if name in answer}
+    wrong = [name for name, difference in differences.items() if not difference.error <= bound]
     missing = tuple(name for name in case.wanted if name not in answer)
     first = next(iter(wrong), next(iter(missing), None))
-    return Judgement(first is None, found, missing, first)
+    return Judgement(first is None, differences, missing, first)

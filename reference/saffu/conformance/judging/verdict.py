@@ -1,10 +1,10 @@
-"""What is said of a port's answer to one case.   (SPEC 9)
+"""The verdict on a port's answer to one case.   (SPEC 9)
 
-passed         every array that was asked for is within its bound
-rejected-ok    the input had to be refused, and was
-failed         a wrong array, a good input refused, a bad one accepted, or no usable answer
-skipped        the port says why it does not do this
-errored        the port says that it failed inside
+passed         every requested array is within its bound
+rejected-ok    bad input was refused
+failed         a wrong array, good input refused, bad input accepted, or no usable answer
+skipped        the port gives a reason why it does not do this
+errored        the port reports an internal failure
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from saffu.conformance.ports.schemas import plain, short
 from saffu.types import Array
 
 _QUOTED: Final = 300
-"""Characters that are quoted of what a port says."""
+"""Longest quotation of a port's message, in characters."""
 
 
 class Verdict(StrEnum):
-    """The five words."""
+    """The five verdicts."""
 
     PASSED = "passed"
     REJECTED = "rejected-ok"
@@ -42,7 +42,7 @@ class Verdict(StrEnum):
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wanting."""
+        """Whether this counts as passing."""
         return self in (Verdict.PASSED, Verdict.REJECTED)
 
 
@@ -64,7 +64,7 @@ class Ruling:
     outputs_right: bool = False
     """whether only gradients are wrong or missing"""
     arrays: Mapping[str, Array] = field(default_factory=dict)
-    """what the port returned, where it is wrong: for the diagnosis"""
+    """the arrays that the port returned, where they are wrong: for the diagnosis"""
 
 
 def rule(case: Case, answer: Answer, precision: str) -> Ruling:
@@ -90,56 +90,56 @@ def rule(case: Case, answer: Answer, precision: str) -> Ruling:
 def _of_arrays(case: Case, arrays: Mapping[str, Array], precision: str) -> Ruling:
     if case.reject is not None:
         return Ruling(
-            Verdict.FAILED, "accepted", f"the input was accepted; it has to be refused "
-            f"({case.reject})", arrays=dict(arrays),
+            Verdict.FAILED, "accepted", f"expected a refusal ({case.reject}), got "
+            "an answer", arrays=dict(arrays),
         )  # fmt: skip
-    found = judge(case, arrays, precision)
+    judgement = judge(case, arrays, precision)
     bound = case.tolerance[precision]
-    error = max((difference.error for difference in found.differences.values()), default=None)
-    if found.passed:
+    error = max((difference.error for difference in judgement.differences.values()), default=None)
+    if judgement.passed:
         return Ruling(Verdict.PASSED, error=error, bound=bound)
-    missing = found.diverged in found.missing
+    missing = judgement.diverged in judgement.missing
     return Ruling(
         Verdict.FAILED,
         "missing" if missing else "values",
-        _missing(found, arrays) if missing else _wrong(found, bound),
-        diverged=found.diverged,
+        _missing(judgement, arrays) if missing else _wrong(judgement, bound),
+        diverged=judgement.diverged,
         error=error,
         bound=bound,
-        outputs_right=_only_gradients(found, bound),
+        outputs_right=_only_gradients(judgement, bound),
         arrays={name: x for name, x in arrays.items() if name in case.in_order and _fits(case, x)},
     )
 
 
 def _fits(case: Case, x: Array) -> bool:
-    """Whether an array is of a size that is worth keeping."""
+    """Whether an array is small enough to keep."""
     return x.size <= 4 * max(expected.value.size for expected in case.in_order.values()) + 64
 
 
-def _only_gradients(found: Judgement, bound: float) -> bool:
-    wrong = [name for name, each in found.differences.items() if not each.error <= bound]
-    return all(name.startswith("gradient.") for name in (*wrong, *found.missing))
+def _only_gradients(judgement: Judgement, bound: float) -> bool:
+    wrong = [name for name, each in judgement.differences.items() if not each.error <= bound]
+    return all(name.startswith("gradient.") for name in (*wrong, *judgement.missing))
 
 
-def _missing(found: Judgement, arrays: Mapping[str, Array]) -> str:
+def _missing(judgement: Judgement, arrays: Mapping[str, Array]) -> str:
     came = ", ".join(plain(name, 60) for name in list(arrays)[:10]) or "nothing"
-    return f"{found.diverged} did not come (there came {came})"
+    return f"expected an array {judgement.diverged}, got {came}"
 
 
-def _wrong(found: Judgement, bound: float) -> str:
-    name = found.diverged or ""
-    difference: Difference = found.differences[name]
+def _wrong(judgement: Judgement, bound: float) -> str:
+    name = judgement.diverged or ""
+    difference: Difference = judgement.differences[name]
     size = f"; error {difference.error:.2g}, allowed {bound:.2g}" if difference.where else ""
     return f"{name}: {difference.problem}{size}"
 
 
 def _of_refusal(case: Case, answer: Rejected) -> Ruling:
-    said = plain(answer.message or answer.reason or "no reason given", _QUOTED)
+    message = plain(answer.message or answer.reason or "no reason given", _QUOTED)
     if case.reject is None:
-        return Ruling(Verdict.FAILED, "refused", f"a good input was refused: {said}")
+        return Ruling(Verdict.FAILED, "refused", f"a good input was refused: {message}")
     if answer.reason not in (None, case.reject):
         return Ruling(
             Verdict.FAILED, "reason",
-            f"refused as {short(answer.reason)}, {case.reject!r} is expected: {said}",
+            f"expected the reason {case.reject!r}, got {short(answer.reason)}: {message}",
         )  # fmt: skip
     return Ruling(Verdict.REJECTED)

@@ -46,10 +46,10 @@ from saffu.types import Array
 
 @runtime_checkable
 class Port(Protocol):
-    """What the runner asks of a port, wherever it runs.  Nothing of it raises for a bad port."""
+    """The interface of a port for the runner.  It never raises, however bad the port."""
 
     def start(self) -> Started | Broken:
-        """Get ready; ask again after something broke to get a fresh port."""
+        """Start, or restart after a failure."""
         ...
 
     def run(self, request: Request) -> Answer:
@@ -57,11 +57,11 @@ class Port(Protocol):
         ...
 
     def twice(self) -> tuple[tuple[int, str], ...]:
-        """Numbers of the cases that were answered more than once, and what is to be said of it."""
+        """Numbers of the cases that were answered more than once, each with a message."""
         ...
 
     def stop(self) -> str:
-        """End; what is to be said about how it ended, or nothing."""
+        """End; returns a note on how it ended, or an empty text."""
         ...
 
 
@@ -155,7 +155,7 @@ REFERENCE: Final = "saffu.conformance.reference"
 
 
 class BadAnswer(Exception):
-    """A function returned what is no answer."""
+    """A function returned something that is not an answer."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -173,20 +173,20 @@ def arrays_of(result: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
     {'ranks': array([2, 0, 1])}
     """
     if isinstance(result, tuple) and hasattr(result, "_asdict"):
-        found: Mapping[str, Any] = result._asdict()
+        by_name: Mapping[str, Any] = result._asdict()
     elif is_dataclass(result):
-        found = {each.name: getattr(result, each.name) for each in fields(result)}
+        by_name = {each.name: getattr(result, each.name) for each in fields(result)}
     elif isinstance(result, Mapping):
-        found = result
+        by_name = result
     elif len(outputs) == 1 and result is not None:
-        found = {outputs[0]: result}
+        by_name = {outputs[0]: result}
     else:
         raise BadAnswer(
-            f"{type(result).__name__} was returned; with the outputs {', '.join(outputs)}, a "
-            "mapping, a NamedTuple or a dataclass is expected"
+            f"for the outputs {', '.join(outputs)}, return a mapping, a NamedTuple or a dataclass, "
+            f"got {type(result).__name__}"
         )
     converted: dict[str, Array] = {}
-    for name, value in found.items():
+    for name, value in by_name.items():
         try:
             converted[str(name)] = as_array(str(name), value)
         except BadAnswer:
@@ -202,13 +202,15 @@ def as_array(name: str, value: Any) -> Array:
     except Exception as wrong:  # noqa: BLE001  (anybody's array may raise anything)
         raise BadAnswer(f"{name} cannot become a NumPy array: {wrong}") from None
     if array.dtype.kind not in "fiub":
-        raise BadAnswer(f"{name} is {type(value).__name__} of {array.dtype}, not numbers")
+        raise BadAnswer(
+            f"{name} must be an array of numbers, got {type(value).__name__} of {array.dtype}"
+        )
     return array
 
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise OutOfTime in the block after so long.  Only on Unix, and only in the main thread."""
+    """Raise OutOfTime in the block after some seconds; on Unix, in the main thread only."""
     main = threading.current_thread() is threading.main_thread()
     if seconds is None or not main or not hasattr(signal, "setitimer"):
         yield

@@ -1,4 +1,4 @@
-"""A program of which nothing may stop the run, fill the memory, or outlive it.   (SPEC 9)
+"""Child process with bounded pipes, killed with its whole group.   (SPEC 9)
 
 Two threads read its outputs and one writes to it, so that nobody waits for a full pipe.  What is
 not yet asked for is held back by a queue of a few lines, a line has a largest length, and of
@@ -206,7 +206,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
 def _ended(process: subprocess.Popen[bytes]) -> int | None:
     if not hasattr(os, "waitid"):
         return process.poll()
-    found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    if found is None:
+    state = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if state is None:
         return None
-    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+    return state.si_status if state.si_code == os.CLD_EXITED else -state.si_status

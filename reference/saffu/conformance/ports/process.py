@@ -1,7 +1,7 @@
-"""A port in any language: a program that is spoken to in JSON lines.   (SPEC 9)
+"""A port in any language: a program that answers JSON lines.   (SPEC 9)
 
-Whatever the program does is an answer: a time-out, a crash, a line that is no message, too many
-lines and a number that was not asked for are each `Broken`; after them the program is run anew.
+A time-out, a crash, a line that is not a message, too many lines and a wrong number are each an
+answer, `Broken`; after them the program is restarted.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ class ProcessPort:
         self._running.sender.send(protocol.line(protocol.start()))
         got = self._receive(time.monotonic() + self.start_timeout, self.start_timeout)
         try:
-            said = got if isinstance(got, Broken) else protocol.read_started(got)
+            introduction = got if isinstance(got, Broken) else protocol.read_started(got)
         except BadMessage as wrong:
-            said = Broken("garbage", wrong.what)
-        if isinstance(said, Broken):
-            said = self._after(said)
-            return Broken("not-started", f"after start: {said.message}")
-        return said
+            introduction = Broken("garbage", wrong.what)
+        if isinstance(introduction, Broken):
+            introduction = self._after(introduction)
+            return Broken("not-started", f"after start: {introduction.message}")
+        return introduction
 
     def run(self, request: Request) -> Answer:
-        """Ask for one case, and wait for its answer.  Start anew after most kinds of Broken."""
+        """Ask one case and wait for its answer.  Restart after most kinds of Broken."""
         if self._running is None:
-            return Broken("not-started", "the port does not run")
+            return Broken("not-started", "the port is not running")
         self._running.sender.send(protocol.line(protocol.run(request)))
         answer = self._await(request.seq)
         if isinstance(answer, Broken) and answer.kind != "form":
@@ -74,8 +74,8 @@ class ProcessPort:
 
     def twice(self) -> tuple[tuple[int, str], ...]:
         """Cases that got a second answer since this was last asked."""
-        found, self._twice = tuple(self._twice), []
-        return found
+        repeated, self._twice = tuple(self._twice), []
+        return repeated
 
     def stop(self) -> str:
         """Ask the program to end; kill it if it does not."""
@@ -108,7 +108,7 @@ class ProcessPort:
             if number == seq:
                 return answer
             if number not in self._answered:
-                return Broken("order", f"the answer bears number {number}, asked was {seq}")
+                return Broken("order", f"expected the answer to number {seq}, got number {number}")
             self._stray(got)
         return Broken("flood", f"{_STRAYS} answers to earlier cases, none to this one")
 
@@ -137,16 +137,16 @@ class ProcessPort:
             return Broken("crash", f"the output ended{left}")
 
     def _after(self, broken: Broken) -> Broken:
-        """Kill the program, and add to the message what it left behind."""
+        """Kill the program, and add its exit status and last words to the message."""
         assert self._running is not None  # start has been called
         running, self._running = self._running, None
         status = running.end(_DYING if broken.kind == "crash" else 0.0)
-        said = running.close()
+        words = running.close()
         message = broken.message
         if broken.kind == "crash":
             message += f", {_status(status)}"
-        if said:
-            message += f"; the last words on standard error were: {said}"
+        if words:
+            message += f"; last line on standard error: {words}"
         return Broken(broken.kind, message)
 
     def _drop(self) -> None:

@@ -1,4 +1,4 @@
-"""What the kit and a port in another language say to each other: one JSON object a line.   (SPEC 9)
+"""Protocol between the kit and a program: one JSON object per line.   (SPEC 9)
 
     kit → port   {"cmd": "start", "protocol": 1}
     port → kit   {"protocol": 1, "name": …, "version": …, "language": …, "precision": …,
@@ -31,7 +31,7 @@ MAX_LINE: Final = 8 * 2**20
 
 
 class BadMessage(BadInput):
-    """A line that is no message of the protocol."""
+    """A line that is not a message of the protocol."""
 
     reason: ClassVar[str] = "message"
 
@@ -91,7 +91,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Errored:
-    """The port failed inside, and said so."""
+    """The port reports an internal failure."""
 
     message: str
 
@@ -160,7 +160,7 @@ def parse(text: bytes) -> dict[str, Any]:
             "print nothing else to the standard output, and messages for people to standard error"
         ) from None
     if not isinstance(value, dict):
-        raise BadMessage(f"a line is {schemas.short(value)}, but a JSON object is expected")
+        raise BadMessage(f"expected a JSON object per line, got {schemas.short(value)}")
     return value
 
 
@@ -169,10 +169,10 @@ def _no_constant(word: str) -> float:
 
 
 def _no_twins(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    record = dict(pairs)
+    if len(record) < len(pairs):
         raise BadMessage("an object has the same field twice")
-    return found
+    return record
 
 
 def read_started(message: Mapping[str, Any]) -> Started:
@@ -180,9 +180,7 @@ def read_started(message: Mapping[str, Any]) -> Started:
     if wrong := schemas.problem("protocol", "started", message):
         raise BadMessage(f"the answer to start: {wrong}")
     if message["protocol"] != VERSION:
-        raise BadMessage(
-            f"the port speaks protocol {message['protocol']}, this kit protocol {VERSION}"
-        )
+        raise BadMessage(f"expected protocol {VERSION}, got protocol {message['protocol']}")
     return Started(
         schemas.plain(message["name"]),
         schemas.plain(message["version"]),
@@ -208,19 +206,19 @@ def read_answer(message: Mapping[str, Any]) -> tuple[int, Answer]:
     if isinstance(outputs, dict):
         return seq, _read_arrays(outputs)
     if "rejected" in message:
-        said = message["rejected"]
-        return seq, Rejected(said.get("reason"), said.get("message", ""))
+        refusal = message["rejected"]
+        return seq, Rejected(refusal.get("reason"), refusal.get("message", ""))
     if "skipped" in message:
         return seq, Skipped(message["skipped"]["reason"], message["skipped"].get("url"))
     return seq, Errored(message["errored"]["message"])
 
 
 def _read_arrays(outputs: Mapping[str, Any]) -> Answer:
-    found: dict[str, Array] = {}
+    decoded: dict[str, Array] = {}
     for name, record in outputs.items():
         try:
-            found[name] = arrays.decode(record, schemas.short(name))
+            decoded[name] = arrays.decode(record, schemas.short(name))
         except (ValueError, OverflowError) as wrong:
             why = wrong.problem if isinstance(wrong, BadRecord) else str(wrong)
             return Broken("form", f"output {schemas.short(name)}: {schemas.plain(why)}")
-    return Outputs(found)
+    return Outputs(decoded)

@@ -1,4 +1,4 @@
-"""Holding a message or a report line to its schema, without a library.   (SPEC 9)
+"""JSON Schema validation of messages and report lines, without a library.   (SPEC 9)
 
 The schemas are JSON Schema, 2020-12, so that any language can use them.  They keep to the few
 keywords that `problem` knows, so that the kit itself needs nothing that is not installed with it.
@@ -40,7 +40,7 @@ def problem(name: str, definition: str, value: Any) -> str | None:
     Parameters: `name` of the schema; `definition`, one of its `$defs`; `value`, as JSON is read.
 
     >>> problem("protocol", "stop", {"cmd": "halt"})
-    "cmd is 'halt', but 'stop' is expected"
+    "cmd must be 'stop', got 'halt'"
     >>> problem("protocol", "stop", {"cmd": "stop"})
     """
     root = load(name)
@@ -54,23 +54,23 @@ def _problems(
     if "$ref" in schema:
         yield from _problems(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], value, at, root)
     if "const" in schema and not _same(value, schema["const"]):
-        yield f"{here} is {short(value)}, but {schema['const']!r} is expected"
+        yield f"{here} must be {schema['const']!r}, got {short(value)}"
     if "enum" in schema and not any(_same(value, allowed) for allowed in schema["enum"]):
-        yield f"{here} is {short(value)}, which is none of {', '.join(map(repr, schema['enum']))}"
+        yield f"{here} must be one of {', '.join(map(repr, schema['enum']))}, got {short(value)}"
     if "type" in schema and not is_a(value, schema["type"]):
-        yield f"{here} is {short(value)}, but {_article(schema['type'])} is expected"
+        yield f"{here} must be {_article(schema['type'])}, got {short(value)}"
         return
     if "anyOf" in schema:
-        found = [list(_problems(each, value, at, root)) for each in schema["anyOf"]]
-        if all(found):
-            yield min(found, key=len)[0]
+        alternatives = [list(_problems(each, value, at, root)) for each in schema["anyOf"]]
+        if all(alternatives):
+            yield min(alternatives, key=len)[0]
     if isinstance(value, str):
         yield from _of_text(schema, value, here)
     elif isinstance(value, int | float) and value < schema.get("minimum", value):
-        yield f"{here} is {value}, but at least {schema['minimum']} is expected"
+        yield f"{here} must be at least {schema['minimum']}, got {value}"
     elif isinstance(value, list):
         if len(value) > schema.get("maxItems", len(value)):
-            yield f"{here} has {len(value)} items, {schema['maxItems']} are allowed"
+            yield f"{here} must have at most {schema['maxItems']} items, got {len(value)}"
         if "items" in schema:
             for i, item in enumerate(value):
                 yield from _problems(schema["items"], item, f"{at}[{i}]", root)
@@ -82,9 +82,9 @@ def _of_text(schema: Mapping[str, Any], value: str, here: str) -> Iterable[str]:
     if len(value) < schema.get("minLength", 0):
         yield f"{here} is empty"
     if len(value) > schema.get("maxLength", len(value)):
-        yield f"{here} has {len(value)} characters, {schema['maxLength']} are allowed"
+        yield f"{here} must have at most {schema['maxLength']} characters, got {len(value)}"
     if "pattern" in schema and not re.search(schema["pattern"], value):
-        yield f"{here} is {short(value)}, which does not look like {schema['pattern']}"
+        yield f"{here} must match {schema['pattern']}, got {short(value)}"
 
 
 def _of_object(

@@ -1,8 +1,8 @@
-"""The other side of the protocol: a Python module as a program that speaks JSON lines.   (SPEC 9)
+"""A Python module as a program that answers JSON lines.   (SPEC 9)
 
     saffu check -- python -m saffu.conformance.ports.serve mypackage.port
 
-judges the module in a process of its own, where a crash or an endless loop hurts nobody.
+judges the module in a process of its own, where a crash or an endless loop is one failed case.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from saffu.types import Array
 
 def started(port: ModulePort) -> dict[str, Any]:
     """How the port introduces itself, as a message."""
-    said = port.start()
+    introduction = port.start()
     return {
-        "protocol": protocol.VERSION, "name": said.name, "version": said.version,
-        "language": said.language, "precision": said.precision,
-        "operations": list(said.operations), "gradients": list(said.gradients),
-        "device": said.device,
+        "protocol": protocol.VERSION, "name": introduction.name, "version": introduction.version,
+        "language": introduction.language, "precision": introduction.precision,
+        "operations": list(introduction.operations), "gradients": list(introduction.gradients),
+        "device": introduction.device,
     }  # fmt: skip
 
 
@@ -42,15 +42,15 @@ def answer(port: ModulePort, message: Mapping[str, Any]) -> dict[str, Any]:
     return {"seq": request.seq, **_body(port.run(request))}
 
 
-def _body(said: Answer) -> dict[str, Any]:
-    if isinstance(said, Outputs):
-        return {"outputs": {name: arrays.encode(_plain(x)) for name, x in said.arrays.items()}}
-    if isinstance(said, Rejected):
-        reason = {"reason": said.reason} if said.reason else {}
-        return {"rejected": {**reason, "message": said.message}}
-    if isinstance(said, Skipped):
-        return {"skipped": {"reason": said.reason, **({"url": said.url} if said.url else {})}}
-    return {"errored": {"message": said.message}}
+def _body(reply: Answer) -> dict[str, Any]:
+    if isinstance(reply, Outputs):
+        return {"outputs": {name: arrays.encode(_plain(x)) for name, x in reply.arrays.items()}}
+    if isinstance(reply, Rejected):
+        reason = {"reason": reply.reason} if reply.reason else {}
+        return {"rejected": {**reason, "message": reply.message}}
+    if isinstance(reply, Skipped):
+        return {"skipped": {"reason": reply.reason, **({"url": reply.url} if reply.url else {})}}
+    return {"errored": {"message": reply.message}}
 
 
 def _plain(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Signals that would end the kit wait while a port is being started or ended.
+"""Signal handling: SIGINT, SIGTERM and SIGHUP wait while a port is being started or ended.
 
 A signal's handler may run between any two instructions.  If it ended the kit after a process has
 begun and before it is known, nobody would end that process.
@@ -25,19 +25,19 @@ class Terminated(BaseException):
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let the first signal that comes meanwhile come at the end instead."""
+    """Delay the first signal until the end of the block."""
     waiting: list[int] = []
     numbers = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         numbers = []  # handlers run in the main thread alone
     before = {number: signal.getsignal(number) for number in numbers}
-    heard = {n: h for n, h in before.items() if h not in (None, signal.SIG_IGN)}
-    for number in heard:
+    handled = {n: h for n, h in before.items() if h not in (None, signal.SIG_IGN)}
+    for number in handled:
         signal.signal(number, lambda got, _: waiting.append(got))
     try:
         yield
     finally:
-        for number, handler in heard.items():
+        for number, handler in handled.items():
             signal.signal(number, handler)
         if waiting:
             signal.raise_signal(waiting[0])

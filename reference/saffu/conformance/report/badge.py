@@ -1,4 +1,4 @@
-"""A badge for a port's README, in the form that shields.io reads from a URL.   (SPEC 9)"""
+"""A badge for a port's README, as a shields.io endpoint.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLOURS: Final = dict(zip(LEVELS, ("yellow", "yellowgreen", "green", "brightgre
 
 
 def badge(run: Run) -> dict[str, Any]:
-    """The record of a badge: the level kept, and how much passed.
+    """The record of a badge: the level reached and the share of cases that passed.
 
     >>> badge(Run(None, "float64", (), "full"))["message"]
     'nothing ran'

@@ -1,4 +1,4 @@
-"""A golden case as a human reads it.   (SPEC 9)"""
+"""A golden case as readable text: equation, arrays, bounds, mistakes.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from saffu.types import Array
 
 
 def explain(case: Case, bank: Iterable[Mistake]) -> str:
-    """What goes in, what has to come out, by which equation, and which mistakes would show.
+    """The equation, inputs, expected outputs, bounds and exposed mistakes of a case.
 
-    Parameters: `bank`, the mistakes whose sentences are at hand; others are named by their id.
+    Parameters: `bank`, mistakes with descriptions; others are named by their id.
     """
     parts = [f"{case.id}   ({case.spec}, level {level_of(case.op)})", textwrap.fill(case.about, 96)]
     parts.append("Operation\n" + textwrap.indent(equation(case.op), "  "))
@@ -44,7 +44,7 @@ def explain(case: Case, bank: Iterable[Mistake]) -> str:
 
 
 def equation(op: str) -> str:
-    """What the function that does it says of itself, and the equations that its module opens with.
+    """The first line of the function's docstring, and the equations that open its module.
 
     >>> print(equation("priming_number"))
     K, the mean norm of the inputs: Σ_m ‖h_m‖₁ / M.   (SPEC 1)
@@ -66,7 +66,7 @@ def equation(op: str) -> str:
 
 
 def listing(cases: Sequence[Case]) -> str:
-    """One line a case: id, section, what it is about."""
+    """One line per case: id, section, description."""
     wide = max((len(case.id) for case in cases), default=0)
     return "".join(
         f"{case.id:<{wide}}  {case.spec:<7}  "

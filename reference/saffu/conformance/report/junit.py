@@ -14,7 +14,7 @@ _NOT_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def junit(report: Report) -> str:
-    """JUnit XML: one test case a case; `errored` is an error, `skipped` is skipped."""
+    """JUnit XML: one test case per golden case; `errored` is an error, `skipped` is skipped."""
     run = report.run
     suite = ElementTree.Element(
         "testsuite",
@@ -41,6 +41,6 @@ def junit(report: Report) -> str:
 
 
 def _why(report: Report, result: Result) -> str:
-    found = report.matches(result)
-    match = f" (matches {', '.join(found)})" if found else ""
+    matches = report.matches(result)
+    match = f" (matches {', '.join(matches)})" if matches else ""
     return f"{result.ruling.reason}{match}"

@@ -1,10 +1,10 @@
-"""What a run found, as lines that programs read: results.jsonl.   (SPEC 9)
+"""Results of a run as JSON lines: results.jsonl.   (SPEC 9)
 
     {"type": "header", …}      suite and its hash, versions, machine, port, nonce
     {"type": "case", …}        one for each case
     {"type": "footer", …}      counts, level, diagnosis, and the hash of all lines before
 
-A file without its footer was cut short, and is no report.
+A file without its footer was cut short and is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NAME: Final = "results.jsonl"
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """A run with all that has to be known to repeat it."""
+    """A run with everything needed to repeat it."""
 
     run: Run
     diagnosis: Diagnosis
@@ -48,7 +48,7 @@ class Report:
         return self.run.passed and not self.run.interrupted
 
     def matches(self, result: Result) -> list[str]:
-        """Ids of the mistakes that were found for a case."""
+        """Ids of the mistakes that explain a case."""
         return [
             name
             for finding in self.diagnosis.findings
@@ -128,8 +128,8 @@ def lines(report: Report) -> list[str]:
 def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     """Header, cases and footer of a results.jsonl.
 
-    Refuses (BadFile): no footer; a line that is not as the schema says; a count or a hash that is
-    not that of the lines.
+    Refuses (BadFile): no footer; a line that violates the schema; a count or a hash that differs
+    from that of the lines.
     """
     again = "run saffu check --report again"
     try:

@@ -1,4 +1,4 @@
-"""A broken harness or a wrong port?  One small case an operation tells them apart.   (SPEC 9)"""
+"""Smoke test: one small case per operation tells a broken harness from a wrong port.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from saffu.conformance.contract.case import Case
 from saffu.conformance.judging.runner import Result, Run
 
 _HARNESS: Final = {
-    "missing": "the operation runs, but an output has another name, or is left out",
-    "errored": "the port fails inside, before it has an answer",
+    "missing": "the operation runs, and an output is missing or has another name",
+    "errored": "the port reports an internal failure before it has an answer",
     "refused": "the port refuses a small and ordinary input: does it read the input right?",
-    "form": "an array is written in a way that cannot be read",
+    "form": "an array is not a valid record",
     "time-out": "no answer comes: is the output flushed after each line?",
-    "crash": "the program ends in the middle of a case",
+    "crash": "the program ends during a case",
     "garbage": "something other than messages is written to the standard output",
-    "flood": "far more is written than one answer",
-    "order": "answers bear another number than the question",
-    "not-started": "the program does not get as far as the first answer",
-    "given-up": "the program does not get as far as the first answer, or ends over and over",
+    "flood": "far more than one answer is written",
+    "order": "the number of an answer differs from that of the question",
+    "not-started": "the program ends before the first answer",
+    "given-up": "the program ends before the first answer, or again after each restart",
 }
 """Ways of failing that say nothing about the mathematics."""
 
@@ -39,12 +39,12 @@ def _size(case: Case) -> int:
 
 
 def broken(run: Run) -> list[Result]:
-    """Cases that never got as far as a value that could be right or wrong."""
+    """Cases without any value that could be right or wrong."""
     return [result for result in run.results if result.ruling.kind in _HARNESS]
 
 
 def harness(run: Run) -> str:
-    """What the smoke test says, in a line or a few."""
+    """The result of the smoke test, in one or more lines."""
     wrong = [each for each in run.results if each.ruling.kind == "values"]
     if not run.results:
         return "Harness: no case was run\n"

@@ -1,4 +1,4 @@
-"""A run as people read it on a terminal: plain text, aligned.   (SPEC 9)"""
+"""Summary of a run for the terminal: an aligned plain-text table.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saffu.conformance.report.lines import Report
 from saffu.conformance.report.tally import Measure, tallies
 
 _SHOWN: Final = 20
-"""Failures that are shown; the report has them all."""
+"""Largest number of failures shown; the report has all of them."""
 _WIDTH: Final = 100
 
 
@@ -20,9 +20,9 @@ def summary(report: Report) -> str:
     """The table of operations, then the failures, the diagnosis and the verdict."""
     run = report.run
     parts = [_port(report), _operations(run.results)]
-    wanting = [result for result in run.results if not result.good]
-    if wanting:
-        parts.append(_failures(wanting))
+    failing = [result for result in run.results if not result.good]
+    if failing:
+        parts.append(_failures(failing))
     if sentences := report.diagnosis.sentences():
         parts.append("Diagnosis\n" + "\n".join(_wrapped(sentence) for sentence in sentences))
     if run.notes:
@@ -61,16 +61,16 @@ def _worst(measured: Measure | None) -> str:
     return f"{measured.error:.1e} / {measured.bound:.1e}" if measured.error else "exact"
 
 
-def _failures(wanting: list[Result]) -> str:
+def _failures(failing: list[Result]) -> str:
     lines = ["Not passed"]
     alike: dict[tuple[str, str, str | None], list[Result]] = {}
-    for each in wanting:
+    for each in failing:
         ruling = each.ruling
         alike.setdefault((ruling.verdict, ruling.reason, ruling.url), []).append(each)
-    for (verdict, reason, url), found in list(alike.items())[:_SHOWN]:
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    for (verdict, reason, url), same in list(alike.items())[:_SHOWN]:
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
         where = f" [{url}]" if url else ""
-        lines.append(_wrapped(f"{found[0].case.id}{more}: {verdict}: {reason}{where}"))
+        lines.append(_wrapped(f"{same[0].case.id}{more}: {verdict}: {reason}{where}"))
     if len(alike) > _SHOWN:
         lines.append(f"  and {len(alike) - _SHOWN} more; --report FOLDER writes them all")
     return "\n".join(lines)
@@ -87,7 +87,12 @@ def _verdict(report: Report) -> str:
     good = sum(result.good for result in run.results)
     if not run.results:
         return "FAILED: no case was run"
-    level = "" if run.partial else f"; level {run.level or 'none'}"
-    word = "PASSED" if report.ok else "FAILED"
-    stopped = ", interrupted" if run.interrupted else ""
-    return f"{word}: {good} of {len(run.results)} cases{level}{stopped}"
+    cases = len(run.results)
+    if good == cases:
+        counts, level = f"{good} of {cases} cases", f"level {run.level}"
+    else:
+        counts = f"{good} of {cases} cases passed, {cases - good} did not"
+        level = f"level {run.level} reached" if run.level else "no level reached"
+    reached = "" if run.partial else f"; {level}"
+    stopped = "; interrupted" if run.interrupted else ""
+    return f"{'PASSED' if report.ok else 'FAILED'}: {counts}{reached}{stopped}"

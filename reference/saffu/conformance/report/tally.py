@@ -1,4 +1,4 @@
-"""The results of each operation, added up.   (SPEC 9)"""
+"""Results by operation, with their counts and worst errors.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from saffu.conformance.judging.verdict import Verdict
 
 
 class Measure(NamedTuple):
-    """An error, and the bound it stands against; ordered by how near it comes."""
+    """An error and its bound, ordered by their ratio."""
 
     ratio: float
-    """error over bound; infinite where there is no slack at all"""
+    """error over bound; infinite for an error against a bound of 0"""
     error: float
     bound: float
 
@@ -32,14 +32,14 @@ class Tally:
 
     @property
     def good(self) -> int:
-        """How many cases lack nothing."""
+        """How many cases passed."""
         return sum(result.good for result in self.results)
 
     @property
     def worst(self) -> Measure | None:
         """The largest error over bound; None where no error was measured."""
         return max(
-            (found for result in self.results if (found := measure(result)) is not None),
+            (measured for result in self.results if (measured := measure(result)) is not None),
             default=None,
         )
 
@@ -58,7 +58,7 @@ def tallies(results: Iterable[Result]) -> tuple[Tally, ...]:
     >>> tallies([])
     ()
     """
-    found: dict[str, list[Result]] = {}
+    by_op: dict[str, list[Result]] = {}
     for result in results:
-        found.setdefault(result.case.op, []).append(result)
-    return tuple(Tally(op, tuple(each)) for op, each in found.items())
+        by_op.setdefault(result.case.op, []).append(result)
+    return tuple(Tally(op, tuple(each)) for op, each in by_op.items())

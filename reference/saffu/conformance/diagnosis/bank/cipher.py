@@ -16,13 +16,13 @@ Codes = list[frozenset[int]]
 def _in_order(bits: int, size: int, *, basis: int = -1, level: int = -1) -> Codes:
     """All codes as sets of ones; ±1 goes through the basis, and the level before, that way."""
     last: Codes = [frozenset([j]) for j in range(bits)]
-    found = list(last)
-    while len(found) < size and len(last[0]) < bits:
+    scores = list(last)
+    while len(scores) < size and len(last[0]) < bits:
         ones = [before | {j} for j in range(bits)[::basis] for before in last[::level]
                 if j not in before]  # fmt: skip
         last = list(dict.fromkeys(ones))
-        found += last
-    return found
+        scores += last
+    return scores
 
 
 def _binary(bits: int, size: int) -> Codes:
@@ -81,13 +81,13 @@ def _mean_logs(v: Array, codes: Array) -> Array:
 def _logs_of_what_is_there(v: Array, codes: Array) -> Array:
     there = (v > 0).astype(float)
     logs: Array = np.log(np.where(v > 0, v, 1.0)) @ codes.T
-    found: Array = logs / np.maximum(there @ codes.T, 1)
-    return found
+    scores: Array = logs / np.maximum(there @ codes.T, 1)
+    return scores
 
 
 def _distance(v: Array, codes: Array) -> Array:
-    found: Array = -np.sqrt(np.sum((v[:, None, :] - _share(codes)[None]) ** 2, axis=-1))
-    return found
+    scores: Array = -np.sqrt(np.sum((v[:, None, :] - _share(codes)[None]) ** 2, axis=-1))
+    return scores
 
 
 def cipher_decode(

@@ -12,8 +12,8 @@ from saffu.types import Array
 
 def at_pivot(x: Array, pivot: Array) -> Array:
     """The pivot's vectors [n, 1, D]; a pivot beyond the slots wraps around."""
-    found: Array = x[np.arange(x.shape[0]), pivot % x.shape[1]][:, None, :]
-    return found
+    rows: Array = x[np.arange(x.shape[0]), pivot % x.shape[1]][:, None, :]
+    return rows
 
 
 def pull_pivot(dc: Array, x: Array, pivot: Array) -> Array:

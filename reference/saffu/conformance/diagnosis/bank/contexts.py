@@ -86,8 +86,8 @@ def document_context(
 
 def _unit(rows: Array) -> Array:
     total: Array = np.sum(rows, axis=0)
-    found: Array = np.divide(total, np.sum(total))
-    return found
+    mean: Array = np.divide(total, np.sum(total))
+    return mean
 
 
 def _both(name: str) -> Any:

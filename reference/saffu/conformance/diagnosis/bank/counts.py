@@ -19,8 +19,8 @@ def _norms(h: Array) -> Array:
 
 
 def _euclidean(h: Array) -> Array:
-    found: Array = np.sqrt(np.sum(h * h, axis=1))
-    return found
+    lengths: Array = np.sqrt(np.sum(h * h, axis=1))
+    return lengths
 
 
 def _not_empty(h: Array) -> int:

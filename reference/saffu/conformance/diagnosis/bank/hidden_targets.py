@@ -46,8 +46,8 @@ def _zero(a: Array, g: Array) -> Array:
 
 def _exponential(a: Array, move: Array) -> Array:
     t: Array = a * np.exp(move)
-    found: Array = t / np.sum(t, axis=-1, keepdims=True)
-    return found
+    normalised: Array = t / np.sum(t, axis=-1, keepdims=True)
+    return normalised
 
 
 MISTAKES = mistakes(

@@ -27,8 +27,8 @@ def _error(p: Array, y: Array) -> Array:
 
 def largest(y: Array) -> Array:
     """One-hot targets: the largest entry of each row."""
-    found: Array = np.eye(y.shape[1])[np.argmax(y, axis=1)]
-    return found
+    one_hot: Array = np.eye(y.shape[1])[np.argmax(y, axis=1)]
+    return one_hot
 
 
 def normalised(y: Array) -> Array:

@@ -72,13 +72,13 @@ def towers(
     given: Model, batch: Batch, *, by_token: bool = False, first: bool = False
 ) -> list[Tower]:
     """All towers; `by_token` looks up token ids in every layer, `first` reads the first layer."""
-    found = []
+    towers = []
     for layers, tower in zip(given.parameters.towers, batch.towers, strict=True):
         if isinstance(tower, DocumentPlan):
             s = average_rows(
                 given.parameters.embedding, tower.token, tower.owner, batch.targets.shape[0]
             )
-            found.append(Tower((), s, softmax(s @ layers[0].features)))
+            towers.append(Tower((), s, softmax(s @ layers[0].features)))
             continue
         states: list[SaffuState] = []
         table = given.parameters.embedding
@@ -92,8 +92,8 @@ def towers(
                 )
             )
             table = states[-1].hidden
-        found.append(Tower(tuple(states), None, states[0 if first else -1].hidden))
-    return found
+        towers.append(Tower(tuple(states), None, states[0 if first else -1].hidden))
+    return towers
 
 
 def model_forward(
@@ -126,8 +126,8 @@ def _by_document(nats: Array, lengths: tuple[int, ...], targets: Array) -> float
 
 
 def _logs(z: Array) -> Array:
-    found: Array = np.subtract(z, np.log(np.sum(np.exp(z), axis=1, keepdims=True)))
-    return found
+    towers: Array = np.subtract(z, np.log(np.sum(np.exp(z), axis=1, keepdims=True)))
+    return towers
 
 
 def model_loss(

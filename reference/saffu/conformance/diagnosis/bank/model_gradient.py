@@ -48,25 +48,27 @@ def model_gradient(
     error[np.arange(error.shape[0]), batch.targets] -= 1
     error *= sign / samples(error.shape[0])
     d_hidden = np.split(error @ given.parameters.output.T, len(seen), axis=1)
-    found = {"output": hidden.T @ error}
+    gradients = {"output": hidden.T @ error}
     tables = []
     for c, (tower, d_top) in enumerate(zip(batch.towers, d_hidden, strict=True)):
         if isinstance(tower, DocumentPlan):
-            table = _document(given, tower, seen[c], c, d_top, unscaled, scatter, found)
+            table = _document(given, tower, seen[c], c, d_top, unscaled, scatter, gradients)
         else:
-            table = _layers(given, tower, seen[c], c, d_top, (scatter, detached, top_only), found)
+            table = _layers(
+                given, tower, seen[c], c, d_top, (scatter, detached, top_only), gradients
+            )
         tables.append(table)
-    return {"embedding": joined(tables), **found}
+    return {"embedding": joined(tables), **gradients}
 
 
 def _document(
     given: Model, tower: DocumentPlan, seen: Tower, c: int, d_top: Array, unscaled: bool,
-    scatter: Scatter, found: Arrays,
+    scatter: Scatter, gradients: Arrays,
 ) -> Array:  # fmt: skip
     """The gradient that a document tower passes to the embedding."""
     dq = softmax_vjp(seen.hidden, d_top)
     features = seen.features if seen.features is not None else np.zeros_like(d_top)
-    found[f"tower{c}.layer0.features"] = features.T @ dq
+    gradients[f"tower{c}.layer0.features"] = features.T @ dq
     ds = dq @ given.parameters.towers[c][0].features.T
     lengths = np.bincount(tower.owner)[:, None]
     shares = ds if unscaled else ds / lengths
@@ -77,7 +79,7 @@ def _document(
 
 def _layers(
     given: Model, tower: tuple[LayerPlan, ...], seen: Tower, c: int, d_top: Array,
-    places: tuple[Scatter, bool, bool], found: Arrays,
+    places: tuple[Scatter, bool, bool], gradients: Arrays,
 ) -> Array:  # fmt: skip
     """The gradient that a tower of layers passes to the embedding."""
     scatter, detached, top_only = places
@@ -87,8 +89,8 @@ def _layers(
         below = seen.states[level - 1].hidden if level else given.parameters.embedding
         x = look_up(below, step)
         got = saffu_backward(d_top, state, x, step.mask, step.pivot, *layer, options)
-        found[f"tower{c}.layer{level}.attention"] = got.attention_weights
-        found[f"tower{c}.layer{level}.features"] = got.feature_weights
+        gradients[f"tower{c}.layer{level}.attention"] = got.attention_weights
+        gradients[f"tower{c}.layer{level}.features"] = got.feature_weights
         dx = got.inputs
         if detached:
             ds = softmax_vjp(state.hidden, d_top) @ layer.features.T

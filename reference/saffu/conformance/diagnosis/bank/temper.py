@@ -20,8 +20,8 @@ def scored(
     width = f.shape[0] // slots
     place = np.arange(f.shape[0])
     slot = place % slots if interleaved else place // width
-    said = [(h * (slot == k)) @ evidence for k in range(slots)]
-    return np.log(np.sum(f, axis=0)), np.stack(said, axis=1)
+    scores = [(h * (slot == k)) @ evidence for k in range(slots)]
+    return np.log(np.sum(f, axis=0)), np.stack(scores, axis=1)
 
 
 def tempered_logits(
@@ -36,35 +36,35 @@ def tempered_logits(
 ) -> Arrays:
     """z = log n + Σ_k λ_k s_k."""
     lam = used(temper)
-    prior, said = scored(
+    prior, scores = scored(
         features, counts, temper.shape[0], totals=totals, interleaved=interleaved
     )  # fmt: skip
-    return {"logits": of_prior(temper) * prior + np.sum(lam[None, :, None] * said, axis=1)}
+    return {"logits": of_prior(temper) * prior + np.sum(lam[None, :, None] * scores, axis=1)}
 
 
-def _loss(lam: Array, prior: Array, said: Array, y: Array) -> tuple[float, Array]:
-    z = prior + np.sum(lam[None, :, None] * said, axis=1)
+def _loss(lam: Array, prior: Array, scores: Array, y: Array) -> tuple[float, Array]:
+    z = prior + np.sum(lam[None, :, None] * scores, axis=1)
     z = z - np.max(z, axis=1, keepdims=True)
     logs = z - np.log(np.sum(np.exp(z), axis=1, keepdims=True))
     return float(-np.sum(y * logs) / y.shape[0]), np.exp(logs)
 
 
-def newton(prior: Array, said: Array, y: Array, start: Array, steps: int = 80) -> Array:
+def newton(prior: Array, scores: Array, y: Array, start: Array, steps: int = 80) -> Array:
     """λ by Newton's method, halving steps that do not help; silent slots stay where they are."""
     lam = start
     mass = np.sum(y, axis=1)[:, None, None]
-    loud = np.any(np.ptp(said, axis=2) > 0, axis=0)
+    loud = np.any(np.ptp(scores, axis=2) > 0, axis=0)
     for _ in range(steps):
-        value, p = _loss(lam, prior, said, y)
-        off = said - np.sum(said * p[:, None, :], axis=2, keepdims=True)
-        slope = np.sum(said * (mass * p[:, None, :] - y[:, None, :]), axis=(0, 2)) / y.shape[0]
+        value, p = _loss(lam, prior, scores, y)
+        off = scores - np.sum(scores * p[:, None, :], axis=2, keepdims=True)
+        slope = np.sum(scores * (mass * p[:, None, :] - y[:, None, :]), axis=(0, 2)) / y.shape[0]
         bend = np.einsum("mki,mji,mi->kj", off, off, p * mass[:, 0]) / y.shape[0]
         if not np.all(np.isfinite(bend)):
             return np.full(lam.shape, np.nan)
         move = np.zeros_like(lam)
         move[loud] = -np.linalg.lstsq(bend[np.ix_(loud, loud)], slope[loud], rcond=None)[0]
         for _ in range(50):
-            if _loss(lam + move, prior, said, y)[0] <= value + 1e-15 * abs(value):
+            if _loss(lam + move, prior, scores, y)[0] <= value + 1e-15 * abs(value):
                 lam = lam + move
                 break
             move = move / 2
@@ -85,27 +85,27 @@ def fit_temper(
     alone: bool = False,
     from_zero: bool = True,
     silent: float | None = None,
-    found: Callable[[Array], Array] = lambda lam: lam,
+    fitted: Callable[[Array], Array] = lambda lam: lam,
 ) -> Arrays:
     """The λ with the least cross-entropy, and that."""
-    prior, said = scored(features, counts, slots)
+    prior, scores = scored(features, counts, slots)
     y = asked(targets)
     prior = prior if prior_too else np.zeros_like(prior)
     first = np.broadcast_to(np.asarray(start, dtype=float), (slots,)).copy()
-    loud = np.any(np.ptp(said, axis=2) > 0, axis=0)
+    loud = np.any(np.ptp(scores, axis=2) > 0, axis=0)
     if silent is not None:
         first[~loud] = silent
     if from_zero:
         first[loud] = 0.0
     if one:
-        lam = np.repeat(newton(prior, said.sum(axis=1, keepdims=True), y, first[:1]), slots)
+        lam = np.repeat(newton(prior, scores.sum(axis=1, keepdims=True), y, first[:1]), slots)
     elif alone:
-        each = [newton(prior, said[:, [k]], y, first[[k]]) for k in range(slots)]
+        each = [newton(prior, scores[:, [k]], y, first[[k]]) for k in range(slots)]
         lam = np.concatenate(each)
     else:
-        lam = newton(prior, said, y, first, steps)
-    lam = found(lam)
-    return {"temper": lam, "loss": np.asarray(_loss(lam, prior, said, y)[0])}
+        lam = newton(prior, scores, y, first, steps)
+    lam = fitted(lam)
+    return {"temper": lam, "loss": np.asarray(_loss(lam, prior, scores, y)[0])}
 
 
 def _shares(y: Array) -> Array:
@@ -138,8 +138,8 @@ MISTAKES = (
         "fit_temper", fit_temper,
         variant("temper-one-step", "a single step of Newton's method", steps=1, from_zero=False),
         variant("temper-without-prior", "log n left out", prior_too=False),
-        variant("temper-is-one", "λ = 1, not fitted", found=np.ones_like),
-        variant("temper-clamped", "λ kept between 0 and 1", found=lambda lam: np.clip(lam, 0, 1)),
+        variant("temper-is-one", "λ = 1, not fitted", fitted=np.ones_like),
+        variant("temper-clamped", "λ kept between 0 and 1", fitted=lambda lam: np.clip(lam, 0, 1)),
         variant("temper-mass-ignored", "targets normalised, so that they weigh nothing",
             asked=_shares),
         variant("temper-one-for-all", "one λ for all slots", one=True),

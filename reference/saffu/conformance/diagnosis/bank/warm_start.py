@@ -127,22 +127,25 @@ def warm_start(
     labels = cipher_embedding(counts, shape.label_bits)
     y = labels[batch.targets]
     warm = Warm(changed(dict(settings)), shape.layer, places)
-    found, tops = {"labels": labels, "embedding": table}, []
+    parameters, tops = {"labels": labels, "embedding": table}, []
     for c, tower in enumerate(batch.towers):
         if isinstance(tower, DocumentPlan):
             s = average_rows(table, tower.token, tower.owner, y.shape[0])
             u = warm.solve(s, y, "hidden", warm.settings["hidden_scale"])
-            found[f"tower{c}.layer0.features"] = u
+            parameters[f"tower{c}.layer0.features"] = u
             tops.append(softmax(s @ u))
             continue
         solved = warm.tower(table, tower, y)
         for i, (w, u, _) in enumerate(solved):
-            found[f"tower{c}.layer{i}.attention"], found[f"tower{c}.layer{i}.features"] = w, u
+            (
+                parameters[f"tower{c}.layer{i}.attention"],
+                parameters[f"tower{c}.layer{i}.features"],
+            ) = w, u
         tops.append(solved[-1][2].hidden)
-    found["output"] = warm.solve(
+    parameters["output"] = warm.solve(
         np.concatenate(tops, axis=1), np.eye(size)[batch.targets], "output"
     )
-    return found
+    return parameters
 
 
 def _with(**more: Any) -> Callable[[Settings], Settings]:

@@ -37,8 +37,8 @@ class Divergence(NamedTuple):
     @property
     def wrong(self) -> Array:
         """Which entries are out of bounds, in the same order."""
-        found: Array = ~(self.gaps / (self.expected.scale or 1.0) <= self.bound)
-        return found
+        outside: Array = ~(self.gaps / (self.expected.scale or 1.0) <= self.bound)
+        return outside
 
 
 def divergence(result: Result) -> Divergence | None:

@@ -1,4 +1,4 @@
-"""A report as one HTML page: nothing is loaded, and nothing needs its script.   (SPEC 9)
+"""Report as one self-contained HTML page, readable without its script.   (SPEC 9)
 
 The style and the script stand in the page, and a policy in its head allows just these two, by their
 hashes: a browser that keeps to it runs nothing that a port may have smuggled in, and asks nobody
@@ -38,10 +38,10 @@ def html(report: Report) -> str:
         element("title", f"{port.name if port else 'no port'}: {about['label']}"),
         element("style", style),
     )
-    told = diagnosis(report)
-    places = {"levels": "Levels", "diagnosis": "Diagnosis" if told else "", "notes": "",
+    diagnosed = diagnosis(report)
+    places = {"levels": "Levels", "diagnosis": "Diagnosis" if diagnosed else "", "notes": "",
               "operations": "Operations", "run": "The run"}  # fmt: skip
-    links = (element("a", said, href=f"#{place}") for place, said in places.items() if said)
+    links = (element("a", title, href=f"#{place}") for place, title in places.items() if title)
     body = element(
         "body",
         _header(report),
@@ -49,7 +49,7 @@ def html(report: Report) -> str:
         element(
             "main",
             levels(report.run),
-            told,
+            diagnosed,
             _notes(report),
             operations(report, pictured(report)),
             facts(report),
@@ -62,8 +62,9 @@ def html(report: Report) -> str:
 def _header(report: Report) -> Markup:
     run = report.run
     good = sum(result.good for result in run.results)
-    counts = [f"{n} {word.said}" for v, word in WORDS.items() if (n := run.count(v))]
-    level = "" if run.partial or not run.results else f"level {run.level or 'none'}; "
+    counts = [f"{n} {word.text}" for v, word in WORDS.items() if (n := run.count(v))]
+    reached = f"level {run.level} reached" if run.level else "no level reached"
+    level = "" if run.partial or not run.results else f"{reached}; "
     stopped = "interrupted; " if run.interrupted else ""
     word = "Passed" if report.ok else "Failed"
     return element(
@@ -74,7 +75,7 @@ def _header(report: Report) -> Markup:
             "p",
             sign("✓" if report.ok else "✗"),
             element("strong", word),
-            f": {stopped}{level}{good} of {counted(len(run.results), 'case')} good",
+            f": {stopped}{level}{good} of {counted(len(run.results), 'case')} passed",
             f" ({', '.join(counts)})" if counts else None,
             class_=f"result {'good' if report.ok else 'bad'}",
         ),
@@ -84,8 +85,8 @@ def _header(report: Report) -> Markup:
 def _notes(report: Report) -> Markup | None:
     if not report.run.notes:
         return None
-    said = element("ul", *(element("li", note) for note in report.run.notes))
-    return element("section", element("h2", "Notes"), said, id="notes")
+    notes = element("ul", *(element("li", note) for note in report.run.notes))
+    return element("section", element("h2", "Notes"), notes, id="notes")
 
 
 def _inside(name: str) -> Markup:

@@ -1,4 +1,4 @@
-"""One case on the page: its verdict, and for a failed one what was expected and what came."""
+"""One case on the page: verdict, and for a failed case the expected and returned arrays."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def entry(result: Result, matches: list[str], *, drawn_here: bool, drawn_above: 
         sign(word.sign),
         element("code", case.id),
         " ",
-        element("span", word.said + _kind(result), class_="verdict"),
+        element("span", word.text + _kind(result), class_="verdict"),
         " ",
         element("span", _size(result), class_="size"),
         class_="head",
@@ -40,7 +40,7 @@ def entry(result: Result, matches: list[str], *, drawn_here: bool, drawn_above: 
         None
         if result.good
         else element(
-            "div", _wanting(result), figure(result) if drawn_here else None, class_="beside"
+            "div", _grounds(result), figure(result) if drawn_here else None, class_="beside"
         ),
         element("p", element("a", "Drawn in the diagnosis", href=f"#drawn-{case.op}"))
         if drawn_above
@@ -51,12 +51,16 @@ def entry(result: Result, matches: list[str], *, drawn_here: bool, drawn_above: 
 
 
 def _size(result: Result) -> str:
-    found = measure(result)
-    if found is None:
+    measured = measure(result)
+    if measured is None:
         return ""
-    if not np.isfinite(found.error):
+    if not np.isfinite(measured.error):
         return "worst error infinite"
-    return f"worst error {found.error:.1e} of {found.bound:.1e} allowed" if found.error else "exact"
+    return (
+        f"worst error {measured.error:.1e} of {measured.bound:.1e} allowed"
+        if measured.error
+        else "exact"
+    )
 
 
 def _kind(result: Result) -> str:
@@ -65,7 +69,7 @@ def _kind(result: Result) -> str:
     return "" if ruling.kind in ("", ruling.verdict) else f" ({ruling.kind})"
 
 
-def _wanting(result: Result) -> Markup:
+def _grounds(result: Result) -> Markup:
     """Numbers for a case that failed; for others the words of the port, and its link."""
     ruling = result.ruling
     if ruling.verdict is Verdict.FAILED:
@@ -81,29 +85,29 @@ def _matched(matches: list[str]) -> Markup:
 
 
 def comparison(result: Result) -> Markup:
-    """What was expected and what came, in words and numbers."""
-    found = divergence(result)
-    return _listed(_of_array(found) if found else _of_answer(result))
+    """Expected and returned values, as a list."""
+    diverged = divergence(result)
+    return _listed(_of_array(diverged) if diverged else _of_answer(result))
 
 
-def _of_array(found: Divergence) -> dict[str, str]:
-    truth, got = found.expected.value, found.got
-    facts = {"First wrong array": f"{found.name} ({found.role}), {shape(truth.shape)}"}
-    if not found.comparable:
+def _of_array(diverged: Divergence) -> dict[str, str]:
+    truth, got = diverged.expected.value, diverged.got
+    facts = {"First wrong array": f"{diverged.name} ({diverged.role}), {shape(truth.shape)}"}
+    if not diverged.comparable:
         there = plain(str(got.dtype), 40)
         return {
             **facts,
             "Expected": f"{truth.dtype}, {shape(truth.shape)}",
             "Got": f"{there}, {shape(got.shape)}",
         }
-    at = found.difference.where or ()
+    at = diverged.difference.where or ()
     return {
         **facts,
         "Worst entry": f"{list(at)}" if at else "the only one",
         "Expected": number(truth[at]),
         "Got": number(got[at]),
-        "Error": _against(found.difference.error, found.bound),
-        "Wrong": out_of_bounds(found),
+        "Error": _against(diverged.difference.error, diverged.bound),
+        "Wrong": out_of_bounds(diverged),
     }
 
 
@@ -122,8 +126,8 @@ def _of_answer(result: Result) -> dict[str, str]:
     wanted = case.in_order if ruling.diverged is None else {
         ruling.diverged: case.in_order[ruling.diverged]
     }  # fmt: skip
-    said = ", ".join(f"{name} ({shape(x.value.shape)})" for name, x in wanted.items())
-    return {"Expected": said, "Got": ruling.reason}
+    wanted_shapes = ", ".join(f"{name} ({shape(x.value.shape)})" for name, x in wanted.items())
+    return {"Expected": wanted_shapes, "Got": ruling.reason}
 
 
 def _listed(facts: dict[str, str]) -> Markup:
@@ -133,22 +137,22 @@ def _listed(facts: dict[str, str]) -> Markup:
 
 def drawable(result: Result) -> bool:
     """Whether a picture can be made: the first wrong array came, in the right shape."""
-    found = divergence(result)
-    return found is not None and found.comparable
+    diverged = divergence(result)
+    return diverged is not None and diverged.comparable
 
 
 def figure(result: Result, **attributes: str) -> Markup | None:
     """The picture of a case, with a line under it; None where nothing can be drawn."""
-    found = divergence(result)
-    if found is None or not found.comparable:
+    diverged = divergence(result)
+    if diverged is None or not diverged.comparable:
         return None
-    shown = drawn(found) if found.got.size > MOST else "every entry"
+    shown = drawn(diverged) if diverged.got.size > MOST else "every entry"
     return element(
         "figure",
-        picture(found),
+        picture(diverged),
         element(
             "figcaption",
-            element("code", found.name), " of ", element("code", result.case.id),
+            element("code", diverged.name), " of ", element("code", result.case.id),
             f": {shown}. Dots are within bounds, crosses are not.",
         ),
         **attributes,

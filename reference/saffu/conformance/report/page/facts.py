@@ -1,4 +1,4 @@
-"""What has to be known to repeat a run: port, machine, suite, command.   (SPEC 9)"""
+"""Facts needed to repeat a run: port, machine, suite, command.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def _run(report: Report) -> dict[str, str]:
 
 
 def _machine(report: Report) -> dict[str, str]:
-    said = header(report)
+    recorded = header(report)
     return {
         "System": f"{platform.system()} {platform.release()}, {platform.machine()}",
         "Processor": f"{processor()}, {counted(os.cpu_count() or 1, 'core')}",
-        "Python": f"{platform.python_implementation()} {said['python']}",
-        "NumPy": str(said["numpy"]),
-        "saffu": str(said["saffu"]),
+        "Python": f"{platform.python_implementation()} {recorded['python']}",
+        "NumPy": str(recorded["numpy"]),
+        "saffu": str(recorded["saffu"]),
     }
 
 

@@ -1,4 +1,4 @@
-"""The diagnosis on the page: what is wrong, by which equation it should be, and a picture."""
+"""Diagnosis on the page: the mistake, the right equation, and a picture."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ _OPEN: Final = 3
 def diagnosis(report: Report) -> Markup | None:
     """The section of the diagnosis; None where nothing failed.
 
-    Everything that was found of an operation stands together; what concerns no operation by itself
-    stands first.
+    Grouped by operation; sentences that concern no single operation come first.
     """
-    told = report.diagnosis
-    if not told.failures:
+    diagnosed = report.diagnosis
+    if not diagnosed.failures:
         return None
-    first, *rest = told.sentences()
-    rest = rest[len(told.findings) :]
+    first, *rest = diagnosed.sentences()
+    rest = rest[len(diagnosed.findings) :]
     failing = [tally for tally in tallies(report.run.results) if _wrong(tally)]
-    general = [said for said in rest if not any(_speaks_of(said, tally) for tally in failing)]
+    general = [line for line in rest if not any(_speaks_of(line, tally) for tally in failing)]
     return element(
         "section",
         element("h2", "Diagnosis"),
         element("p", f"{first}, in {counted(len(failing), 'operation')}."),
-        *(element("p", said) for said in general),
+        *(element("p", line) for line in general),
         *(_card(report, tally, rest, opened=n < _OPEN) for n, tally in enumerate(failing)),
         id="diagnosis",
     )
@@ -58,16 +57,16 @@ def _first(wrong: list[Result]) -> Result | None:
     return next(filter(drawable, wrong), next(iter(wrong), None))
 
 
-def _speaks_of(said: str, tally: Tally) -> bool:
-    return said.startswith(f"{tally.op}/")
+def _speaks_of(line: str, tally: Tally) -> bool:
+    return line.startswith(f"{tally.op}/")
 
 
 def _card(report: Report, tally: Tally, sentences: Iterable[str], *, opened: bool) -> Markup:
-    found = [each for each in report.diagnosis.findings if each.mistake.op == tally.op]
-    others = [said for said in sentences if _speaks_of(said, tally)]
+    findings = [each for each in report.diagnosis.findings if each.mistake.op == tally.op]
+    others = [line for line in sentences if _speaks_of(line, tally)]
     wrong = _wrong(tally)
     shown = _first(wrong) or wrong[0]
-    names = ", ".join(name for each in found for name in each.names[: 1 + bool(each.other)])
+    names = ", ".join(name for each in findings for name in each.names[: 1 + bool(each.other)])
     return element(
         "details",
         element(
@@ -80,8 +79,8 @@ def _card(report: Report, tally: Tally, sentences: Iterable[str], *, opened: boo
             "div",
             element(
                 "div",
-                *(_finding(each) for each in found),
-                *(element("p", said) for said in others),
+                *(_finding(each) for each in findings),
+                *(element("p", line) for line in others),
                 says(tally.op),
                 element("p", "For example ", element("a", shown.case.id, href=f"#{shown.case.id}")),
                 comparison(shown),
@@ -96,20 +95,20 @@ def _card(report: Report, tally: Tally, sentences: Iterable[str], *, opened: boo
     )
 
 
-def _finding(found: Finding) -> Markup:
-    mistake, other = found.mistake, found.other
+def _finding(finding: Finding) -> Markup:
+    mistake, other = finding.mistake, finding.other
     named = [element("code", mistake.id), f": {mistake.about}"]
     if other:
-        named += [", and at once ", element("code", other.id), f": {other.about}"]
-    slugs = ((each, each.partition("/")[2]) for each in found.cases)
+        named += [", together with ", element("code", other.id), f": {other.about}"]
+    slugs = ((each, each.partition("/")[2]) for each in finding.cases)
     links = join((element("a", slug, href=f"#{each}") for each, slug in slugs), ", ")
-    said = [f"See {mistake.spec}. It explains {counted(len(found.cases), 'case')}: ", links, "."]
-    if found.alike:
-        said += [" Looks the same here: ", join(map(_code, found.alike), ", "), "."]
-    if found.against:
-        many = counted(len(found.against), "case")
-        said.append(f" But the port passes {many} that it would fail.")
-    return join([element("p", *named, class_="mistake"), element("p", *said)])
+    parts = [f"See {mistake.spec}. Explains {counted(len(finding.cases), 'case')}: ", links, "."]
+    if finding.alike:
+        parts += [" Same results here: ", join(map(_code, finding.alike), ", "), "."]
+    if finding.against:
+        many = counted(len(finding.against), "case")
+        parts.append(f" This mistake would also fail {many} that the port passes.")
+    return join([element("p", *named, class_="mistake"), element("p", *parts)])
 
 
 def _code(name: str) -> Markup:

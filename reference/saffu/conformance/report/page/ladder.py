@@ -1,4 +1,4 @@
-"""The levels on the page: what was reached, and what is wanting for the next one.   (SPEC 9)"""
+"""Levels on the page: the level reached, and what is missing for the next one.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ def sentence(run: Run) -> str:
     """The level reached, and the operations that the next one lacks.
 
     >>> sentence(Run(None, "float64", (), "full"))
-    'No case was asked, so no level can be named.'
+    'No case was run, so no level is reported.'
     """
     if not run.results:
-        return "No case was asked, so no level can be named."
+        return "No case was run, so no level is reported."
     if run.partial:
-        return "Only some cases were asked, so no level can be named."
+        return "Only some cases were run, so no level is reported."
     kept = f"Level {run.level} is reached" if run.level else "No level is reached yet"
     following = LEVELS[LEVELS.index(run.level) + 1 :] if run.level else LEVELS
     if not following:
-        return f"{kept}: nothing is wanting."
+        return f"{kept}: all cases pass."
     if not within(following[0], run.wanted):
-        return f"{kept}, and no more was asked for."
-    return f"{kept}. For {following[0]} there is wanting: {', '.join(wanting(run, following[0]))}."
+        return f"{kept}, as requested."
+    lacking = ", ".join(missing(run, following[0]))
+    return f'{kept}. Missing for level "{following[0]}": {lacking}.'
 
 
-def wanting(run: Run, level: str) -> dict[str, int]:
-    """What one level lacks by itself: operations, or gradients of them, and how many cases."""
+def missing(run: Run, level: str) -> dict[str, int]:
+    """Failing operations of one level, or their gradients, with the number of cases."""
     lacking: dict[str, int] = {}
     for result in run.results:
         if not result.good and result.level == level:
@@ -54,22 +55,22 @@ def _asked(result: Result) -> str:
 
 def _step(run: Run, level: str) -> Markup:
     here = [result for result in run.results if result.level == level]
-    lacking = wanting(run, level)
+    lacking = missing(run, level)
     if not within(level, run.wanted):
-        mark, said, tone = "·", "not asked for", "unasked"
+        mark, label, tone = "·", "not requested", "unasked"
     elif lacking:
-        mark, said, tone = "✗", f"lacks {counted(len(lacking), 'operation')}", "bad"
+        mark, label, tone = "✗", f"{counted(len(lacking), 'operation')} missing", "bad"
     elif run.level and within(level, run.level):
-        mark, said, tone = "✓", "reached", "good"
+        mark, label, tone = "✓", "reached", "good"
     elif not here:
-        mark, said, tone = "·", "no case asked", "unasked"
+        mark, label, tone = "·", "no case run", "unasked"
     else:
-        mark, said, tone = "–", "complete in itself", "lacking"
+        mark, label, tone = "–", "complete in itself", "lacking"
     good = sum(result.good for result in here)
     return element(
         "li",
-        element("p", sign(mark), element("strong", level), f" {said}"),
-        element("p", f"{good} of {counted(len(here), 'case')} good") if here else None,
+        element("p", sign(mark), element("strong", level), f" {label}"),
+        element("p", f"{good} of {counted(len(here), 'case')} passed") if here else None,
         element("ul", *(element("li", f"{name} ({n})") for name, n in lacking.items()))
         if lacking
         else None,

@@ -1,4 +1,4 @@
-"""The operations on the page: a line of counts each, which opens into its cases.   (SPEC 9)"""
+"""Operations on the page: one line of counts each, which opens into the cases.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saffu.conformance.report.page.words import WORDS, Word, ratio, sign
 from saffu.conformance.report.tally import Tally, tallies
 
 PICTURED: Final = 3
-"""Failing cases of an operation that are drawn, in the diagnosis and here."""
+"""Largest number of failing cases per operation that are drawn."""
 _OPEN: Final = 3
 """Failing operations up to which they are open at once."""
 
@@ -26,10 +26,10 @@ def operations(report: Report, above: Collection[str]) -> Markup:
 
     Parameters: `above`, ids of the cases that are drawn in the diagnosis.
     """
-    found = tallies(report.run.results)
-    failing = [tally for tally in found if tally.good < len(tally.results)]
+    every = tallies(report.run.results)
+    failing = [tally for tally in every if tally.good < len(tally.results)]
     opened = {tally.op for tally in failing} if len(failing) <= _OPEN else set()
-    columns = ["operation", "section", "cases", *(w.said for w in WORDS.values()), "error ÷ bound"]
+    columns = ["operation", "section", "cases", *(w.text for w in WORDS.values()), "error ÷ bound"]
     head = element(
         "div", *(element("span", name) for name in columns), class_="columns", aria_hidden="true"
     )
@@ -38,7 +38,7 @@ def operations(report: Report, above: Collection[str]) -> Markup:
         element("h2", "Operations"),
         _SEARCH,
         head,
-        *(_operation(report, tally, above, opened=tally.op in opened) for tally in found),
+        *(_operation(report, tally, above, opened=tally.op in opened) for tally in every),
         id="operations",
     )
 
@@ -47,14 +47,14 @@ def _operation(report: Report, tally: Tally, above: Collection[str], *, opened: 
     worst = tally.worst
     mark = _mark(tally)
     numbers = [_count(len(tally.results), "cases" if len(tally.results) > 1 else "case", "all")]
-    numbers += [_count(tally.count(v), word.said, word.tone) for v, word in WORDS.items()]
+    numbers += [_count(tally.count(v), word.text, word.tone) for v, word in WORDS.items()]
     summary = element(
         "summary",
         element(
             "h3",
             sign(mark.sign),
             tally.op,
-            element("span", f" {mark.said}", class_="unseen"),
+            element("span", f" {mark.text}", class_="unseen"),
         ),
         element("span", OPERATIONS[tally.op].spec, class_="spec"),
         *numbers,
@@ -88,7 +88,7 @@ def _operation(report: Report, tally: Tally, above: Collection[str], *, opened: 
 
 
 def _mark(tally: Tally) -> Word:
-    """All its cases in a word."""
+    """The verdict on all cases of an operation."""
     if tally.good == len(tally.results):
         return Word("✓", "complete", "good")
     skipped = tally.good + tally.count(Verdict.SKIPPED) == len(tally.results)
@@ -97,12 +97,12 @@ def _mark(tally: Tally) -> Word:
 
 def _count(number: int, word: str, tone: str) -> Markup:
     empty = "" if number else " none"
-    said = element("span", f" {word}", class_="word")
-    return element("span", str(number), said, class_=f"count {tone}{empty}")
+    label = element("span", f" {word}", class_="word")
+    return element("span", str(number), label, class_=f"count {tone}{empty}")
 
 
 def says(op: str) -> Markup:
-    """What an operation is, with the equations of its module."""
+    """The description of an operation, with the equations of its module."""
     about, *written, place = equation(op).split("\n")
     return element(
         "div",
@@ -123,9 +123,9 @@ _SEARCH: Final = element(
     "search",
     element("label", "Search operations and cases", for_="words"),
     element("input", type="search", id="words", placeholder="id, section, verdict, mistake …"),
-    element("label", element("input", type="checkbox", id="wanting"), " only what is wanting"),
+    element("label", element("input", type="checkbox", id="failing"), " only what did not pass"),
     element("button", "Open all", type="button", id="all"),
-    element("output", "", for_="words wanting", aria_live="polite"),
+    element("output", "", for_="words failing", aria_live="polite"),
     id="filter",
     hidden=True,
 )

@@ -46,14 +46,14 @@ def element(tag: str, *inside: str | None, **attributes: str | bool | None) -> M
     >>> element("p", "a < b", element("b", "!"), class_="said", hidden=False)
     '<p class="said">a &lt; b<b>!</b></p>'
     """
-    said = "".join(
+    written = "".join(
         f" {name.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escaped(value)}"')
         for name, value in attributes.items()
         if value is not None and value is not False
     )
     if tag in _EMPTY:
-        return Markup(f"<{tag}{said}>")
-    return Markup(f"<{tag}{said}>{join(inside)}</{tag}>")
+        return Markup(f"<{tag}{written}>")
+    return Markup(f"<{tag}{written}>{join(inside)}</{tag}>")
 
 
 def join(parts: Iterable[str | None], between: str = "") -> Markup:

@@ -1,4 +1,4 @@
-"""Expected against got, as a small picture: SVG written by hand.   (SPEC 9)
+"""Scatter plot of returned against expected entries, as inline SVG.   (SPEC 9)
 
 Each entry of an array is a point, what is expected across and what came up, so everything that is
 right lies on the diagonal.  Where the whole error is too small to be seen like this, its height is
@@ -30,12 +30,12 @@ _SEEN: Final = 0.02
 """The part of the axis that an error needs to be seen."""
 
 
-def picture(found: Divergence) -> Markup:
-    """An `svg` that shows an array that can be compared, with the same said in words."""
-    order = worst_first(found.gaps, MOST)
-    expected = found.expected.value.reshape(-1).astype(np.float64)[order]
-    got = found.got.reshape(-1).astype(np.float64)[order]
-    wrong = found.wrong[order]
+def picture(divergence: Divergence) -> Markup:
+    """An `svg` of an array that can be compared, with a description for screen readers."""
+    order = worst_first(divergence.gaps, MOST)
+    expected = divergence.expected.value.reshape(-1).astype(np.float64)[order]
+    got = divergence.got.reshape(-1).astype(np.float64)[order]
+    wrong = divergence.wrong[order]
     scale = scale_of(expected, got)
     across = scale.place(expected)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -45,7 +45,7 @@ def picture(found: Divergence) -> Markup:
     if small:
         tall = 1.15 * float(np.abs(apart).max())
         up = 0.5 + apart / (2 * tall)
-        frame = _level(found.bound * found.expected.scale, tall)
+        frame = _level(divergence.bound * divergence.expected.scale, tall)
     else:
         up, frame = scale.place(got), _diagonal(scale)
     drawn = join(
@@ -60,30 +60,32 @@ def picture(found: Divergence) -> Markup:
         ]
     )
     view = f"0 0 {LEFT + SIDE + 14:g} {TOP + SIDE + 28:g}"
-    return element("svg", drawn, viewBox=view, role="img", aria_label=in_words(found, small=small))
-
-
-def in_words(found: Divergence, *, small: bool = False) -> str:
-    """What the picture shows, for those who cannot see it."""
-    height = "got minus expected" if small else "got"
-    index = list(found.difference.where or ())
-    at = tuple(index)
-    return (
-        f"Expected across, {height} up, for {drawn(found)} of {found.name}. "
-        f"{out_of_bounds(found)}; the worst{f', entry {index},' if index else ''} "
-        f"is {number(found.got[at])}, and {number(found.expected.value[at])} is expected."
+    return element(
+        "svg", drawn, viewBox=view, role="img", aria_label=in_words(divergence, small=small)
     )
 
 
-def out_of_bounds(found: Divergence) -> str:
+def in_words(divergence: Divergence, *, small: bool = False) -> str:
+    """What the picture shows, for those who cannot see it."""
+    height = "got minus expected" if small else "got"
+    index = list(divergence.difference.where or ())
+    at = tuple(index)
+    return (
+        f"Expected across, {height} up, for {drawn(divergence)} of {divergence.name}. "
+        f"{out_of_bounds(divergence)}; the worst{f', entry {index},' if index else ''} "
+        f"is {number(divergence.got[at])}, expected {number(divergence.expected.value[at])}."
+    )
+
+
+def out_of_bounds(divergence: Divergence) -> str:
     """How many entries are wrong."""
-    wrong, size = int(found.wrong.sum()), found.got.size
+    wrong, size = int(divergence.wrong.sum()), divergence.got.size
     return f"{wrong} of {size} {'entry' if size == 1 else 'entries'} out of bounds"
 
 
-def drawn(found: Divergence) -> str:
+def drawn(divergence: Divergence) -> str:
     """How many entries the picture holds, and which."""
-    size = found.got.size
+    size = divergence.got.size
     if size > MOST:
         return f"the worst {MOST} of {size} entries"
     return f"all {size} entries" if size > 1 else "the only entry"
@@ -120,8 +122,8 @@ def _level(allowed: float, tall: float) -> Markup:
         y=_n(TOP + SIDE * (0.5 - half)), height=_n(SIDE * 2 * half),
     )  # fmt: skip
     heights = [
-        _text(LEFT - 3, TOP + SIDE * (0.5 - at) + 3, said, "end")
-        for at, said in ((0.0, "0"), (0.5 / 1.15, brief(tall / 1.15, 1)))
+        _text(LEFT - 3, TOP + SIDE * (0.5 - at) + 3, label, "end")
+        for at, label in ((0.0, "0"), (0.5 / 1.15, brief(tall / 1.15, 1)))
     ]
     return join([band, _line("truth", 0.0, 0.5, 1.0, 0.5), *heights])
 
@@ -132,10 +134,10 @@ def _ends(scale: Scale, *, upright: bool) -> Markup:
     ends = np.array([scale.low, scale.high])
     for end, place, anchor in zip(ends, scale.place(ends), ("start", "end"), strict=True):
         at = SIDE * place
-        said = brief(float(end))
-        parts.append(_text(LEFT + at, TOP + SIDE + 11, said, anchor if scale.lanes else "middle"))
+        label = brief(float(end))
+        parts.append(_text(LEFT + at, TOP + SIDE + 11, label, anchor if scale.lanes else "middle"))
         if upright:
-            parts.append(_text(LEFT - 3, TOP + SIDE - at + 3, said, "end"))
+            parts.append(_text(LEFT - 3, TOP + SIDE - at + 3, label, "end"))
     return join(parts)
 
 
@@ -161,8 +163,8 @@ def _line(name: str, x: float, y: float, to_x: float, to_y: float) -> Markup:
     )  # fmt: skip
 
 
-def _text(x: float, y: float, said: str, anchor: str) -> Markup:
-    return element("text", said, x=_n(x), y=_n(y), text_anchor=anchor)
+def _text(x: float, y: float, text: str, anchor: str) -> Markup:
+    return element("text", text, x=_n(x), y=_n(y), text_anchor=anchor)
 
 
 def _n(x: float) -> str:

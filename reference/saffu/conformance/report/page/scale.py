@@ -48,16 +48,16 @@ class Scale:
         finite = np.where(np.isfinite(x), x, self.low)
         inside = start + (end - start) * (self._drawn_in(finite) - low) / (high - low)
         lane = np.where(np.isnan(x), LANES["NaN"], np.where(x > 0, LANES["+∞"], LANES["−∞"]))
-        found: Array = np.where(np.isfinite(x), inside, lane)
-        return found
+        places: Array = np.where(np.isfinite(x), inside, lane)
+        return places
 
     def _drawn_in(self, x: Array) -> Array:
-        found: Array = x if self.unit is None else np.arcsinh(x / self.unit)
-        return found
+        drawn: Array = x if self.unit is None else np.arcsinh(x / self.unit)
+        return drawn
 
 
 def scale_of(expected: Array, got: Array) -> Scale:
-    """The axis on which all of these numbers can be told apart.
+    """The axis on which all of these numbers can be distinguished.
 
     >>> scale_of(np.array([1.0, 2.0]), np.array([1.0, 3.0]))
     Scale(low=1.0, high=3.0, unit=None, lanes=False)

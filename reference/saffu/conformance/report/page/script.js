@@ -4,7 +4,7 @@
 (() => {
   const bar = document.getElementById("filter");
   const box = document.getElementById("words");
-  const wanting = document.getElementById("wanting");
+  const failing = document.getElementById("failing");
   const all = document.getElementById("all");
   const said = bar.querySelector("output");
   const fold = (text) => text.normalize("NFKC").toLowerCase();
@@ -23,14 +23,14 @@
 
   const filter = () => {
     const words = fold(box.value).match(/spec \d+|\S+/g) || [];
-    const filtered = words.length > 0 || wanting.checked;
+    const filtered = words.length > 0 || failing.checked;
     let cases = 0;
     let shown = 0;
     for (const operation of operations) {
       let here = 0;
       for (const each of operation.cases) {
         const has = words.every((word) => each.words.includes(word) || operation.words.includes(word));
-        each.item.hidden = !has || (wanting.checked && each.good);
+        each.item.hidden = !has || (failing.checked && each.good);
         here += each.item.hidden ? 0 : 1;
       }
       operation.element.hidden = here === 0;
@@ -48,7 +48,7 @@
     if (!details) return;
     if (goal.hidden || details.hidden) {
       box.value = "";
-      wanting.checked = false;
+      failing.checked = false;
       filter();
     }
     details.open = true;
@@ -57,7 +57,7 @@
 
   bar.hidden = false;
   box.addEventListener("input", filter);
-  wanting.addEventListener("change", filter);
+  failing.addEventListener("change", filter);
   all.addEventListener("click", () => {
     const open = operations.some(({ element }) => !element.hidden && !element.open);
     for (const { element } of operations) element.open = open;

@@ -1,4 +1,4 @@
-"""The words and signs of the page, the same wherever they stand.   (SPEC 9)"""
+"""Words and signs for verdicts, counts and numbers on the page.   (SPEC 9)"""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Word(NamedTuple):
     """How a verdict is shown: a colour is never all there is."""
 
     sign: str
-    said: str
+    text: str
     tone: str
     """good, bad or lacking"""
 
 
 WORDS: Final[Mapping[Verdict, Word]] = {
     Verdict.PASSED: Word("✓", "passed", "good"),
-    Verdict.REJECTED: Word("⊘", "refused rightly", "good"),
+    Verdict.REJECTED: Word("⊘", "correctly refused", "good"),
     Verdict.FAILED: Word("✗", "failed", "bad"),
     Verdict.SKIPPED: Word("–", "skipped", "lacking"),
     Verdict.ERRORED: Word("!", "errored", "bad"),
@@ -35,17 +35,17 @@ def sign(text: str) -> Markup:
     return element("span", text, class_="sign", aria_hidden="true")
 
 
-def ratio(found: Measure | None) -> str:
+def ratio(measured: Measure | None) -> str:
     """An error over its bound, as one number.
 
     >>> ratio(Measure(0.02, 2e-15, 1e-13)), ratio(Measure(0.0, 0.0, 1e-13)), ratio(None)
     ('0.02', 'exact', '')
     """
-    if found is None:
+    if measured is None:
         return ""
-    if found.ratio == float("inf"):
+    if measured.ratio == float("inf"):
         return "∞"
-    return brief(found.ratio, 2) if found.ratio else "exact"
+    return brief(measured.ratio, 2) if measured.ratio else "exact"
 
 
 def brief(x: float, digits: int = 3) -> str:
