@@ -164,7 +164,7 @@ def test_what_an_operation_rests_on_is_to_be_mended_first() -> None:
 
     (_, _, line) = explained(judge(Odd([BY_ID["priming-sum"]])))[0].sentences()
     assert line.startswith("explicit_solution/one-hot matches no known mistake")
-    assert line.endswith("it rests on priming_number, wrong too: mend that first")
+    assert line.endswith("it is computed from priming_number, wrong too: correct that first")
 
 
 def test_operations_rest_on_operations_and_never_on_themselves() -> None:
