@@ -308,7 +308,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_a_missing_file_is_not_a_shorter_run(copy: Path) -> None:
     (copy / "softmax" / "plain.json").unlink()
-    with pytest.raises(BadFile, match=r"softmax/plain\.json.*not there"):
+    with pytest.raises(BadFile, match=r"softmax/plain\.json.*it is missing"):
         read_suite(copy)
 
 
