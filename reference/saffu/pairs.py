@@ -60,17 +60,6 @@ def add_pairs(one: Sequence[Pairs], other: Sequence[Pairs]) -> list[Pairs]:
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
-def pairs_to_counts(pairs: Sequence[Pairs], embedding: Embedding, labels: Labels) -> Array:
-    """F [S, N_h] = Eᵀ C_k L for each slot, one under the other.
-
-    >>> E, L = np.array([[1.0, 0.0], [0.5, 0.5]]), np.eye(2)
-    >>> C = pair_counts(np.array([0, 1, 1]), np.array([1, 0, 0]), 2)
-    >>> pairs_to_counts([C], E, L).tolist()
-    [[1.0, 1.0], [1.0, 0.0]]
-    """
-    return np.concatenate([embedding.T @ (c @ labels) for c in pairs])
-
-
 def slot_counts(
     slots: Slots,
     weights: SlotRows,
@@ -79,7 +68,7 @@ def slot_counts(
     labels: Labels,
     aggregation: str,
 ) -> Array:
-    """The same F [S, N_h] at once and in any array library: A_k = C_k L, then Eᵀ A_k.
+    """F [S, N_h] in any array library: A_k = C_k L, then Eᵀ A_k, one slot under the other.
 
     Parameters: `slots` [n, B]; `weights` [n, B], zero on invalid slots; `targets` [n]; E [V, D] and
     L [V, N_h].
