@@ -56,11 +56,17 @@ def test_every_kind_of_task_is_done_once(run: tuple[Study, Answers]) -> None:
 def test_a_chapter_is_made_of_any_part_of_the_lines(run: tuple[Study, Answers]) -> None:
     study, answers = run
     lines = answers.results.lines
-    for part in (lines, lines[:1], lines[-1:], lines[::2]):
+    nothing, whole = study.chapter([]), study.chapter(lines)
+    assert {claim.verdict for claim in nothing.claims} == {"not measured"}
+    for part in ([], lines, lines[::2], lines[1::2], *([line] for line in lines)):
         chapter = study.chapter(part)
         assert "{" not in chapter.text.replace("{'", "")
         assert f"saffu replicate {study.NAME}" in chapter.text
-        assert chapter.claims
+        assert chapter.title == whole.title
+        assert [claim[:2] for claim in chapter.claims] == [claim[:2] for claim in whole.claims]
+        assert set(chapter.pictures) <= set(whole.pictures)
+        if any(line["do"] == "test" for line in part):
+            assert chapter.text != nothing.text  # each model that was tested is heard of
 
 
 @pytest.mark.slow
