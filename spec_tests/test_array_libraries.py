@@ -174,7 +174,7 @@ def test_a_model_travels(library: Library) -> None:
 
 def test_the_example_of_the_page_about_arrays(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "arrays.md").read_text(encoding="utf-8")
-    _, example = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    _, example, _ = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     assert example.count("assert ") == 2
     command = [sys.executable, "-W", "error", str(tmp_path / "example.py")]

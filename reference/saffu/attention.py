@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
+from saffu.arrays.operation import operation
 from saffu.numerics import (
     log_softmax_unchecked,
     log_softmax_vjp,
@@ -38,6 +39,7 @@ class Attention(NamedTuple):
     """w [n, B], zero on invalid slots"""
 
 
+@operation
 def compare(inputs: Inputs, pivot: Pivot) -> SlotRows:
     """Inner products of every slot with the pivot's slot: c = x_p Xᵀ.   (SPEC 4)
 
@@ -64,6 +66,7 @@ def compare_unchecked(inputs: Inputs, pivot: Pivot) -> SlotRows:
     return xp.sum(inputs * at_pivot(inputs, pivot), axis=-1)
 
 
+@operation
 def compare_vjp(dc: SlotRows, inputs: Inputs, pivot: Pivot) -> Inputs:
     """Pull `dc` back to the inputs: dx_k += dc_k x_p, and dx_p += Σ_k dc_k x_k.   (SPEC 6)
 

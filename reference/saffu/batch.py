@@ -16,6 +16,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside
+from saffu.arrays.operation import operation
 from saffu.configuration import Configuration
 from saffu.contexts import ContextModel, has_slots, is_bag
 from saffu.errors import BadOption
@@ -51,6 +52,7 @@ class Batch(NamedTuple):
     """one per context model; the top layer of each computes the M samples in order"""
 
 
+@operation
 def plan(samples: Samples, configuration: Configuration, select: IntArray | None = None) -> Batch:
     """The batch that predicts some samples of a text.   (SPEC 3)
 

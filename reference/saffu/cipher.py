@@ -17,6 +17,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace, on_host
+from saffu.arrays.operation import operation
 from saffu.errors import TooFewBits
 from saffu.types import Array, Codes, Embedding, TokenCounts
 
@@ -64,6 +65,7 @@ def _in_order(bits: int) -> Iterator[int]:
                     yield candidate
 
 
+@operation
 def rank_tokens(counts: TokenCounts) -> Array:
     """Token ids from the most frequent to the rarest, ties by ascending id.   (SPEC 2)
 
@@ -85,6 +87,7 @@ def rank_tokens_unchecked(counts: TokenCounts) -> Array:
     return ranks
 
 
+@operation
 def cipher_embedding(counts: TokenCounts, bits: int) -> Embedding:
     """Each token's code over its number of ones, in the order of the token ids.   (SPEC 2)
 
@@ -111,6 +114,7 @@ def _normalised(ranks: Array, codes: Codes) -> Embedding:
     return embedding
 
 
+@operation
 def cipher_decode(vectors: Array, codes: Codes, *, method: str = "dot") -> Array:
     """The rank of the code that each vector points to.   (SPEC 2)
 

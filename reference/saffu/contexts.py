@@ -27,6 +27,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import average_rows, on_host
+from saffu.arrays.operation import operation
 from saffu.errors import BadOption, NegativeToken, NoSamples
 from saffu.types import Array, Embedding, IntArray, Pivot, SlotMask, Slots
 
@@ -164,6 +165,7 @@ def _inside(back: Array, at: Array, pivot: Pivot) -> Context:
     return Context(np.where(mask, back, 0), mask, pivot)
 
 
+@operation
 def radial_context(document: IntArray, radius: int) -> Context:
     """For each target the `radius` tokens before it, nearest first; the pivot is slot 0.   (SPEC 3)
 
@@ -177,6 +179,7 @@ def radial_context(document: IntArray, radius: int) -> Context:
     return _tokens(document, RadialContext(radius))
 
 
+@operation
 def block_context(document: IntArray, length: int) -> Context:
     """For each target the block that the token before it lies in, up to that token.   (SPEC 3)
 
@@ -191,6 +194,7 @@ def block_context(document: IntArray, length: int) -> Context:
     return _tokens(document, BlockContext(length))
 
 
+@operation
 def document_context(document: IntArray, vectors: Embedding) -> Array:
     """For each target the mean vector of all tokens before it.   (SPEC 3)
 

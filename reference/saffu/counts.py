@@ -20,6 +20,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import Namespace, namespace
+from saffu.arrays.operation import operation
 from saffu.errors import WrongShape, ZeroNorm
 from saffu.types import Array, Counts, Features, Targets
 
@@ -89,6 +90,7 @@ class Cooccurrence:
         return self if type(other) is int and other == 0 else NotImplemented
 
 
+@operation
 def cooccurrence(features: Features, targets: Targets) -> Cooccurrence:
     """Count how much of each feature was seen with each target: F = Hᵀ Y.   (SPEC 1)
 
@@ -116,6 +118,7 @@ def cooccurrence_unchecked(features: Features, targets: Targets) -> Cooccurrence
     return Cooccurrence(h.T @ y, float(xp.sum(h)), h.shape[0])
 
 
+@operation
 def priming_number(features: Features) -> float:
     """K, the mean norm of the inputs: Σ_m ‖h_m‖₁ / M.   (SPEC 1)
 

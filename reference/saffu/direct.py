@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from saffu.arrays.operation import operation
 from saffu.batch import LayerPlan
 from saffu.errors import BadOption
 from saffu.explicit.smoothing import Smoothing, shares_of_totals
@@ -88,6 +89,7 @@ def slot_evidence(tower: DirectTower, step: LayerPlan, weights: SlotRows) -> Arr
     return np.stack(rows, axis=1)
 
 
+@operation
 def direct_logits(
     parameters: DirectParameters,
     steps: Sequence[LayerPlan],

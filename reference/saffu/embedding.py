@@ -15,12 +15,14 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside, on_host
+from saffu.arrays.operation import operation
 from saffu.errors import BadOption, NoSamples
 from saffu.types import Array, CodeVectors, Embedding, IntArray
 
 _SPEC: Final = "SPEC 2"
 
 
+@operation
 def radial_embedding(
     documents: Sequence[IntArray],
     vectors: CodeVectors,

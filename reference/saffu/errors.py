@@ -53,6 +53,16 @@ class NotFitted(BadInput):
         )
 
 
+class NotAnArray(BadInput):
+    """A list, a frame, a sparse or masked array, or anything else where an array is needed."""
+
+    reason: ClassVar[str] = "array"
+
+    def __init__(self, name: str, got: str, advice: str) -> None:
+        super().__init__(f"{name}: expected a NumPy array, got {got}; {advice} (SPEC 8)")
+        self.name: Final = name
+
+
 class WrongShape(BadInput):
     """Two arrays that should agree in a dimension do not, or one has the wrong number of them."""
 
@@ -116,6 +126,16 @@ class NonFiniteEntry(BadEntry):
 
     reason: ClassVar[str] = "non-finite"
     said: str = "finite numbers are expected; find out where it arose and drop the sample"
+
+
+class InexactEntry(BadEntry):
+    """A whole or very precise number that float64 would round."""
+
+    reason: ClassVar[str] = "inexact"
+    said: str = (
+        "expected a number that float64 holds exactly, such as a whole number up to 2^53; "
+        "round it with x.astype(np.float64), or divide all numbers by a power of two"
+    )
 
 
 class ZeroEntry(BadEntry):

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
+from saffu.arrays.operation import operation
 from saffu.attention import Attention, attend_unchecked, attend_vjp, compare_unchecked, compare_vjp
 from saffu.errors import SignedInput
 from saffu.numerics import softmax_unchecked, softmax_vjp
@@ -67,6 +68,7 @@ class SaffuGradient(NamedTuple):
     inputs: Inputs
 
 
+@operation
 def saffu_forward(
     inputs: Inputs,
     mask: SlotMask,
@@ -127,6 +129,7 @@ def saffu_forward_unchecked(
     return SaffuState(*seen, s, h)
 
 
+@operation
 def saffu_backward(
     d_hidden: Hidden,
     state: SaffuState,

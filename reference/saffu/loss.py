@@ -15,10 +15,12 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace, on_host
+from saffu.arrays.operation import operation
 from saffu.numerics import check_logits, log_softmax_unchecked, softmax_unchecked
 from saffu.types import Array, Logits, Nats, Targets, TokenIds
 
 
+@operation
 def cross_entropy(logits: Logits, targets: Targets) -> Array:
     """Mean cross-entropy of targets under φ(logits), in nats per sample.   (SPEC 0)
 
@@ -41,6 +43,7 @@ def cross_entropy_unchecked(logits: Logits, targets: Targets) -> Array:
     return xp.asarray(-xp.sum(targets * log_softmax_unchecked(logits)) / logits.shape[0])
 
 
+@operation
 def cross_entropy_gradient(logits: Logits, targets: Targets) -> Logits:
     """The gradient of `cross_entropy` in the logits: (ŷ Σ_i y_i − y) / M.   (SPEC 6)
 
@@ -61,6 +64,7 @@ def cross_entropy_gradient_unchecked(logits: Logits, targets: Targets) -> Logits
     return gradient
 
 
+@operation
 def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
     """Negative log-likelihood of one target token per sample: −log φ(z_m)[y_m].   (SPEC 7)
 
@@ -83,6 +87,7 @@ def token_nats_unchecked(logits: Logits, tokens: TokenIds) -> Nats:
     return -xp.take_along_axis(log_softmax_unchecked(logits), picks, axis=1)[:, 0]
 
 
+@operation
 def perplexity(nats: Nats) -> float:
     """exp of the mean nats per target.   (SPEC 7)
 

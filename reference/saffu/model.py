@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import add_rows, average_rows, average_rows_vjp, beside, namespace
+from saffu.arrays.operation import operation
 from saffu.batch import Batch, DocumentPlan, LayerPlan, TowerPlan, place
 from saffu.errors import SignedInput
 from saffu.layer import (
@@ -50,6 +51,7 @@ class ModelState(NamedTuple):
     """[M, V]"""
 
 
+@operation
 def model_forward(
     parameters: Parameters, batch: Batch, options: LayerOptions, *, signed: bool = False
 ) -> ModelState:
@@ -81,6 +83,7 @@ def _forward(
     return ModelState(towers, hidden, logits)
 
 
+@operation
 def model_loss(
     parameters: Parameters, batch: Batch, options: LayerOptions, *, signed: bool = False
 ) -> float:
@@ -93,6 +96,7 @@ def model_loss(
     return float(namespace(logits).mean(token_nats_unchecked(logits, batch.targets)))
 
 
+@operation
 def model_gradient(
     parameters: Parameters,
     batch: Batch,

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace, real
+from saffu.arrays.operation import operation
 from saffu.errors import WrongShape
 from saffu.types import Array, RowMask, Rows
 
 
+@operation
 def softmax(logits: Rows, mask: RowMask | None = None) -> Rows:
     """Probabilities from logits, along the last axis: φ(z).   (SPEC 0)
 
@@ -45,6 +47,7 @@ def softmax_unchecked(logits: Rows, mask: RowMask | None = None) -> Rows:
     return p
 
 
+@operation
 def softmax_vjp(p: Rows, dp: Rows) -> Rows:
     """Pull `dp`, the gradient at p = φ(z), back to z: p ⊙ (dp − ⟨p, dp⟩).   (SPEC 6)
 
@@ -59,6 +62,7 @@ def softmax_vjp(p: Rows, dp: Rows) -> Rows:
     return dz
 
 
+@operation
 def log_softmax(logits: Rows, mask: RowMask | None = None) -> Rows:
     """Log-probabilities from logits, along the last axis: log φ(z).   (SPEC 0)
 
@@ -87,6 +91,7 @@ def log_softmax_unchecked(logits: Rows, mask: RowMask | None = None) -> Rows:
     return logs
 
 
+@operation
 def log_softmax_vjp(p: Rows, dlogp: Rows) -> Rows:
     """Pull `dlogp`, the gradient at log φ(z), back to z: dlogp − p Σ dlogp.   (SPEC 6)
 
@@ -117,9 +122,24 @@ def _shifted(logits: Rows, mask: RowMask | None) -> tuple[Rows, RowMask | None]:
     """Logits less the largest valid one of their row; masked ones are set to zero."""
     xp = namespace(logits)
     if mask is None:
-        return logits - xp.max(real(logits), axis=-1, keepdims=True), None
+        return _less(logits, xp.max(real(logits), axis=-1, keepdims=True)), None
     mask = beside(mask, logits)
     quiet: Array = xp.where(mask, logits, xp.zeros_like(logits))
     low = xp.zeros_like(real(logits)) - float("inf")
     top = xp.max(xp.where(mask, real(logits), low), axis=-1, keepdims=True)
-    return xp.where(mask, quiet - top, xp.zeros_like(quiet)), mask
+    return xp.where(mask, _less(quiet, xp.where(mask, top, quiet)), xp.zeros_like(quiet)), mask
+
+
+def _less(logits: Array, top: Array) -> Array:
+    """logits − top, which is at most zero; at least the lowest finite number, never −∞.
+
+    >>> import numpy as np
+    >>> _less(np.array([-1e308, 1e308]), np.array([1e308])).tolist()
+    [-1.7976931348623157e+308, 0.0]
+    """
+    xp = namespace(logits)
+    if xp.isdtype(logits.dtype, "complex floating"):
+        return logits - top
+    most = float(xp.finfo(logits.dtype).max)
+    floor = xp.where(top > 0, top, xp.zeros_like(top)) - most
+    return xp.where(logits < floor, floor, logits) - top

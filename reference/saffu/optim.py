@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import namespace
+from saffu.arrays.operation import operation
 from saffu.errors import BadOption
 from saffu.types import Array
 
@@ -30,12 +31,14 @@ class AdamState(NamedTuple):
     """v"""
 
 
+@operation
 def adam_start(parameters: Sequence[Array]) -> AdamState:
     """The state before the first step: zeros."""
     zeros = tuple(namespace(p).zeros_like(p) for p in parameters)
     return AdamState(0, zeros, zeros)
 
 
+@operation
 def sgd_step(
     parameters: Sequence[Array], gradients: Sequence[Array], rates: float | Sequence[float]
 ) -> tuple[Array, ...]:
@@ -55,6 +58,7 @@ def sgd_step(
     )
 
 
+@operation
 def adam_step(
     parameters: Sequence[Array],
     gradients: Sequence[Array],

@@ -9,6 +9,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
+from saffu.arrays.operation import operation
 from saffu.configuration import Configuration
 from saffu.errors import BadOption
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, Weights
@@ -40,6 +41,7 @@ def flatten(parameters: Parameters) -> tuple[Array, ...]:
     return (parameters.embedding, *inner, parameters.output)
 
 
+@operation
 def unflatten(like: Parameters, arrays: Sequence[Array]) -> Parameters:
     """The inverse of `flatten`, in the form of `like`.  Refuses another number of arrays.
 
@@ -84,6 +86,7 @@ def shapes(configuration: Configuration) -> tuple[tuple[int, int], ...]:
     return ((v, configuration.width), *inner, (read, v))
 
 
+@operation
 def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameters:
     """The parameters that `flatten` returned.  Refuses shapes that the configuration lacks."""
     expected = shapes(configuration)
@@ -102,6 +105,7 @@ def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameter
     return Parameters(arrays[0], towers, arrays[-1])
 
 
+@operation
 def cold_start(
     configuration: Configuration, embedding: Embedding, *, scale: float, seed: int
 ) -> Parameters:

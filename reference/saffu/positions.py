@@ -9,6 +9,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import on_host
+from saffu.arrays.operation import operation
 from saffu.errors import BadOption, NegativeToken, NoSamples
 from saffu.types import IntArray, TokenIds
 
@@ -38,6 +39,7 @@ class Samples(NamedTuple):
     """[M] int32, how far the newest token stands from the `<sod>` of its document."""
 
 
+@operation
 def make_samples(documents: Sequence[IntArray]) -> Samples:
     """All samples of some documents, in order.   (SPEC 3)
 

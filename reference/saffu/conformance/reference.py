@@ -15,6 +15,7 @@ from saffu import cipher, contexts, layer, loss, model, numerics, optim
 from saffu import counts as counting
 from saffu import embedding as embeddings
 from saffu.arrays.namespace import beside
+from saffu.arrays.operation import array
 from saffu.attention import compare as comparisons
 from saffu.attention import compare_vjp
 from saffu.batch import plan
@@ -317,8 +318,9 @@ def model_gradient(*, configuration: Mapping[str, Any], **arrays: Array) -> Arra
 def _model(record: Mapping[str, Any], arrays: Mapping[str, Array]) -> Any:
     """Parameters, batch and options."""
     shape = Configuration.from_json(record)
+    nothing = beside(np.zeros((0, 0)), array("output", arrays["output"]))
     inner = [
-        arrays.get(f"tower{c}.layer{i}.{name}", beside(np.zeros((0, 0)), arrays["output"]))
+        arrays.get(f"tower{c}.layer{i}.{name}", nothing)
         for c, context in enumerate(shape.contexts)
         for i in range(shape.layers(context))
         for name in ("attention", "features")

@@ -17,6 +17,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import floating, namespace, on_host
+from saffu.arrays.operation import operation
 from saffu.counts import Cooccurrence
 from saffu.errors import BadOption, ZeroCount
 from saffu.explicit.smoothing import (
@@ -49,6 +50,7 @@ class SmoothingChoice(NamedTuple):
     tried: tuple[tuple[Smoothing, float], ...]
 
 
+@operation
 def choose_smoothing(
     state: Cooccurrence,
     held_out: tuple[Features, Targets] | None = None,

@@ -16,11 +16,13 @@ from typing import Final
 
 from saffu import checks
 from saffu.arrays.namespace import namespace
+from saffu.arrays.operation import operation
 from saffu.types import Array, Rows
 
 _SPEC: Final = "SPEC 5"
 
 
+@operation
 def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
     """The targets t = a ⊙ (1 + G − ⟨a, G⟩) of a softmax inside a network.   (SPEC 5)
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import namespace
+from saffu.arrays.operation import operation
 from saffu.errors import ZeroNorm
 from saffu.loss import cross_entropy_unchecked
 from saffu.numerics import softmax_unchecked
@@ -35,6 +36,7 @@ class Refinement(NamedTuple):
     """Mean cross-entropy in nats, before the first step and after each"""
 
 
+@operation
 def refine(
     weights: Weights,
     features: Features,
@@ -82,6 +84,7 @@ def refine(
     return Refinement(u[:-1, :], u[-1, :], capacity, tuple(losses))
 
 
+@operation
 def refined_logits(features: Features, fit: Refinement) -> Logits:
     """h U + (K − ‖h‖) u, the logits [M, N] of a refined layer.   (SPEC 1)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import floating, namespace
+from saffu.arrays.operation import operation
 from saffu.errors import BadOption, FractionalCount, ZeroCount
 from saffu.types import Array, Counts
 
@@ -172,6 +173,7 @@ def shares_of_totals(totals: Array) -> Array:
     return q
 
 
+@operation
 def smooth(counts: Counts, smoothing: Smoothing) -> Counts:
     """Counts without zeros.   (SPEC 1)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from saffu import checks
 from saffu.arrays.namespace import namespace
+from saffu.arrays.operation import operation
 from saffu.counts import Cooccurrence
 from saffu.explicit.smoothing import Backoff, Smoothing, smooth
 from saffu.types import Counts, Weights
@@ -34,6 +35,7 @@ class ExplicitFit:
     smoothing: Smoothing
 
 
+@operation
 def explicit_solution(
     state: Cooccurrence,
     smoothing: Smoothing = Backoff(1.0),

@@ -16,6 +16,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import beside, floating, namespace, on_host
+from saffu.arrays.operation import operation
 from saffu.errors import BadOption, NotConverged
 from saffu.explicit.newton import INFINITELY_FAR, Curve, minimise_convex
 from saffu.numerics import log_softmax_unchecked, softmax_unchecked
@@ -34,6 +35,7 @@ class TemperFit(NamedTuple):
     steps: int
 
 
+@operation
 def tempered_logits(features: Features, counts: Counts, temper: float | Array = 1.0) -> Logits:
     """Logits of the tempered explicit solution.   (SPEC 1)
 
@@ -80,6 +82,7 @@ def slot_scores_unchecked(
     return prior, scores
 
 
+@operation
 def tempered_weights(counts: Counts, temper: float | Array, priming: float) -> Weights:
     """The tempered solution as weights of a layer without bias.   (SPEC 1)
 
@@ -111,6 +114,7 @@ def tempered_weights_unchecked(counts: Counts, temper: float | Array, priming: f
     return weights
 
 
+@operation
 def fit_temper(
     features: Features,
     targets: Targets,

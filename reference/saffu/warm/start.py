@@ -21,6 +21,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import average_rows, beside, namespace, on_host
+from saffu.arrays.operation import operation
 from saffu.batch import DocumentPlan, LayerPlan, place, plan
 from saffu.cipher import cipher_embedding_unchecked
 from saffu.configuration import Configuration
@@ -52,6 +53,7 @@ class WarmStart(NamedTuple):
     """λ of O"""
 
 
+@operation
 def warm_start(
     documents: Sequence[IntArray],
     configuration: Configuration,
