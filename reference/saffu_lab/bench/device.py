@@ -2,7 +2,7 @@
 
     python -m saffu_lab.bench.device             # all libraries that are at hand; a minute
     python -m saffu_lab.bench.device --on numpy cupy
-    python -m saffu_lab.bench.device --tiny      # seconds; the numbers are of no account
+    python -m saffu_lab.bench.device --tiny      # seconds; the numbers mean nothing
 
 What the machine can do, products of matrices and copies, stands beside what the package makes of
 it: predicting, a step down the gradient by hand, and the counting of a warm start.  Models are in

@@ -23,7 +23,7 @@ DOCUMENTS = 1000
 
 
 def write_text(folder: Path, targets: int, vocabulary: int, seed: int = 0) -> None:
-    """Write `ids` and `lengths` of about so many targets (at most a document more).
+    """Write `ids` and `lengths` of about a number of targets (at most a document more).
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as name:

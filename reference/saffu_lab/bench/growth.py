@@ -174,7 +174,7 @@ def summary(points: Sequence[Point], verdict: Line) -> str:
     used = [sum(point.cpu_seconds.values()) for point in points]
     rows.append(["all, of the processor", *(f"{seconds:.1f} s" for seconds in used)])
     rates = [point.targets / sum(point.seconds.values()) for point in points]
-    rows.append(["targets a second", *(f"{rate:,.0f}" for rate in rates)])
+    rows.append(["targets per second", *(f"{rate:,.0f}" for rate in rates)])
     rows.append(["peak memory", *(f"{point.megabytes:.0f} MB" for point in points)])
     kept = {True: "kept", False: "missed"}
     lines = (

@@ -75,7 +75,7 @@ class Peak(NamedTuple):
 
 
 def generate(path: Path, targets: int, seed: int = 0) -> None:
-    """Write a text of about so many targets, a document a line, words by Zipf's law.
+    """Write a text of about a number of targets, one document per line, words by Zipf's law.
 
     Each word prefers a few followers, so that there is something to learn.  It is written block by
     block, the same text for the same seed.

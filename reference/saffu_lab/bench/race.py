@@ -242,7 +242,7 @@ def polish_to(
 ) -> tuple[float, float]:
     """Seconds until the loss on `judge` is the goal (infinite: never), and that loss.
 
-    Parameters: `few`, polish on so many samples with this `ridge`; None: on all.  All are counted.
+    Parameters: `few`, samples to polish on, and `ridge`; None: on all.  All are counted.
     """
     from threadpoolctl import threadpool_limits
 

@@ -49,7 +49,7 @@ class Goal(NamedTuple):
 def of_speed(record: Record) -> Iterator[Goal]:
     """Passes and steps against PyTorch."""
     if record["ratio_wall"] is not None:
-        name = "warm start: targets a second, over training in PyTorch"
+        name = "warm start: targets per second, over training in PyTorch"
         yield Goal(name, record["ratio_wall"], speed.GOAL)
     for which, value in record["step_ratios"].items():
         name = f"training step, {which}: PyTorch's time over ours"

@@ -5,7 +5,7 @@
 
 From one shape (M = 200,000 targets, V = 2048, B = 8 slots, b = 128 bits for tokens and labels) one
 size at a time is made smaller and larger, and a power law s = a xᵖ is fitted to the processor time
-of all passes.  The exponents tell which sizes are dear: work over the text grows with M, B and b,
+of all passes.  The exponents tell which sizes cost most: work over the text grows with M, B and b,
 tables and weights with V and b.
 """
 

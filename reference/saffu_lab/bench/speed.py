@@ -1,7 +1,7 @@
 """How quick the explicit warm start is, beside training the same model in PyTorch.   (SPEC 5)
 
     python -m saffu_lab.bench.speed              # King James Bible, 150k targets; minutes
-    python -m saffu_lab.bench.speed --tiny       # seconds; the numbers are of no account
+    python -m saffu_lab.bench.speed --tiny       # seconds; the numbers mean nothing
 
 All contestants run in one process, one after the other, round after round, so that whatever else
 the machine does hits them alike; a ratio is the median of the rounds' ratios.  NumPy has as many
@@ -94,7 +94,7 @@ Contestant: TypeAlias = Callable[[], int]
 
 
 class Timed(NamedTuple):
-    """One contestant: targets a second in every round."""
+    """One contestant: targets per second in every round."""
 
     name: str
     wall: tuple[float, ...]
@@ -296,7 +296,7 @@ class Summary(NamedTuple):
 
     text: str
     wall: float | None = None
-    """targets a second, ours over the quickest rival's"""
+    """targets per second, ours over the quickest rival's"""
     bound: float | None = None
     """by CPU time of one thread, as if the rival's threads added up in full"""
     steps: Mapping[str, float] = MappingProxyType({})
@@ -324,7 +324,7 @@ def summary(times: Sequence[Timed], threads: int) -> Summary:
     bound = ratio(by_name["explicit"].cpu, lone.cpu) / threads
     verdict = "reached" if wall >= GOAL else "missed"
     text = (
-        f"All explicit passes see {wall:.1f} times as many targets a second as PyTorch at its "
+        f"All explicit passes see {wall:.1f} times as many targets per second as PyTorch at its "
         f"quickest here: the goal of {GOAL:g} is {verdict}.  On a busy machine this flatters "
         f"one of them; by CPU time, if {threads} threads were {threads} times as quick as one, it "
         f"would be {bound:.1f} times."
@@ -344,7 +344,7 @@ def summary(times: Sequence[Timed], threads: int) -> Summary:
 
 
 def quickest(times: Sequence[Timed]) -> Timed:
-    """The one that sees most targets a second."""
+    """The one that sees most targets per second."""
     return max(times, key=lambda each: float(np.median(each.wall)))
 
 

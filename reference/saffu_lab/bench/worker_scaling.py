@@ -137,7 +137,7 @@ def summary(record: Line) -> str:
         middle = float(np.median(rounds))
         rows.append([name, f"{middle:.1f} s", f"{targets / middle:,.0f}"])
     same = "the same bits" if record["same_bits"] else "NOT the same bits"
-    lines = [table(["engine, workers", "seconds", "targets a second"], rows), ""]
+    lines = [table(["engine, workers", "seconds", "targets per second"], rows), ""]
     lines.append(f"All engines gave {same}.")
     for kind, times in record["ratios"].items():
         kept = "kept" if times >= GOAL else "missed"

@@ -21,7 +21,7 @@ The papers' claims, tried on this machine: explicit solutions against backpropag
 with the classical baselines beside them.  Prints a table, and writes a page to look at later.
 
   saffu demo                           English prose that comes with Python; within a minute
-  saffu demo --tiny                    a few seconds; the numbers are of no account
+  saffu demo --tiny                    a few seconds; the numbers mean nothing
   saffu demo --corpus book.txt notes/  your own text; some 100,000 words are enough
   saffu demo --seconds 300             more time for backpropagation
 """

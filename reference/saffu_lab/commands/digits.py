@@ -15,7 +15,7 @@ Explicit solutions of softmax layers on images of digits, beside naive Bayes and
 Accuracy and mean nats are of test images, which are looked at once for each row.
 
   saffu digits                   scikit-learn's 1,797 digits
-  saffu digits --tiny            seconds; the numbers are of no account
+  saffu digits --tiny            seconds; the numbers mean nothing
   saffu digits --mnist FOLDER    MNIST, from the four files that it comes in, also as .gz
 
 A row is what was done; images, how many it learned from; seconds, what its weights took.

@@ -26,7 +26,7 @@ def add_crew(parser: argparse.ArgumentParser) -> None:
         help="this process, several of this machine, or a cluster (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--workers", type=whole(1), metavar="N", help="processes (default: one a core)"
+        "--workers", type=whole(1), metavar="N", help="processes (default: one per core)"
     )
     group.add_argument(
         "--scheduler", metavar="ADDRESS",

@@ -139,7 +139,7 @@ class Contest:
         return course
 
     def choose_start(self, seconds: float) -> tuple[Course, float]:
-        """The start and rate that are best on validation text after so many seconds."""
+        """The start and rate that are best on validation text after a number of seconds."""
         best: tuple[float, Course, float] | None = None
         for scale, rate in self.settings.starts:
             model = self.model(self.settings.shape)
@@ -153,7 +153,7 @@ class Contest:
         return best[1], best[2]
 
     def train(self, course: Course, rate: float, seconds: float) -> Course:
-        """Backpropagation from where a course stands, for so many seconds more."""
+        """Backpropagation from where a course stands, for a number of seconds."""
         model = self.model(course.model.configuration)
         state = course.state
         if state is None:
@@ -198,7 +198,7 @@ def train_for(
     seed: int,
     progress: Progress,
 ) -> TrainingState:
-    """Backpropagation with frozen embeddings from a state, stopped after so many seconds.
+    """Backpropagation with frozen embeddings from a state, stopped after a number of seconds.
 
     The state goes on as if it had not been stopped; its `best` is looked for at the end, too.
     """
@@ -232,7 +232,7 @@ def choices(chosen: ChosenStart | DirectChoice) -> str:
     """What was chosen for an explicit solution, in words."""
     if isinstance(chosen, DirectChoice):
         smoothing = chosen.smoothing
-        return f"{type(smoothing).__name__} {smoothing.strength:g}, one temper a slot"
+        return f"{type(smoothing).__name__} {smoothing.strength:g}, one temper per slot"
     s = chosen.settings
     alphas = f"α {s.hidden_smoothing.strength:g} and {s.output_smoothing.strength:g}"
     return f"{alphas}, temper of U × {s.hidden_scale:g}"

@@ -17,7 +17,7 @@ HEAD: Final = ("", "perplexity", "bits/byte", "seconds", "targets/s")
 
 
 def cells(row: Row) -> tuple[str, str, str, str, str]:
-    """A row as words: test perplexity, bits per byte, seconds, training targets a second."""
+    """A row as words: test perplexity, bits per byte, seconds, training targets per second."""
     speed = f"{row.targets / row.seconds:,.0f}" if row.targets else "–"
     return (
         row.name,

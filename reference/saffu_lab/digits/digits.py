@@ -62,14 +62,14 @@ class Data(NamedTuple):
         return SoftmaxNetwork(self.train.features.shape[1], CLASSES, hidden, dtype="float32")
 
     def take(self, samples: int) -> Data:
-        """The same with so many training images."""
+        """The same with fewer training images."""
         return self._replace(train=Examples(*(part[:samples] for part in self.train)))
 
 
 def load(folder: Path | None, seed: int, most: int | None = None) -> Data:
     """MNIST from its folder, or scikit-learn's digits; a tenth becomes validation data.
 
-    Parameters: `seed` of the split; `most`, so many images for training and for validation at most.
+    Parameters: `seed` of the split; `most` images for training and for validation.
     Refuses: files that are missing or broken; scikit-learn missing.
     """
     images = digits() if folder is None else mnist(folder, np.float32)
@@ -84,7 +84,7 @@ def load(folder: Path | None, seed: int, most: int | None = None) -> Data:
 
 
 class Bench(NamedTuple):
-    """The images, and who is told what is going on."""
+    """The images, and who hears how far it is."""
 
     data: Data
     progress: Callable[[str], None]

@@ -73,7 +73,7 @@ def run_digits(
     """All rows of the table.   (SPEC 7)
 
     Parameters: `folder` with the four files of MNIST, or None for scikit-learn's digits; `tiny`,
-    few images and steps; `seed` of split, random starts and order; `progress` is told what goes on.
+    few images and steps; `seed` of split, random starts and order; `progress` hears how far it is.
     """
     settings = TINY if tiny else MnistSettings()
     return list(measured(load(folder, seed, settings.most), settings, seed, progress))

@@ -74,7 +74,7 @@ class PhraseModel(NamedTuple):
 
 
 def phrase_keys(samples: Samples, length: int, size: int, skip: int = 0) -> tuple[IntArray, Array]:
-    """The key of the `length` tokens from `skip` steps back, and where there are so many.
+    """The key of the `length` tokens from `skip` steps back, and where there are that many.
 
     >>> from saffu.positions import make_samples
     >>> keys, valid = phrase_keys(make_samples([np.array([0, 3, 4, 1])]), 2, 5)

@@ -34,7 +34,7 @@ ROWS = 4096
 MEMORY = 12
 """pairs of steps and slopes that L-BFGS keeps"""
 ATTEMPTS = 3
-"""how often L-BFGS may begin anew"""
+"""how often L-BFGS may restart"""
 
 
 class OneHot(NamedTuple):
@@ -191,7 +191,7 @@ def minimise(
     if float(np.linalg.norm(slope)) <= tolerance:
         return Course(start, [first], 1, float(np.abs(slope).max()), float(np.linalg.norm(slope)))
     point, evaluations, weights = (start * units).ravel(), 1, start
-    for _ in range(ATTEMPTS):  # rounding can end a search for a step; it begins anew from there
+    for _ in range(ATTEMPTS):  # rounding can end a search for a step; it restarts from there
         minimum = optimize.minimize(
             at,
             point,

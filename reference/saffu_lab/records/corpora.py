@@ -32,7 +32,7 @@ class Texts(NamedTuple):
     test: Corpus
 
     def amount(self, targets: int | None, seed: int) -> Corpus:
-        """So many training targets, drawn as whole documents; None, or more than there are: all."""
+        """Training targets, drawn as whole documents; None, or more than there are: all."""
         if targets is None or targets >= self.train.targets:
             return self.train
         return self.train.take(targets, seed)

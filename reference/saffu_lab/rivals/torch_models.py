@@ -27,7 +27,7 @@ from saffu.types import Array, Nats
 
 
 def torch_or_refuse(threads: int | None = None) -> Any:
-    """The module torch, with so many threads.  Refuses: PyTorch that is not installed."""
+    """The module torch, with a number of threads.  Refuses: PyTorch that is not installed."""
     try:
         import torch
     except ImportError as missing:

@@ -169,7 +169,7 @@ def rank_correlation(ones: Array, others: Array) -> Estimate | None:
 
 
 def bootstrap(statistic: Callable[[IntArray], Array], size: int, value: float) -> Estimate:
-    """The 95 % percentile interval of a statistic of models that are drawn anew.
+    """The 95 % percentile interval of a statistic of models that are resampled.
 
     Parameters: `statistic`, from the places of the models in each draw [draws, size] to its values
     [draws]; `size`, how many models there are; `value`, of all of them.  Draws for which the

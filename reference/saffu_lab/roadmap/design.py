@@ -4,7 +4,7 @@ A draw gives every value of a factor to the same number of models, give or take 
 factor: each column of the table of models is made of random permutations of the values, and then
 shuffled.  A value that stands in its list twice gets twice as many models.  Of `DRAWS` such tables
 the one with the largest det(XᵀX) is kept, X the factors in effects coding (`effects_coding`), so
-that the effects of the factors can be told apart as well as may be (D-optimality; Wald 1943).
+that the effects of the factors can be distinguished as well as may be (D-optimality; Wald 1943).
 
 Then a model that is refused, or is there twice, exchanges one value with another model.  That
 leaves the columns balanced; only choices without meaning (`Space.canonical`) do not.
@@ -33,7 +33,7 @@ EXCHANGES: Final = 1_000
 
 
 def models_of(space: Space, most: int, seed: int) -> list[Levels]:
-    """At most so many different models: all there are, or a balanced draw.
+    """A limited number of different models: all there are, or a balanced draw.
 
     Refuses: a space in which every combination is refused.
     """
@@ -133,7 +133,7 @@ def exchanged(
 
 
 def _separation(space: Space) -> Callable[[IntArray], float]:
-    """log det(XᵀX) of a table: how well its effects can be told apart."""
+    """log det(XᵀX) of a table: how well its effects can be distinguished."""
     lists = list(space.factors.values())
     distinct = [list(dict.fromkeys(values)) for values in lists]
     places = [

@@ -16,7 +16,7 @@ SHADES: Final = (
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"),
     *("#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#393b79", "#e7969c"),
 )
-"""For the values of a factor; a thirteenth value begins anew."""
+"""For the values of a factor; a thirteenth value starts over."""
 
 
 def drawings(name: str, findings: Findings) -> Mapping[str, Callable[[], Any]]:

@@ -33,7 +33,7 @@ class Training(NamedTuple):
     """What is trained, and how."""
 
     best: int
-    """so many of the best explicit models"""
+    """how many of the best explicit models are trained"""
     random_share: float
     """and this share of all, drawn before anything is measured"""
     rates: tuple[float, ...]

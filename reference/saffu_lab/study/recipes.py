@@ -142,7 +142,7 @@ def size_of(model: SaffuTransformer) -> int:
 def build_model(
     recipe: Mapping[str, Any], targets: int | None, seed: int, sources: Sources
 ) -> Made:
-    """The model of a recipe on so many targets; from its file, if it has been made before.
+    """The model of a recipe on a number of targets; from its file, if it has been made before.
 
     Parameters: `targets`, None for all; `seed` of parting, drawing, random weights and order.
     """

@@ -31,7 +31,7 @@ class Sources:
     mnist: str | None = None
     """the folder with the four files of MNIST"""
     tiny: bool = False
-    """every step once, in seconds; the numbers are of no account"""
+    """every step once, in seconds; the numbers mean nothing"""
     cache: str | None = None
     """folder for models between tasks; by default below `saffu.data.cache.cache_folder()`"""
     kenlm: tuple[str, str] = ("lmplz", "query")

@@ -205,11 +205,11 @@ def _reading(alone: Sequence[Line]) -> str:
     for kind in ("uniform", "softmax"):
         pair = [select(alone, row=f"{kind} cat count{more}") for more in (", λ by slot", "")]
         if all(pair):
-            text += f" One λ a slot against one for all, {kind} cat: {change(*pair)}."
+            text += f" One λ per slot against one for all, {kind} cat: {change(*pair)}."
     pair = [select(alone, row=name) for name in ("softmax cat count", BY_SLOT["8 slots"][1])]
     if all(pair):
         text += (
-            " Attention with one λ for all slots against one λ a slot without attention, cat: "
+            " Attention with one λ for all slots against one λ per slot without attention, cat: "
             f"{change(*pair)}."
         )
     for kind in ("cat", "sum"):

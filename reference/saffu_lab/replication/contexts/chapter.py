@@ -79,7 +79,7 @@ def _order(name: str) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
 
 
 def logs(tests: Sequence[Line], row: str) -> list[float]:
-    """Log perplexities of a row, one a seed."""
+    """Log perplexities of a row, one per seed."""
     return [float(np.log(perplexity(line))) for line in select(tests, row=row)]
 
 

@@ -37,7 +37,7 @@ class Group(NamedTuple):
 
     @property
     def tests(self) -> list[Line]:
-        """The tested lines, one a seed."""
+        """The tested lines, one per seed."""
         return select(self.lines, do="test")
 
     @property
@@ -83,7 +83,7 @@ class Group(NamedTuple):
         return Answer(of_interval(gap).better, chance)
 
     def chosen(self, row: str) -> list[Line]:
-        """The trials that were tested for a row, one a seed."""
+        """The trials that were tested for a row, one per seed."""
         trials = select(self.lines, do="trial", row=row)
         return [
             trial
@@ -196,4 +196,4 @@ def _conclusion(data_sets: Sequence[Group]) -> str:
 
 
 def _against(better: bool | None) -> str:
-    return {True: "beats", False: "loses to", None: "cannot be told from"}[better]
+    return {True: "beats", False: "loses to", None: "cannot be distinguished from"}[better]

@@ -1,6 +1,6 @@
 """Classifiers compared on the same test samples: intervals of each, and of their differences.
 
-Images, or the documents of a text, are drawn anew, with replacement, 2,000 times, the same draws
+Images, or the documents of a text, are resampled with replacement, 2,000 times, the same draws
 for all classifiers; the middle 95 % of the means are the interval (percentile bootstrap).  Accuracy
 has Wilson's (1927) interval of a share.  Both say how far a number depends on which images or
 documents happened to be the test.

@@ -37,7 +37,7 @@ from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import digest
 
 MOST_TINY = 300
-"""images for training where numbers are of no account"""
+"""images for training where the numbers mean nothing"""
 
 DEFAULTS: Mapping[str, Any] = {
     "hidden": [],

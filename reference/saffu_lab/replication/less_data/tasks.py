@@ -135,7 +135,7 @@ DIRECT: Sequence[Line] = (
     {**_TABLES, "contexts": "radial:8,block:8"},
     {**_TABLES, "contexts": "radial:8", "attention": "softmax"},
 )
-"""Explicit models of one-hot slots, with discounts and a temper a slot."""
+"""Explicit models of one-hot slots, with discounts and a temper per slot."""
 PHRASES: Sequence[Line] = (
     {"phrases": 4, "discount": 0.75},
     {"phrases": 3, "discount": 0.75},
@@ -143,7 +143,7 @@ PHRASES: Sequence[Line] = (
     {"phrases": 1, "discount": 0.75},
     {"phrases": 4, "discount": 0.9},
 )
-"""One-hot slots and phrases of so many tokens."""
+"""One-hot slots and phrases of a number of tokens."""
 REFINED: Sequence[tuple[Line, int, bool]] = (
     ({}, 20, False),
     ({}, 20, True),

@@ -106,7 +106,7 @@ def text(lines: Sequence[Line]) -> str:
     if data_sets:
         parts.append(
             "Intervals are of 95 % and of the test data: whole documents of text or single images "
-            "drawn anew for nats, Wilson's for accuracy (which takes the targets of a text for "
+            "resampled for nats, Wilson's for accuracy (which takes the targets of a text for "
             "independent, and is too narrow there)."
         )
         parts.append(

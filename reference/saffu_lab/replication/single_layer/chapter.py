@@ -14,14 +14,14 @@ NAMES = {
     "unigram": "unigram",
     "explicit": "explicit, λ = 1",
     "tempered": "explicit, one λ",
-    "slots": "explicit, one λ a slot",
-    "discounted": "explicit, one λ a slot, Discount",
+    "slots": "explicit, one λ per slot",
+    "discounted": "explicit, one λ per slot, Discount",
     "scaling": "iterative scaling of P(α), 30 steps",
     "optimum": "optimum of P(α)",
     "Adam from zeros": "Adam from zeros",
     "Adam from random": "Adam from random weights",
     "Adam from explicit": "Adam from explicit, λ = 1",
-    "Adam from slots": "Adam from explicit, one λ a slot",
+    "Adam from slots": "Adam from explicit, one λ per slot",
 }
 COLD = ("Adam from zeros", "Adam from random")
 
@@ -175,14 +175,14 @@ def _gaps(by_radius: Sequence[Group]) -> str:
         ["α", *(_strength(group) for group in by_radius)],
         ["P(α) at the optimum", *(f"{group.optimum['values'][-1]:.4f}" for group in by_radius)],
         ["length of the gradient there", *(f"{g.optimum['slope_length']:.1e}" for g in by_radius)],
-        ["iterations from one λ a slot", *(f"{g.optimum['iterations']}" for g in by_radius)],
+        ["iterations from one λ per slot", *(f"{g.optimum['iterations']}" for g in by_radius)],
     ]
     names = {
         "unigram": "unigram",
         "same α, λ = 1": "explicit, the same α, λ = 1",
         "explicit": "explicit, its own α, λ = 1",
         "tempered": "explicit, one λ",
-        "slots": "explicit, one λ a slot",
+        "slots": "explicit, one λ per slot",
     }
     rows += [
         [name, *(f"{_above(group, row):.4f}" for group in by_radius)] for row, name in names.items()
@@ -215,7 +215,7 @@ def _above(group: Group, row: str) -> float:
 
 def _ways(by_radius: Sequence[Group]) -> str:
     head = ["start", "to", *(f"r = {group.radius}" for group in by_radius)]
-    marks = {"explicit": "λ = 1", "slots": "one λ a slot", "optimum": "optimum"}
+    marks = {"explicit": "λ = 1", "slots": "one λ per slot", "optimum": "optimum"}
     rows = []
     for row in COLD:
         for mark, name in marks.items():
@@ -253,6 +253,6 @@ def _conclusion(by_radius: Sequence[Group]) -> str:
         f"tenth or more of the least distance, when training stops. At their best epochs {more} "
         "have covered more of the way to the optimum than of that to the explicit solution; the "
         f"cosine between those two is {min(between):.2f} to {max(between):.2f}, and the closer it "
-        "is to one, the less can a drift to one be told from a drift to the other."
+        "is to one, the less can a drift to one be distinguished from a drift to the other."
     )
     return "What remains, in test perplexity and in distance:\n\n" + "\n".join(items)

@@ -36,7 +36,7 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
             *("1", _size(by_radius)),
         ),
         _marginal(by_radius, "explicit", "at λ = 1", "[P2]"),
-        _marginal(by_radius, "slots", "with one λ a slot", "[D]"),
+        _marginal(by_radius, "slots", "with one λ per slot", "[D]"),
         Claim(
             "Cold starts drift towards the explicit solution.",
             "[P2]",
@@ -49,17 +49,17 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
             *("1", _size(by_radius)),
         ),
         _ends(by_radius, "explicit", "at λ = 1", "[P2]"),
-        _ends(by_radius, "slots", "with one λ a slot", "[D]"),
+        _ends(by_radius, "slots", "with one λ per slot", "[D]"),
         Claim(
             "From an explicit start Adam is as good as the best cold start ever is in fewer "
             "epochs.",
             "[P2]",
             [Answer(_sooner(g, start)) for g in by_radius for start in ("explicit", "slots")],
             "Rule: fewer epochs to the best validation loss of the better cold start, for λ = 1 "
-            "and for one λ a slot. Epochs: "
+            "and for one λ per slot. Epochs: "
             + "; ".join(
-                f"r = {g.radius} cold {_needed(g)}, λ = 1 {_said(_epochs(g, 'explicit'))}, one λ a "
-                f"slot {_said(_epochs(g, 'slots'))}"
+                f"r = {g.radius} cold {_needed(g)}, λ = 1 {_said(_epochs(g, 'explicit'))}, one λ "
+                f"per slot {_said(_epochs(g, 'slots'))}"
                 for g in by_radius
             )
             + ".",

@@ -40,7 +40,7 @@ def courses(lines: Sequence[Line]) -> Any:
 def distances(lines: Sequence[Line]) -> Any:
     """Distances of the weights of cold starts, epoch by epoch."""
     marks = {"explicit": COLOURS["explicit"], "slots": COLOURS["direct"], "optimum": "0.3"}
-    names = {"explicit": "λ = 1", "slots": "one λ a slot", "optimum": "optimum"}
+    names = {"explicit": "λ = 1", "slots": "one λ per slot", "optimum": "optimum"}
     figure, axes = _panels(groups(lines))
     for group, axis in axes:
         for row, style in zip(COLD, ("-", "--"), strict=True):
