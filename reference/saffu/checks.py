@@ -177,11 +177,12 @@ def pivots(pivot: Array, mask: Array) -> None:
 
 def whole(name: str, value: Any, least: int, source: str) -> int:
     """An integer of at least `least`, given as any integer type."""
+    truth = isinstance(value, bool | np.bool)  # an index as well: of Python, and of older NumPy
     try:
-        number = operator.index(value)
+        number = least - 1 if truth else operator.index(value)
     except TypeError:
-        raise BadOption(name, value, f"a whole number >= {least}", source) from None
-    if isinstance(value, bool | np.bool) or number < least:  # older NumPy lets np.True_ be an index
+        number = least - 1
+    if number < least:
         raise BadOption(name, value, f"a whole number >= {least}", source)
     return number
 
