@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from saffu.errors import NotConverged
@@ -46,6 +46,7 @@ def test_a_bowl_has_its_bottom(size: int, rng: Seeded) -> None:
 
 
 @given(st.floats(-3, 3), st.floats(0.1, 10.0), FAR)
+@example(bottom=0.0, width=0.5, start=0.5)  # from t = 1 to −1 and back, for ever
 def test_where_newton_alone_would_fly_off(bottom: float, width: float, start: float) -> None:
     """√(1 + t²) has so little curvature far out that Newton's step goes from t to −t³."""
 

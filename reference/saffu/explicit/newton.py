@@ -98,7 +98,7 @@ def _better(there: Curve, here: Curve, noise: float) -> bool:
         return False
     if there.value < here.value - noise:
         return True
-    return bool(there.value <= here.value + noise) and _length(there.slope) <= _length(here.slope)
+    return bool(there.value <= here.value + noise) and _length(there.slope) < _length(here.slope)
 
 
 def _bounded_step(here: Curve, radius: float) -> Array:
