@@ -36,6 +36,7 @@ from saffu.errors import (
     TokenOutOfRange,
 )
 from saffu.positions import MARKERS, UNKNOWN, Samples, make_samples
+from saffu.progress import LOCKS
 from saffu.types import IntArray
 
 VOCABULARY = Vocabulary((*MARKERS, "a", "b", "c"), (1, 1, 0, 3, 2, 1))
@@ -621,6 +622,21 @@ def test_the_cache_lies_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> 
     assert cache_folder() == Path("/caches/saffu")
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert cache_folder() == Path("/home/someone/.cache/saffu")
+
+
+@pytest.mark.skipif(not LOCKS, reason="no locks that end with their process")
+@pytest.mark.parametrize("already_there", [False, True])
+def test_what_a_killed_process_left_half_made_is_removed(
+    already_there: bool, tmp_path: Path
+) -> None:
+    if already_there:
+        Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+    half = tmp_path / "corpora" / ".making-0123456789ab" / "corpus"
+    half.mkdir(parents=True)
+    (half / "ids").write_bytes(b"some")
+    Corpus.on_disk(TEXTS, Characters(), VOCABULARY, folder=tmp_path)
+    (whole,) = (tmp_path / "corpora").iterdir()
+    assert not whole.name.startswith(".")
 
 
 def test_the_cache_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from hypothesis.extra import numpy as arrays
 
 from saffu.errors import BadFile, BadOption, SaffuError
 from saffu.files import check_writable, read_about, read_file, write_file, write_whole
+from saffu.progress import LOCKS
 from saffu.types import Array
 
 KINDS = ("?", "i1", "u2", "i4", "u8", "f2", "f4", "f8", "c8", "c16")
@@ -565,6 +566,8 @@ def test_a_run_killed_in_the_middle_of_writing_leaves_the_last_good_file(tmp_pat
     assert remains.endswith(".writing")
     assert (tmp_path / "file").read_bytes() == before
     assert example(tmp_path / "file").read_bytes() == before, "the remains stand in nobody's way"
+    if LOCKS:
+        assert inside(tmp_path) == ["file"], "who writes the file again removes them"
 
 
 def test_a_run_killed_at_any_time_leaves_a_whole_file(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A corpus lies in a folder named by a digest of everything that determines its contents: the
 documents, the tokeniser, the tokens of the vocabulary, the length at which documents are cut.  It
-is made beside its place and moved there when it is complete, so a reader never sees half of one.
+is made beside its place and moved there when it is complete, so a reader never sees half of one;
+what a killed process left half made is removed by the next one.
 What is read is compared with the digests that were written with it, and checked for what any
 corpus has: columns of one length, documents from `<sod>` to `<eod>`, ids of the vocabulary.   [D]
 
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Mapping
 from hashlib import file_digest, sha256
@@ -32,10 +32,13 @@ from saffu.data.tokenisers import Tokeniser, utf8
 from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption
 from saffu.positions import END, START
+from saffu.progress import clear_abandoned, unfinished
 from saffu.types import IntArray
 
 FORMAT = 2
 COLUMNS = {"lengths": "<i4", "sizes": "<i4", "origins": "<u8", "continued": "|b1"}
+MAKING = ".making-"
+"""Beginning of the names of folders in which a corpus is being made."""
 BLOCK = 1 << 17
 """Bytes of ids that are read at once."""
 ADVICE = "delete this folder, and the corpus is encoded again"
@@ -106,10 +109,11 @@ def on_disk(
     }
     digest = sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     home = Path(folder or cache_folder()) / "corpora" / digest[:32]
+    clear_abandoned(home.parent, MAKING, "")
     if not home.exists():
         home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix=".making-") as beside:
-            made = Path(beside) / "corpus"
+        with unfinished(home.parent, MAKING, "", Path.mkdir) as beside:
+            made = beside / "corpus"
             made.mkdir()
             with (made / "ids").open("wb") as file:
                 index = encode_into(

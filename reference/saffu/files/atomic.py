@@ -1,19 +1,21 @@
 """Atomic writing: a file is there complete or not at all.
 
 A file is written beside its place, flushed to the disk, and moved there in one step: a reader sees
-the old file or the new one, and a run that is killed leaves the last good file as it was.   [D]
+the old file or the new one, and a run that is killed leaves the last good file as it was.  What it
+leaves beside that is removed when the same file is written again.   [D]
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Final
 
 from saffu.errors import BadFile, SaffuError
+from saffu.progress import unfinished
 
 ADVICE: Final = "check that the folder is there, may be written to, and has room"
 
@@ -24,7 +26,7 @@ def write_whole(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
     Parameters: `path`, also a link, which stays one; `write` fills an open, seekable file.
     A file that is replaced keeps its permissions.  After any failure the old file is unchanged, and
     nothing else is left behind; only a process that is killed may leave a hidden
-    `.NAME.….writing`, which can be deleted.
+    `.NAME.….writing`, which the next writing of the same file removes.
     Refuses: a place that cannot be written; a folder, a pipe or a device.
 
     >>> write_whole("greeting", lambda file: None if file.write(b"good day") else None)
@@ -33,19 +35,15 @@ def write_whole(path: str | Path, write: Callable[[IO[bytes]], None]) -> None:
     """
     place = Path(os.path.realpath(path))
     _refuse_special(path, place)
-    beside = place.with_name(f".{place.name}.{secrets.token_hex(6)}.writing")
     try:
-        try:
-            with beside.open("xb") as file:
+        with _beside(place) as beside:
+            with beside.open("wb") as file:
                 if place.exists():
                     beside.chmod(stat.S_IMODE(place.stat().st_mode))
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(place)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
         _flush_folder(place.parent)
     except SaffuError:
         raise
@@ -65,12 +63,20 @@ def check_writable(path: str | Path) -> None:
     """
     place = Path(os.path.realpath(path))
     _refuse_special(path, place)
-    beside = place.with_name(f".{place.name}.{secrets.token_hex(6)}.writing")
     try:
-        beside.open("xb").close()
-        beside.unlink()
+        with _beside(place):
+            pass
     except OSError as problem:
         raise BadFile(path, f"it cannot be written ({problem})", ADVICE) from problem
+
+
+def _beside(place: Path) -> AbstractContextManager[Path]:
+    """An empty hidden file in the same folder."""
+
+    def make(path: Path) -> None:
+        path.open("xb").close()
+
+    return unfinished(place.parent, f".{place.name}.", ".writing", make)
 
 
 def _refuse_special(path: str | Path, place: Path) -> None:
