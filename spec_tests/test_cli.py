@@ -167,7 +167,7 @@ def test_fit_prints_the_perplexities_that_the_model_has(workshop: Path) -> None:
     _, validation, test = by_hand(workshop, (0.9, 0.05, 0.05), seed=0)
     printed = (workshop / "printed").read_text(encoding="utf-8")
     total = model.nats(test)
-    line = rf"the model +{total.perplexity:.2f} +{total.bits_per_byte:.3f} bits a byte"
+    line = rf"the model +{total.perplexity:.2f} +{total.bits_per_byte:.3f} bits per byte"
     assert re.search(line, printed)
     best = min(math.exp(record.validation_nats) for record in model.history)
     assert model.perplexity(validation) == pytest.approx(best, rel=1e-5)
@@ -268,8 +268,8 @@ def test_ctrl_c_and_resume_give_the_result_of_an_uninterrupted_run(
         ((), "it holds an interrupted training; add --resume"),
         (("--resume", "--rate", "0.02"), "rates="),
         (("--resume", "--bits", "64"), "bits=64, but 32, as before"),
-        (("--resume", "--tokeniser", "characters"), "it began with another tokeniser"),
-        (("--resume", "--vocabulary", "11"), "it began with another vocabulary"),
+        (("--resume", "--tokeniser", "characters"), "its training started with another tokeniser"),
+        (("--resume", "--vocabulary", "11"), "its training started with another vocabulary"),
         (("--resume", "--seed", "1"), "seed=1"),
     ):
         assert main([*LONG, *change]) == 2
@@ -470,8 +470,14 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "empty text": (("fit", "empty.txt", "-o", "x"), "documents holds no samples"),
     "one document": (("fit", "text.txt", "-o", "x", "--unit", "file"), "--unit='file', but a unit"),
     "no folder": (("fit", "text.txt", "-o", "no/x"), "there is no folder no"),
-    "a stranger's place": (("fit", "text.txt", "-o", "other.txt"), "other.txt: it is there"),
-    "a folder's place": (("fit", "text.txt", "-o", "cache"), "cache: it is there"),
+    "a stranger's place": (
+        ("fit", "text.txt", "-o", "other.txt"),
+        "other.txt: it exists and is no complete model",
+    ),
+    "a folder's place": (
+        ("fit", "text.txt", "-o", "cache"),
+        "cache: it cannot be written (expected a regular file",
+    ),
     "nothing to resume": ((*FIT[:3], "x", "--resume"), "x: there is no such file to resume"),
     "nothing left": ((*FIT, "--resume"), "model: it holds a finished model"),
     "two wishes": ((*FIT, "--resume", "--explicit-only"), "not allowed with argument"),
@@ -485,10 +491,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "no size": ((*FIT[:3], "x", "--contexts", "block:x"), "'block:x', but a number of slots"),
     "size zero": ((*FIT[:3], "x", "--contexts", "radial:0"), "'radial:0', but a number of slots"),
     "radii that fall": ((*FIT[:3], "x", "--radii", "5,2"), "radii"),
-    "radii of words": ((*FIT[:3], "x", "--radii", "2,b"), "'b': a whole number >= 1"),
-    "vocabulary": ((*FIT[:3], "x", "--vocabulary", "3"), "'3': a whole number >= 4"),
-    "rate": ((*FIT[:3], "x", "--rate", "0"), "'0': a number > 0"),
-    "no rate": ((*FIT[:3], "x", "--rate", "nan"), "'nan': a number > 0"),
+    "radii of words": ((*FIT[:3], "x", "--radii", "2,b"), "a whole number >= 1, got 'b'"),
+    "vocabulary": ((*FIT[:3], "x", "--vocabulary", "3"), "a whole number >= 4, got '3'"),
+    "rate": ((*FIT[:3], "x", "--rate", "0"), "a number > 0, got '0'"),
+    "no rate": ((*FIT[:3], "x", "--rate", "nan"), "a number > 0, got 'nan'"),
     "preset": ((*FIT[:3], "x", "--preset", "huge"), "invalid choice: 'huge'"),
     "document, direct": (
         (*FIT[:3], "x", "--preset", "direct", "--contexts", "document"),
@@ -497,13 +503,16 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "no model": (("eval", "nowhere", "text.txt"), "nowhere: there is no such file"),
     "text for a model": (("eval", "text.txt", "text.txt"), "text.txt: it is no file of saffu"),
     "another file": (("generate", "another"), "got 'something.else'"),
-    "another file's info": (("info", "another"), "it holds 'something.else'"),
+    "another file's info": (("info", "another"), "expected a model, got 'something.else'"),
     "hollow file": (("info", "hollow"), "it does not describe a model"),
     "hollow model": (("generate", "hollow"), "hollow: "),
-    "cold": (("generate", "model", "--temperature", "-1"), "'-1': a number >= 0"),
-    "no tokens": (("generate", "model", "--tokens", "-5"), "'-5': a whole number >= 0"),
+    "cold": (("generate", "model", "--temperature", "-1"), "a number >= 0, got '-1'"),
+    "no tokens": (("generate", "model", "--tokens", "-5"), "a whole number >= 0, got '-5'"),
     "no MNIST": (("digits", "--mnist", "cache"), "cache"),
-    "demo in a file": (("demo", "--tiny", "--out", "text.txt"), "text.txt: it is there"),
+    "demo in a file": (
+        ("demo", "--tiny", "--out", "text.txt"),
+        "text.txt: expected a folder, got a file",
+    ),
     "demo of nothing": (("demo", "--corpus", "nowhere", "--out", "x"), "nowhere: it is neither"),
     "demo of one text": (
         ("demo", "--corpus", "text.txt", "--unit", "file", "--out", "x"),

@@ -38,7 +38,7 @@ def test_a_pool_fits_the_same_model(folder: Path, capsys: pytest.CaptureFixture[
         (("--engine", "pool", "--scheduler", "tcp://a:1"), "scheduler='tcp://a:1', but none"),
         (("--scheduler", "tcp://a:1", "--workers", "2"), "workers=2, but none with a scheduler"),
         (("--engine", "spark"), "invalid choice: 'spark'"),
-        (("--workers", "0"), "a whole number >= 1 is expected"),
+        (("--workers", "0"), "expected a whole number >= 1"),
     ],
     ids=["serial", "pool", "both", "name", "number"],
 )

@@ -325,6 +325,25 @@ def test_a_changed_byte_is_refused(copy: Path) -> None:
         read_suite(copy)
 
 
+def test_line_ends_of_windows_are_named_as_what_they_are(copy: Path) -> None:
+    path = copy / "softmax" / "plain.json"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    with pytest.raises(BadFile, match=r"softmax/plain\.json: its lines end in CRLF"):
+        read_suite(copy)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"null", b"{}", b'{"suite": 1}', b"[" * 100_000, b"\xff", b'{"sha256": []}'],
+    ids=["empty", "list", "null", "object", "number", "deep", "bytes", "digests"],
+)
+def test_a_damaged_manifest_is_refused(copy: Path, content: bytes) -> None:
+    (copy / "MANIFEST.json").write_bytes(content)
+    for read in (read_manifest, read_suite):
+        with pytest.raises(BadFile, match=r"MANIFEST\.json"):
+            read(copy)
+
+
 def test_a_file_cut_short_is_refused(copy: Path) -> None:
     path = copy / "softmax" / "plain.json"
     path.write_text(path.read_text("utf-8")[:100], "utf-8")

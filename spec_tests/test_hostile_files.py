@@ -64,12 +64,13 @@ def shifted(array: Array, at: int, value: float) -> Array:
         ("indptr", lambda x: shifted(x, -1, 10**6), "of shape"),
         ("indptr", lambda x: x[:-1], "of shape"),
         ("data", lambda x: shifted(x, 0, np.nan), "finite, got nan"),
-        ("data", lambda x: x + 1j, "real numbers, got complex128"),
+        ("data", lambda x: x + 1j, "of float, got complex128"),
+        ("data", lambda x: x.astype(np.int16), "of float, got int16"),
         ("data", lambda x: x[None], "of shape"),
     ],
     ids=[
         *("beyond", "below", "real", "short", "turned", "rows", "first", "last", "few rows"),
-        *("NaN", "complex", "flat"),
+        *("NaN", "complex", "whole", "flat"),
     ],
 )
 def test_a_table_that_leads_out_of_memory_is_refused(

@@ -292,6 +292,21 @@ def test_without_matplotlib_there_is_a_page_without_plot(
     assert "pip install &#x27;saffu[plot]&#x27;" in page
 
 
+@pytest.mark.parametrize("problem", [RuntimeError("no font"), ImportError("no libpng"), OSError()])
+def test_a_failing_plot_does_not_cost_the_results(
+    outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def fail(_: Outcome) -> bytes:
+        assert (tmp_path / "results.json").exists(), "the results come first"
+        raise problem
+
+    monkeypatch.setattr(demo_module, "curves", fail)
+    lines = write(outcome, tmp_path, "saffu demo")
+    assert {path.name for path in tmp_path.iterdir()} == {"results.json", "index.html"}
+    assert f"matplotlib failed ({type(problem).__name__}" in lines[-1]
+    assert "matplotlib failed" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_json_holds_only_numbers(outcome: Outcome) -> None:
     json.dumps(record(outcome, "saffu demo", {}), allow_nan=False)
 

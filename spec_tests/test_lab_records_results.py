@@ -63,6 +63,19 @@ def test_a_file_of_something_else_is_refused_and_kept(text: str, tmp_path: Path)
     assert path.read_text(encoding="utf-8") == text
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe\n", b"[" * 100_000 + b"\n", b'{"a": 1}\n\n', b"7" * 5000 + b"\n", b"\0\n"],
+    ids=["bytes", "deep", "blank", "long", "NUL"],
+)
+def test_damaged_lines_are_refused_and_kept(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match=r"results\.jsonl"):
+        Results(path)
+    assert path.read_bytes() == content
+
+
 def test_numbers_that_json_does_not_have_are_not_written(tmp_path: Path) -> None:
     results = Results(tmp_path / "results.jsonl")
     with pytest.raises(ValueError, match="JSON"):

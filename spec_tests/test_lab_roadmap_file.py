@@ -124,6 +124,8 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         read_roadmap(tmp_path / "latin.toml")
     (tmp_path / "map.toml").write_text(SHORT, encoding="utf-8")
     assert read_roadmap(tmp_path / "map.toml") == parse_roadmap(SHORT, "map.toml")
+    (tmp_path / "marked.toml").write_text(SHORT, encoding="utf-8-sig")
+    assert read_roadmap(tmp_path / "marked.toml") == parse_roadmap(SHORT, "map.toml")
 
 
 def test_the_map_of_the_report_is_what_it_says() -> None:

@@ -281,7 +281,7 @@ REFUSED = {
     "no file": ([], "--example"),
     "not there": (["none.toml"], "none.toml"),
     "scheduler": (["map.toml", "--scheduler", "tcp://127.0.0.1:1"], "--engine dask"),
-    "no folder": (["map.toml", "--out", "text.txt"], "no folder"),
+    "no folder": (["map.toml", "--out", "text.txt"], "expected a folder, got a file"),
     "no lines": (["map.toml", "--out", "empty", "--report"], "holds no line"),
 }
 

@@ -1,87 +1,89 @@
-"""The program `saffu`: what a command line asks for, and what becomes of errors.
+"""Command line interface: the program `saffu`, its commands and exit status.
 
-A command is imported when it is asked for, so that `saffu --help` answers at once.  Whatever goes
-wrong is one message on stderr, never a traceback (but with `--debug`).
+A command is imported only when it is used, so that `saffu --help` answers at once.  Every error is
+one message on stderr, without a traceback unless `--debug` is given.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import distribution, version
+from types import ModuleType
 from typing import Final
 
+from saffu.commands.streams import standard_streams
 from saffu.errors import Interrupted, SaffuError
 from saffu.progress import interruptible
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-"""Exit status: all is well; a bug of ours; bad input or options; Ctrl-C or SIGTERM."""
+"""Exit status: success; a bug of saffu; bad input or options; Ctrl-C or SIGTERM."""
 
 COMMANDS: Final = {
-    "fit": ("saffu.commands.fit", "make a language model of text files"),
-    "eval": ("saffu.commands.eval", "how well a model predicts text"),
-    "generate": ("saffu.commands.generate", "let a model continue a text"),
-    "info": ("saffu.commands.info", "what a model file holds"),
-    "check": ("saffu.conformance.command.check", "judge an implementation by the golden cases"),
+    "fit": ("saffu.commands.fit", "a language model from text files"),
+    "eval": ("saffu.commands.eval", "perplexity and bits per byte of a model on text"),
+    "generate": ("saffu.commands.generate", "text continued by a model"),
+    "info": ("saffu.commands.info", "contents of a model file"),
+    "check": (
+        "saffu.conformance.command.check",
+        "conformance of an implementation",
+    ),
     "golden": (
         "saffu.conformance.command.golden",
-        "list, show, explain, verify, export or record the golden cases",
+        "the golden cases: list, show, explain, verify, export, record",
     ),
 }
-"""Name of a command: its module, and what it does."""
+"""Commands by name: the module and a description of each."""
 
 ENTRY_POINTS: Final = "saffu.commands"
-"""The group in which the distribution names further tables like this one."""
+"""The entry point group of further tables like this one."""
 
 ABOUT: Final = """\
 Language models whose parameters are computed from counts, instead of by gradient descent.
 
-  saffu demo                                       a minute's tour: table, samples, plot
+  saffu demo                                       a first look, one minute: table, samples, plot
   saffu fit book.txt notes/ -o model               a model of your own text
   saffu eval model other.txt                       its perplexity on other text
-  saffu generate model --prompt "In the"           its own words
+  saffu generate model --prompt "In the"           text that it generates
 """
 
 MORE: Final = """\
-saffu COMMAND --help tells more.  Exit status: 0 done; 1 a bug of saffu; 2 bad input or options;
-130 stopped by Ctrl-C or SIGTERM (check and golden have more, see there).
+`saffu COMMAND --help` describes a command.  Exit status: 0 done; 1 a bug of saffu; 2 bad input or
+options; 130 stopped by Ctrl-C or SIGTERM (`check` and `golden` have further ones).
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit status."""
+    """Run the command of a command line; returns the exit status.
+
+    Nothing that is printed can fail; what could not be printed is reported at the end.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = program(words).parse_args(words, argparse.Namespace(words=words))
-    with interruptible(signal.SIGINT, signal.SIGTERM):
-        return _run(arguments)
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    """Run the command; whatever goes wrong becomes a message and an exit status."""
-    try:
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # whoever read our output has enough; without this, Python complains at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except (Exception, KeyboardInterrupt) as problem:
-        if arguments.debug:
-            raise
-        message, status = said(problem)
-        print(f"saffu: {message}", file=sys.stderr)
+    with standard_streams() as out:
+        try:
+            arguments = program(words).parse_args(words, argparse.Namespace(words=words))
+            with interruptible(signal.SIGINT, signal.SIGTERM):
+                status: int = arguments.run(arguments)
+        except (Exception, KeyboardInterrupt) as problem:
+            if "--debug" in words:
+                raise
+            message, status = message_and_status(problem)
+            print(f"saffu: {message}", file=sys.stderr)
+        out.flush()
+        if out.lost is not None and not isinstance(out.lost, BrokenPipeError):
+            print(f"saffu: the output is not complete ({out.lost})", file=sys.stderr)
+            status = status or REFUSED
     return status
 
 
-def said(problem: BaseException) -> tuple[str, int]:
-    """What is said of an error, and the exit status.
+def message_and_status(problem: BaseException) -> tuple[str, int]:
+    """The message about an error, and the exit status.
 
-    >>> said(SaffuError("bits=0, but …"))
-    ('bits=0, but …', 2)
+    >>> message_and_status(SaffuError("bits must be a whole number >= 1, got 0"))
+    ('bits must be a whole number >= 1, got 0', 2)
     """
     match problem:
         case SaffuError():
@@ -90,6 +92,8 @@ def said(problem: BaseException) -> tuple[str, int]:
             return "stopped", INTERRUPTED
         case OSError():
             return str(problem), REFUSED
+        case ImportError():
+            return f"{problem}; install saffu and its packages again", REFUSED
         case MemoryError():
             return "there is not enough memory; take less text or a smaller model", REFUSED
     name = type(problem).__name__
@@ -97,7 +101,7 @@ def said(problem: BaseException) -> tuple[str, int]:
 
 
 def program(words: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser, with the options of the one command that is asked for."""
+    """The parser, with the options of the one command that is used."""
     parser = argparse.ArgumentParser(
         prog="saffu",
         description=ABOUT,
@@ -105,15 +109,24 @@ def program(words: Sequence[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"saffu {version('saffu')}")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--debug", action="store_true", help="traceback of errors")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     asked = next((word for word in words if not word.startswith("-")), None)
     for name, (module, about) in known_commands().items():
         if name != asked:
             commands.add_parser(name, help=about)
         else:
-            import_module(module).add_parser(commands, about)
+            _loaded(name, module).add_parser(commands, about)
     return parser
+
+
+def _loaded(command: str, module: str) -> ModuleType:
+    """The module of a command.  Raises `ImportError` whatever keeps it from being imported."""
+    try:
+        return import_module(module)
+    except Exception as problem:
+        what = f"{type(problem).__name__}: {problem}"
+        raise ImportError(f"the command {command!r} cannot be loaded ({what})") from problem
 
 
 def known_commands() -> dict[str, tuple[str, str]]:

@@ -1,8 +1,9 @@
-"""`saffu fit`: a language model of text files, of any length.   (SPEC 5, 6, 7)
+"""`saffu fit`: a language model from text files of any length.   (SPEC 5, 6, 7)
 
-The text is encoded once, into the cache, and read from there chunk by chunk.  It is parted into
+The text is encoded once, into the cache, and read from there chunk by chunk.  It is split into
 training, validation and test; every choice is made on validation, and the test is read once, at the
-end.  The model file is written whole or not at all, and holds all that is needed to go on.
+end.  The model is saved as soon as its explicit solution is there, and again after every step of
+training that is kept; the file is complete or not there, and holds all that resuming needs.
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from pathlib import Path
 from typing import Any, Final
 
-from saffu.commands.console import Bars, add_common, bars
+from saffu.commands.console import Bars, add_command, bars
 from saffu.commands.options import (
     add_engine,
     add_shape,
     add_text,
+    place,
     read_shape,
     read_tokeniser,
     real,
+    seed,
     whole,
 )
-from saffu.commands.reading import Text, check_place, check_same, read_text
+from saffu.commands.reading import Text, bounded, check_place, check_same, read_text
+from saffu.data.tokenisers import FORMS
 from saffu.errors import Diverged, Interrupted, NotConverged
 from saffu.models.baselines import fit_baselines, measure
 from saffu.models.training import Rates, Record, Schedule
@@ -31,34 +34,30 @@ from saffu.models.transformer import SaffuTransformer, Total
 from saffu.search.warm import ChosenStart
 
 ABOUT: Final = """\
-Make a language model of text files: first its explicit solution, from counts alone, then
-backpropagation from there.  Ctrl-C keeps what was reached; --resume goes on from it, to the result
-that an uninterrupted run would have had.
+A language model from text files: first its explicit solution, computed from counts, then
+backpropagation from there.  Ctrl-C keeps what was reached; --resume continues, with the same result
+as an uninterrupted run.
 
-  saffu fit book.txt -o model                                words, the preset 'small'
-  saffu fit notes/ -o model --unit file --preset base        one document a file
-  saffu fit a.txt b.txt.gz -o model --explicit-only          no gradient at all
-  saffu fit book.txt -o model --preset direct                one table a slot; the best of the small
+  saffu fit book.txt -o model                                words, preset 'small'
+  saffu fit notes/ -o model --unit file --preset base        one document per file
+  saffu fit a.txt b.txt.gz -o model --explicit-only          no backpropagation
+  saffu fit book.txt -o model --preset direct                one table per slot; best on small text
   saffu fit book.txt -o model --tokeniser characters --contexts radial:16 --vocabulary 200
+  zcat *.gz | saffu fit - -o model                           text from a pipe
   saffu fit book.txt -o model --resume                       after Ctrl-C, with the same options
-  saffu fit shelf/ -o model --engine pool --workers 8        eight processes count
-  saffu fit shelf/ -o model --scheduler tcp://10.0.0.1:8786  the workers of a Dask cluster count
+  saffu fit shelf/ -o model --engine pool --workers 8        count with eight processes
+  saffu fit shelf/ -o model --scheduler tcp://10.0.0.1:8786  count with a Dask cluster
 
-Encoded text is kept in $SAFFU_CACHE, or else in ~/.cache/saffu.
+Encoded text is kept in $SAFFU_CACHE (default: ~/.cache/saffu).
 """
 
 
 def add_parser(commands: Any, about: str) -> None:
     """Add `fit` to the commands of the program."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "fit",
-        help=about,
-        description=ABOUT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "fit", about, ABOUT, run)
     add_text(parser)
     parser.add_argument(
-        "-o", "--output", metavar="MODEL", type=Path, required=True, help="the file to write"
+        "-o", "--output", metavar="MODEL", type=place, required=True, help="model file to write"
     )
     parser.add_argument(
         "--tokeniser",
@@ -66,18 +65,27 @@ def add_parser(commands: Any, about: str) -> None:
         default="words",
         help="words, characters, bytes, or the path of a tokenizer.json (default: words)",
     )
+    parser.add_argument(
+        "--normalise", metavar="FORM", type=str.upper, choices=FORMS,
+        help=f"Unicode form of all text that the model reads: {', '.join(FORMS)} "
+        "(default: as it is)",
+    )  # fmt: skip
     add_shape(parser)
     add_engine(parser)
     training = parser.add_argument_group("backpropagation")
     either = training.add_mutually_exclusive_group()
     either.add_argument(
-        "--explicit-only", action="store_true", help="none: keep the explicit solution"
+        "--explicit-only",
+        action="store_true",
+        help="no backpropagation: the explicit solution only",
     )
-    either.add_argument("--resume", action="store_true", help="go on after an interruption")
+    either.add_argument(
+        "--resume", action="store_true", help="continuation of an interrupted training"
+    )
     for option, default, least, about_it in (
-        ("--epochs", 12, 0, "epochs at most with embeddings frozen"),
-        ("--thaw-epochs", 4, 0, "epochs at most that train embeddings too"),
-        ("--batch", 1024, 1, "samples a step"),
+        ("--epochs", 12, 0, "maximum number of epochs with frozen embeddings"),
+        ("--thaw-epochs", 4, 0, "maximum number of epochs that also train embeddings"),
+        ("--batch", 1024, 1, "samples per step"),
     ):
         training.add_argument(
             option, type=whole(least), default=default, metavar="N",
@@ -86,21 +94,26 @@ def add_parser(commands: Any, about: str) -> None:
     training.add_argument(
         "--rate", type=real(0.0), default=0.01, help="learning rate of Adam (default: %(default)s)"
     )
-    training.add_argument("--seconds", type=real(0.0), metavar="S", help="stop training after this")
-    parser.add_argument(
-        "--seed", type=whole(0), default=0, help="of parting and training (default: 0)"
+    training.add_argument(
+        "--seconds", type=real(0.0), metavar="S", help="time limit of backpropagation"
     )
-    add_common(parser)
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--seed", type=seed, default=0, help="seed of the split and of training (default: 0)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the model; returns the exit status."""
+    """Compute, save and print; returns the exit status."""
     check_place(arguments.output, resume=arguments.resume)
-    tokeniser = read_tokeniser(arguments.tokeniser)
+    tokeniser = read_tokeniser(arguments.tokeniser, arguments.normalise)
     with bars(arguments) as shown:
         text = read_text(arguments, tokeniser, shown)
         configuration = read_shape(arguments, len(text.vocabulary))
+        if configuration != (fitting := bounded(configuration, text.longest)):
+            shown.say(
+                f"contexts: at most {text.longest} slots, the targets of the longest document"
+            )
+            configuration = fitting
         model = SaffuTransformer(configuration, tokeniser, text.vocabulary)
         if arguments.resume:
             check_same(model, arguments.output)
@@ -117,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name, baseline in both._asdict().items():
             tell(shown, name, measure(baseline, text.test).perplexity)
         total = model.nats(text.test)
-        tell(shown, "the model", total.perplexity, f"{total.bits_per_byte:.3f} bits a byte")
+        tell(shown, "the model", total.perplexity, f"{total.bits_per_byte:.3f} bits per byte")
         shown.say("", f"{arguments.output}: written; try", f"  saffu generate {arguments.output}")
     return 0
 
@@ -128,7 +141,7 @@ def tell(shown: Bars, what: str, perplexity: float, more: str = "") -> None:
 
 
 def solve(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, shown: Bars) -> None:
-    """The explicit solution, and what was chosen for it."""
+    """Compute and save the explicit solution; print what was chosen for it."""
     began = time.perf_counter()
     chosen = model.warm_start(
         text.train,
@@ -140,6 +153,7 @@ def solve(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, sh
         scheduler=arguments.scheduler,
     )
     seconds = time.perf_counter() - began
+    model.save(arguments.output)
     rate = f"{seconds:.1f} s, {text.train.targets / seconds:,.0f} targets/s"
     tell(shown, "explicit solution", model.perplexity(text.validation), rate)
     if isinstance(chosen, ChosenStart):
@@ -153,7 +167,7 @@ def solve(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, sh
 
 
 def train(model: SaffuTransformer, text: Text, arguments: argparse.Namespace, shown: Bars) -> None:
-    """Backpropagation, from the explicit solution or from where it was interrupted."""
+    """Train by backpropagation, from the explicit solution or from the interrupted state."""
     schedule = Schedule(
         batch=arguments.batch,
         frozen_epochs=arguments.epochs,

@@ -1,14 +1,14 @@
-"""`saffu info`: what a model file holds, without reading its arrays."""
+"""`saffu info`: contents of a model file, without reading its arrays."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-from saffu.commands.console import add_common, bars
+from saffu.commands.console import add_command, bars
+from saffu.commands.options import place
 from saffu.configuration import Configuration
 from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile
@@ -17,7 +17,7 @@ from saffu.models.training import Record
 from saffu.models.transformer import SCHEMA
 
 ABOUT: Final = """\
-What a model file holds: its shape, its vocabulary, and how it was trained.
+Contents of a model file: configuration, vocabulary, arrays and training.
 
   saffu info model
 """
@@ -25,25 +25,22 @@ What a model file holds: its shape, its vocabulary, and how it was trained.
 
 def add_parser(commands: Any, about: str) -> None:
     """Add `info` to the commands of the program."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "info",
-        help=about,
-        description=ABOUT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = add_command(commands, "info", about, ABOUT, run)
+    parser.add_argument(
+        "model", metavar="MODEL", type=place, help="model file written by saffu fit"
     )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="a file that saffu fit wrote")
-    add_common(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what the file says of itself; returns the exit status."""
     about = read_about(arguments.model)
     if about.schema != SCHEMA:
-        raise BadFile(arguments.model, f"it holds {about.schema!r}", "give a model of saffu fit")
+        raise BadFile(
+            arguments.model, f"expected a model, got {about.schema!r}", "give a model file"
+        )
     try:
         lines = list(described(about))
-    except (KeyError, TypeError, AttributeError) as wrong:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as wrong:
         problem = f"it does not describe a model ({wrong!r})"
         raise BadFile(arguments.model, problem, "make it again") from wrong
     with bars(arguments) as shown:
@@ -52,13 +49,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def described(about: About) -> Iterator[str]:
-    """One line for each thing that is worth knowing."""
+    """The lines of the description."""
     header = about.header
     configuration = Configuration.from_json(header["configuration"])
     vocabulary = Vocabulary.from_json(header["vocabulary"])
     for field, value in configuration.to_json().items():
         yield f"  {field:<12} {value}"
-    settings = {k: v for k, v in header["tokeniser"].items() if k != "definition"}
+    settings = _without_definition(header["tokeniser"])
     yield f"  {'tokeniser':<12} {settings}"
     common = ", ".join(repr(token) for token in vocabulary.tokens[3:11])
     yield f"  {'tokens':<12} {len(vocabulary):,}; the commonest: {common}"
@@ -71,8 +68,16 @@ def described(about: About) -> Iterator[str]:
     yield f"  {'training':<12} {trained(header)}"
 
 
+def _without_definition(tokeniser: dict[str, Any]) -> dict[str, Any]:
+    """The record of a tokeniser without the long definition that one of Hugging Face has."""
+    settings = {name: value for name, value in tokeniser.items() if name != "definition"}
+    if isinstance(of := settings.get("of"), dict):
+        settings["of"] = _without_definition(of)
+    return settings
+
+
 def trained(header: dict[str, Any]) -> str:
-    """How backpropagation went, in a sentence."""
+    """Progress and result of backpropagation, in one line."""
     history = [Record(*record) for record in header["history"]]
     if not history:
         return "none: an explicit solution"

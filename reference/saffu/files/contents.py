@@ -32,8 +32,9 @@ def array_in(
 ) -> Array:
     """An array of a file, if it is what it has to be.   (SPEC 8)
 
-    Parameters: `shape`, None where any size will do; `dtype`, the name of a type, or `"integer"`;
-    None for any real numbers; `least` and `below`, the range least <= entry < below.
+    Parameters: `shape`, None where any size will do; `dtype`, the name of a type, `"integer"` or
+    `"float"` of any size; None for any real numbers; `least` and `below`, the range
+    least <= entry < below.
     Refuses (`BadFile`): a missing array; another shape or type; NaN and infinity; entries outside
     of the range.
 
@@ -53,8 +54,9 @@ def array_in(
         sizes = ", ".join("any" if size is None else str(size) for size in shape)
         problem = f"expected array {name!r} of shape ({sizes}), got {array.shape}"
         raise BadFile(path, problem, ADVICE)
-    right = array.dtype.kind in ("iu" if dtype == "integer" else "iuf")
-    if not right or dtype not in (None, "integer", str(array.dtype)):
+    kinds = {"integer": "iu", "float": "f"}
+    right = array.dtype.kind in kinds.get(dtype or "", "iuf")
+    if not right or dtype not in (None, *kinds, str(array.dtype)):
         expected = "real numbers" if dtype is None else dtype
         raise BadFile(path, f"expected array {name!r} of {expected}, got {array.dtype}", ADVICE)
     if array.dtype.kind == "f":

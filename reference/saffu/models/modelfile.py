@@ -53,11 +53,11 @@ def check_arrays(
         return
     v = configuration.vocabulary
     array_in(path, arrays, "embedding", (v, configuration.width), dtype=dtype)
-    array_in(path, arrays, "prior", (v,))
+    array_in(path, arrays, "prior", (v,), dtype="float")
     for c, context in enumerate(configuration.contexts):
         slots = context.slots
-        array_in(path, arrays, f"tower{c}.attention", (slots, slots))
-        array_in(path, arrays, f"tower{c}.temper", (slots,))
+        array_in(path, arrays, f"tower{c}.attention", (slots, slots), dtype="float")
+        array_in(path, arrays, f"tower{c}.temper", (slots,), dtype="float")
         for k in range(slots):
             _check_table(path, arrays, f"tower{c}.table{k}", v)
 
@@ -69,7 +69,7 @@ def _check_table(path: str | Path, arrays: Mapping[str, Array], name: str, size:
     columns = array_in(
         path, arrays, f"{name}.indices", (entries,), dtype="integer", least=0, below=size
     )
-    array_in(path, arrays, f"{name}.data", (entries,))
+    array_in(path, arrays, f"{name}.data", (entries,), dtype="float")
     if starts[0] != 0 or (np.diff(starts.astype(np.int64)) < 0).any():
         raise BadFile(path, f"the rows of {name} do not follow one another", ADVICE)
     steps = np.diff(columns.astype(np.int64))
@@ -120,7 +120,7 @@ def check_state(
         whole_in(path, header, field)
     number_in(path, header, "seconds", 0.0)
     number_in(path, header, "batch_nats")
-    if header.get("best_nats") is not None:
+    if header.get("best_nats", math.nan) is not None:
         number_in(path, header, "best_nats")
     if header.get("stage") not in STAGES:
         problem = f"expected a stage of {', '.join(STAGES)}, got {header.get('stage')!r:.60}"

@@ -60,6 +60,8 @@ def pick(logits: Array, temperature: float, top_k: int | None, random: np.random
     valid = np.isfinite(kept)
     with np.errstate(over="ignore"):  # beside the likeliest, at the least temperatures: exp(-inf)
         scaled = (np.where(valid, kept, 0.0) - kept.max()) / temperature
+    valid &= np.isfinite(scaled)
+    scaled = np.where(valid, scaled, 0.0)
     return int(random.choice(logits.shape[0], p=softmax(scaled, valid)))
 
 

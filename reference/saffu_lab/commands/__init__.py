@@ -5,16 +5,16 @@ from typing import Final
 COMMANDS: Final = {
     "demo": (
         "saffu_lab.commands.demo",
-        "the claims of the papers, tried on this machine in a minute",
+        "the papers' claims on this machine, in one minute",
     ),
     "replicate": (
         "saffu_lab.commands.replicate",
-        "every claim of the papers measured, with a verdict",
+        "every claim of the papers, measured, with a verdict",
     ),
     "digits": ("saffu_lab.commands.digits", "the same explicit solution on images of digits"),
     "roadmap": (
         "saffu_lab.commands.roadmap",
-        "a map of many models: parameters against perplexity",
+        "perplexity against size for many models",
     ),
 }
 """Name of a command: its module, and what it does."""

@@ -1,4 +1,4 @@
-"""What commands that measure for long have in common: who works, how far it is, how it stops."""
+"""Common parts of long measurements: workers, progress, interruption, folder of results."""
 
 from __future__ import annotations
 
@@ -8,30 +8,46 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from saffu.commands.options import whole
-from saffu.errors import BadOption, Interrupted
+from saffu.errors import BadFile, BadOption, Interrupted
+from saffu.files import check_writable
 from saffu_lab.records.results import Line
 from saffu_lab.study.running import Crew, State, open_crew
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder of the results before any work, and find out whether it can be written to.
+
+    Refuses: a file of that name; a folder that cannot be made or written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise BadFile(folder, "expected a folder, got a file", "choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise BadFile(folder, f"it cannot be made ({problem})", "choose another --out") from problem
+    check_writable(folder / ".results")
+
+
 def add_crew(parser: argparse.ArgumentParser) -> None:
-    """Who works: `--engine`, `--workers`, `--scheduler`."""
-    group = parser.add_argument_group("who works")
+    """Options of the engine: `--engine`, `--workers`, `--scheduler`."""
+    group = parser.add_argument_group("engine")
     group.add_argument(
         "--engine", choices=("serial", "pool", "dask"), default="pool",
-        help="this process, several of this machine, or a cluster (default: %(default)s)",
+        help="this process, several processes, or a cluster (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
-        "--workers", type=whole(1), metavar="N", help="processes (default: one per core)"
+        "--workers", type=whole(1), metavar="N", help="number of processes (default: one per core)"
     )
     group.add_argument(
         "--scheduler", metavar="ADDRESS",
-        help="of a Dask scheduler, whose workers see the data under the same path (default: a "
-        "cluster on this machine)",
+        help="address of a Dask scheduler, whose workers see the data under the same path "
+        "(default: a cluster on this machine)",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`saffu replicate`: what the papers claim, measured."""
+"""`saffu replicate`: every claim of the papers, measured."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from saffu.commands.console import add_common
-from saffu.commands.options import whole
+from saffu.commands.console import add_command
+from saffu.commands.options import place, seed, whole
 from saffu.data.readers import UNITS
-from saffu.errors import BadFile, BadOption
-from saffu_lab.commands.measuring import Watching, add_crew, crew_of, stoppable
+from saffu.errors import BadOption
+from saffu_lab.commands.measuring import Watching, add_crew, crew_of, make_folder, stoppable
 from saffu_lab.records.results import Results
 from saffu_lab.replication.chapters import Study
 from saffu_lab.replication.end_line import write_end_line
@@ -32,7 +32,7 @@ pictures and a verdict for each claim.
                                               time; the same command goes on where it stopped
   saffu replicate --list                      the studies
   saffu replicate less-data contexts          some of them
-  saffu replicate --report                    measure nothing, write the report of what is there
+  saffu replicate --report                    only the report, from the measurements that are there
   saffu replicate --tiny                      every step once, small; the numbers mean nothing
   saffu replicate --corpus book.txt notes/    on your own text
 
@@ -44,28 +44,25 @@ Install saffu[plot,images] for pictures and images of digits, PyTorch for two mo
 
 def add_parser(commands: Any, about: str) -> None:
     """Add `replicate` to the commands of the program."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "replicate",
-        help=about,
-        description=ABOUT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "replicate", about, ABOUT, run)
     parser.add_argument(
-        "studies", metavar="STUDY", nargs="*", help=f"which (default: all): {', '.join(STUDIES)}"
+        "studies", metavar="STUDY", nargs="*", help=f"studies (default: all): {', '.join(STUDIES)}"
     )
-    parser.add_argument("--list", action="store_true", help="list the studies")
+    parser.add_argument("--list", action="store_true", help="list of the studies")
     parser.add_argument(
-        "--out", metavar="FOLDER", type=Path, default=Path("saffu-replication"),
-        help="where lines, report and pictures go (default: %(default)s)",
+        "--out", metavar="FOLDER", type=place, default=Path("saffu-replication"),
+        help="folder of measurements, report and pictures (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--tiny", action="store_true", help="small models of little text")
+    parser.add_argument("--tiny", action="store_true", help="small models, little text")
     parser.add_argument(
-        "--report", action="store_true", help="measure nothing, make the report again"
+        "--report",
+        action="store_true",
+        help="only the report, from the measurements that are there",
     )
     cell = parser.add_argument_group("one cell again, compared with the kept line of --out")
     cell.add_argument("--row", metavar="NAME", help="the row of one study, as its lines name it")
     cell.add_argument("--targets", metavar="N", type=whole(1), help="its training targets")
-    cell.add_argument("--seed", metavar="S", type=whole(0), help="its seed")
+    cell.add_argument("--seed", metavar="S", type=seed, help="its seed")
     data = parser.add_argument_group("data")
     data.add_argument(
         "--corpus", metavar="PATH", nargs="+", default=None,
@@ -73,15 +70,13 @@ def add_parser(commands: Any, about: str) -> None:
     )  # fmt: skip
     data.add_argument(
         "--unit", choices=UNITS, default="paragraph",
-        help="what a document of a file is (default: %(default)s)",
+        help="part of a file that makes one document (default: %(default)s)",
     )  # fmt: skip
-    data.add_argument("--mnist", metavar="FOLDER", help="the four files of MNIST")
+    data.add_argument("--mnist", metavar="FOLDER", help="folder of the four files of MNIST")
     data.add_argument(
-        "--kenlm", metavar="FOLDER", type=Path, help="of KenLM's programs lmplz and query"
+        "--kenlm", metavar="FOLDER", type=Path, help="folder of KenLM's programs lmplz and query"
     )
     add_crew(parser)
-    add_common(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -91,8 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"{name:<14} {study_of(name).ABOUT}\n")
         return 0
     folder: Path = arguments.out
-    if folder.exists() and not folder.is_dir():
-        raise BadFile(folder, "it is there, and no folder", "choose another --out")
+    make_folder(folder)
     if arguments.row is not None:
         return repeat(arguments, folder)
     studies = [study_of(name) for name in arguments.studies or STUDIES]

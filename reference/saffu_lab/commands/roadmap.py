@@ -1,4 +1,4 @@
-"""`saffu roadmap`: a map of many models."""
+"""`saffu roadmap`: perplexity against size for many models."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from saffu.commands.console import add_common
+from saffu.commands.console import add_command
+from saffu.commands.options import place
 from saffu.errors import BadFile, BadOption
-from saffu_lab.commands.measuring import Watching, add_crew, crew_of, stoppable
+from saffu_lab.commands.measuring import Watching, add_crew, crew_of, make_folder, stoppable
 from saffu_lab.records.results import Results
 from saffu_lab.roadmap.report import own_lines, write_report
 from saffu_lab.roadmap.roadmap_file import EXAMPLE, bundled, read_roadmap, tiny
@@ -40,27 +41,20 @@ Every line of roadmap.jsonl is one finished piece of work, with all its settings
 
 def add_parser(commands: Any, about: str) -> None:
     """Add `roadmap` to the commands of the program."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "roadmap",
-        help=about,
-        description=ABOUT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = add_command(commands, "roadmap", about, ABOUT, run)
     parser.add_argument(
-        "file", metavar="FILE.toml", nargs="?", type=Path, help="what the map is to show"
+        "file", metavar="FILE.toml", nargs="?", type=place, help="description of the map"
     )
-    parser.add_argument("--example", action="store_true", help="print a file to begin with")
+    parser.add_argument("--example", action="store_true", help="an example of FILE.toml, on stdout")
     parser.add_argument(
-        "--out", metavar="FOLDER", type=Path, default=Path("saffu-roadmap"),
-        help="where lines, page and pictures go (default: %(default)s)",
+        "--out", metavar="FOLDER", type=place, default=Path("saffu-roadmap"),
+        help="folder of measurements, page and pictures (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--tiny", action="store_true", help="few, small models of little text")
+    parser.add_argument("--tiny", action="store_true", help="few small models, little text")
     parser.add_argument(
-        "--report", action="store_true", help="measure nothing, draw again what is there"
+        "--report", action="store_true", help="only the page, from the measurements that are there"
     )
     add_crew(parser)
-    add_common(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,9 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.file is None:
         raise BadOption("FILE.toml", None, f"a file such as '{EXAMPLE}' prints", "SPEC 8")
     folder: Path = arguments.out
-    if folder.exists() and not folder.is_dir():
-        raise BadFile(folder, "it is there, and no folder", "choose another --out")
     roadmap = read_roadmap(arguments.file)
+    make_folder(folder)
     roadmap = tiny(roadmap) if arguments.tiny else roadmap
     answers = Answers(Results(folder / f"{NAME}.jsonl"))
     models = models_to_walk(roadmap)

@@ -135,24 +135,25 @@ def record(outcome: Outcome, command: str, about: Mapping[str, Any]) -> dict[str
 
 
 def write(outcome: Outcome, folder: Path, command: str) -> list[str]:
-    """Write `results.json`, `index.html` and, with matplotlib, `curves.png`, each as a whole.
+    """Write `results.json`, `index.html` and, if it can be drawn, `curves.png`, each complete.
 
-    Returns a line for each file, and how to get the plot if it is missing.
+    The results are written first, so that a failing plot does not cost them.
+    Returns one line per file, and the reason if there is no plot.
     Refuses: a place that cannot be written.
     """
     about = circumstances("matplotlib")
-    paths = []
+    results = json.dumps(record(outcome, command, about), indent=1).encode()
+    write_whole(folder / "results.json", partial(_write, results))
     picture, missing = None, ""
     try:
         picture = curves(outcome)
     except Missing as refusal:
         missing = str(refusal)
-    files = {
-        "results.json": json.dumps(record(outcome, command, about), indent=1).encode(),
-        "curves.png": picture,
-        "index.html": html(outcome, command, about, picture, missing).encode(),
-    }
-    for name, content in files.items():
+    except Exception as problem:  # noqa: BLE001 (whatever is wrong with matplotlib)
+        missing = f"there is no plot: matplotlib failed ({type(problem).__name__}: {problem})"
+    page = html(outcome, command, about, picture, missing).encode()
+    paths = [str(folder / "results.json")]
+    for name, content in (("curves.png", picture), ("index.html", page)):
         if content is not None:
             write_whole(folder / name, partial(_write, content))
             paths.append(str(folder / name))

@@ -43,7 +43,7 @@ class Results:
         self.path = path
         self.lines: list[Line] = []
         if path.exists():
-            whole, _, cut = path.read_text(encoding="utf-8").rpartition("\n")
+            whole, _, cut = _text_of(path).rpartition("\n")
             self.lines = list(_parsed(path, whole.split("\n") if whole else []))
             if cut:
                 path.write_text(whole + "\n" if whole else "", encoding="utf-8")
@@ -71,11 +71,19 @@ class Results:
         self.lines.append(json.loads(text))
 
 
+def _text_of(path: Path) -> str:
+    """The text of a file of lines.  Refuses: what cannot be read, or is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise BadFile(path, f"it cannot be read ({problem})", "choose another folder") from problem
+
+
 def _parsed(path: Path, texts: Sequence[str]) -> Iterator[Line]:
     for number, text in enumerate(texts, 1):
         try:
             line = json.loads(text)
-        except json.JSONDecodeError as problem:
+        except (ValueError, RecursionError) as problem:
             raise BadFile(path, f"line {number}: {problem}", "choose another folder") from problem
         if not isinstance(line, dict):
             raise BadFile(path, f"line {number} is no JSON object", "choose another folder")

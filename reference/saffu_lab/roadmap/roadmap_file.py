@@ -82,7 +82,7 @@ def read_roadmap(path: Path) -> Roadmap:
     a field cannot have.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise BadFile(path, reason, f"'{EXAMPLE}' prints one to begin with") from problem

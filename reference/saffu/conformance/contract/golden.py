@@ -62,10 +62,13 @@ def write_manifest(root: Path) -> None:
 
 
 def read_manifest(root: Path | None = None) -> Mapping[str, Any]:
-    """MANIFEST.json as it is written."""
+    """MANIFEST.json as it is written.  Refuses (BadFile) what is no manifest."""
     path = (root or golden_root()) / "MANIFEST.json"
-    record: Mapping[str, Any] = _read(path)
-    return record
+    record = _read(path)
+    match record:
+        case {"suite": str(), "cases": int(), "operations": dict(), "sha256": dict()}:
+            return {str(field): value for field, value in record.items()}
+    raise BadFile(path, "expected suite, cases, operations and sha256 in a JSON object", _AGAIN)
 
 
 def read_case(path: Path) -> Case:
@@ -97,5 +100,5 @@ def read_suite(root: Path | None = None) -> tuple[Case, ...]:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as wrong:
+    except (OSError, ValueError, RecursionError) as wrong:
         raise BadFile(path, str(wrong), _AGAIN) from None
