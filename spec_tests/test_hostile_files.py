@@ -45,6 +45,22 @@ def test_a_mutation_is_refused_or_gives_right_numbers(
     assert (OTHER, "bytes") not in outcomes or name == "images.idx"
 
 
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("direct.model", 3764),
+        ("direct.model", 7905),
+        ("direct.model", 41477),
+        ("interrupted.model", 8248),
+    ],
+)
+def test_what_was_a_fault_in_a_campaign_is_refused(
+    made: dict[str, Kind], name: str, seed: int, tmp_path: Path
+) -> None:
+    kind = made[name]
+    assert attempt(kind, tmp_path, seed, good_numbers(kind, tmp_path))[0] == REFUSED
+
+
 def shifted(array: Array, at: int, value: float) -> Array:
     changed = array.copy()
     changed.reshape(-1)[at] = value
@@ -66,11 +82,12 @@ def shifted(array: Array, at: int, value: float) -> Array:
         ("data", lambda x: shifted(x, 0, np.nan), "finite, got nan"),
         ("data", lambda x: x + 1j, "of float, got complex128"),
         ("data", lambda x: x.astype(np.int16), "of float, got int16"),
+        ("data", lambda x: x.astype(np.float16), "of float, got float16"),
         ("data", lambda x: x[None], "of shape"),
     ],
     ids=[
         *("beyond", "below", "real", "short", "turned", "rows", "first", "last", "few rows"),
-        *("NaN", "complex", "whole", "flat"),
+        *("NaN", "complex", "whole", "half", "flat"),
     ],
 )
 def test_a_table_that_leads_out_of_memory_is_refused(

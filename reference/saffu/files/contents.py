@@ -33,7 +33,7 @@ def array_in(
     """An array of a file, if it is what it has to be.   (SPEC 8)
 
     Parameters: `shape`, None where any size will do; `dtype`, the name of a type, `"integer"` or
-    `"float"` of any size; None for any real numbers; `least` and `below`, the range
+    `"float"` (single or double); None for any real numbers; `least` and `below`, the range
     least <= entry < below.
     Refuses (`BadFile`): a missing array; another shape or type; NaN and infinity; entries outside
     of the range.
@@ -56,6 +56,7 @@ def array_in(
         raise BadFile(path, problem, ADVICE)
     kinds = {"integer": "iu", "float": "f"}
     right = array.dtype.kind in kinds.get(dtype or "", "iuf")
+    right &= dtype != "float" or array.dtype.itemsize >= 4
     if not right or dtype not in (None, *kinds, str(array.dtype)):
         expected = "real numbers" if dtype is None else dtype
         raise BadFile(path, f"expected array {name!r} of {expected}, got {array.dtype}", ADVICE)
