@@ -40,8 +40,11 @@ def mutants_of(module_name: str) -> list[Mutant]:
     module = import_module(module_name)
     path = Path(inspect.getfile(module))
     # mutmut passes over decorated functions, since it copies them; here only the code is replaced,
-    # so properties are functions like any other.  The decorator is not part of the mutant.
-    text = path.read_text("utf-8").replace("@property", "@staticmethod")
+    # so properties and operations are functions like any other.  The decorator is not part of the
+    # mutant.
+    text = path.read_text("utf-8")
+    for decorator in ("@property", "@operation"):
+        text = text.replace(decorator, "@staticmethod")
     visitor = MutationVisitor(mutation_operators, IgnoredCode(set(), set(), set()))
     tree = MetadataWrapper(cst.parse_module(text)).visit(visitor)
     owners = dict(_functions(tree))

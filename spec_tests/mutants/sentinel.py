@@ -25,7 +25,8 @@ ZEROS = Mutant(
 def unchanged() -> Mutant:
     """The function as it is."""
     source = inspect.getsource(original(ZEROS.module, ZEROS.function))
-    return Mutant(ZEROS.module, ZEROS.function, "…", "…", source)
+    bare = source[source.index("def ") :]  # without its decorator
+    return Mutant(ZEROS.module, ZEROS.function, "…", "…", bare)
 
 
 def broken(cases: Sequence[Case]) -> list[str]:
