@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from saffu.errors import BadFile
 from saffu_lab.records.results import Results, circumstances, table
+from saffu_lab.records.whole import keep
 
 values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 some_lines = st.lists(st.dictionaries(st.text(), values, min_size=1), min_size=1, max_size=5)
@@ -52,6 +53,44 @@ def test_a_line_that_was_cut_short_is_dropped(cut: int, tmp_path: Path) -> None:
         *(["one"] if cut < 16 else []),
         "three",
     ]
+
+
+def test_a_line_may_be_cut_within_a_character(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_bytes('{"row": "α"}\n{"row": "ω'.encode()[:-1])
+    results = Results(path)
+    assert results.lines == [{"row": "α"}]
+    results.add({"row": "ω"})
+    assert Results(path).lines == [{"row": "α"}, {"row": "ω"}]
+
+
+def test_who_only_reads_lines_does_not_touch_those_that_are_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"row": "one"}\n{"row": "t', encoding="utf-8")
+    assert Results(path).lines == [{"row": "one"}]
+    with path.open("a", encoding="utf-8") as file:
+        file.write('wo"}\n')
+    assert Results(path).lines == [{"row": "one"}, {"row": "two"}]
+
+
+@pytest.mark.parametrize("content", ["# New\n", b"PNG"])
+def test_a_page_or_picture_is_the_old_one_until_the_new_one_is_complete(
+    content: str | bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report" / "page"
+    keep(path, "# Old\n")
+
+    def stopped(descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            keep(path, content)
+    assert path.read_text(encoding="utf-8") == "# Old\n"
+    keep(path, content)
+    assert path.read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("text", ["no JSON\n", "[1]\n", '{"a": 1}\n{"b"\n{"c": 1}\n'])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saffu.errors import Missing
+from saffu_lab.records.whole import keep
 
 COLOURS = {
     "explicit": "#1f77b4",
@@ -34,10 +35,11 @@ def save(figure: Any, path: Path) -> None:
     """Write `path`.png and `path`.svg, the same bytes for the same figure."""
     import matplotlib
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    svg = BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "path"}):
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-    figure.savefig(path.with_suffix(".png"), dpi=110)
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    keep(path.with_suffix(".svg"), svg.getvalue())
+    keep(path.with_suffix(".png"), png(figure))
 
 
 def canvas(width: float, height: float) -> Any:

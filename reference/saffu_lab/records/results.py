@@ -29,7 +29,9 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 class Results:
     """The lines of one file, read at the beginning and added to.
 
-    Refuses: a file that holds something else.  A last line that was cut short is dropped.
+    Refuses: a file that holds something else.  A last line that was cut short is left out,
+    and removed when another line is added; reading changes nothing, so that a report can be made
+    of the lines of a run that goes on.
 
     >>> results = Results(Path("results.jsonl"))
     >>> results.add({"row": "unigram", "targets": 30, "nats": 5.25})
@@ -42,11 +44,12 @@ class Results:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: list[Line] = []
+        self._cut_at: int | None = None
         if path.exists():
-            whole, _, cut = _text_of(path).rpartition("\n")
-            self.lines = list(_parsed(path, whole.split("\n") if whole else []))
-            if cut:
-                path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+            raw = _bytes_of(path)
+            end = raw.rfind(b"\n") + 1
+            self._cut_at = end if end < len(raw) else None
+            self.lines = list(_parsed(path, raw[:end]))
 
     def find(self, **fields: Any) -> Line | None:
         """The first line that has these fields, or None."""
@@ -64,6 +67,9 @@ class Results:
         """Write a line, and see it onto the disk."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+        if self._cut_at is not None:
+            os.truncate(self.path, self._cut_at)
+            self._cut_at = None
         with self.path.open("a", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
@@ -71,16 +77,15 @@ class Results:
         self.lines.append(json.loads(text))
 
 
-def _text_of(path: Path) -> str:
-    """The text of a file of lines.  Refuses: what cannot be read, or is not UTF-8."""
+def _bytes_of(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        return path.read_bytes()
+    except OSError as problem:
         raise BadFile(path, f"it cannot be read ({problem})", "choose another folder") from problem
 
 
-def _parsed(path: Path, texts: Sequence[str]) -> Iterator[Line]:
-    for number, text in enumerate(texts, 1):
+def _parsed(path: Path, raw: bytes) -> Iterator[Line]:
+    for number, text in enumerate(raw.split(b"\n")[:-1], 1):
         try:
             line = json.loads(text)
         except (ValueError, RecursionError) as problem:

@@ -17,6 +17,7 @@ from saffu.errors import BadOption, Missing
 from saffu_lab.records.evidence import discovery_threshold
 from saffu_lab.records.pictures import save
 from saffu_lab.records.results import Line, Results, table
+from saffu_lab.records.whole import keep
 from saffu_lab.replication.chapters import Chapter, Claim, Study
 from saffu_lab.replication.end_line import UNFINISHED, is_finished
 from saffu_lab.replication.provenance import machines_table, readings_table
@@ -255,5 +256,5 @@ def write_report(
         for name, figure in chapter.pictures.items() if pictures else ():
             draw(figure(), folder / FOLDER / name)
             written.append(f"{folder / FOLDER / name}.png, .svg")
-    (folder / PAGE).write_text(page(by_name, lines_of(folder)), encoding="utf-8")
+    keep(folder / PAGE, page(by_name, lines_of(folder)))
     return [str(folder / PAGE), *written]

@@ -8,6 +8,7 @@ from pathlib import Path
 from saffu.errors import Missing
 from saffu_lab.records.pictures import save
 from saffu_lab.records.results import Line
+from saffu_lab.records.whole import keep
 from saffu_lab.roadmap.drawings import drawings
 from saffu_lab.roadmap.page import page
 from saffu_lab.roadmap.roadmap_file import Roadmap
@@ -31,9 +32,8 @@ def write_report(lines: Sequence[Line], folder: Path) -> Iterator[str]:
     Without matplotlib there are no pictures, and the page is there all the same.
     """
     summary = findings(lines)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}.md"
-    path.write_text(f"# The map\n\n{page(NAME, summary, lines)}\n", encoding="utf-8")
+    keep(path, f"# The map\n\n{page(NAME, summary, lines)}\n")
     yield f"{path}: written"
     for name, draw in drawings(NAME, summary).items():
         try:

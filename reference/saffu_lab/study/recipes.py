@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from saffu.search.direct import DirectChoice, DirectSearch
 from saffu.search.warm import ChosenStart, Search
 from saffu_lab.records.corpora import Texts
 from saffu_lab.records.results import Line
+from saffu_lab.records.whole import keep
 from saffu_lab.study.sources import Sources, text_digest
 from saffu_lab.study.task import digest
 from saffu_lab.study.texts import texts
@@ -179,13 +179,9 @@ def build_model(
 
 def _write(made: Made, path: Path) -> None:
     """Keep a model, and beside it how it came about."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     about = {"history": made.history, "chosen": made.chosen, "cpu_seconds": made.cpu_seconds}
-    partial = path.with_suffix(f".{uuid.uuid4().hex}")  # workers may be threads of one process
-    partial.write_text(json.dumps(about), encoding="utf-8")
-    partial.replace(path.with_suffix(".json"))
-    made.model.save(partial)
-    partial.replace(path)
+    keep(path.with_suffix(".json"), json.dumps(about))
+    made.model.save(path)
 
 
 def _read(path: Path) -> Made:

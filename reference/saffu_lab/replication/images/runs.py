@@ -32,6 +32,7 @@ from saffu.network import (
 )
 from saffu_lab.digits.digits import CLASSES, FEW, Data, load
 from saffu_lab.records.results import Line
+from saffu_lab.records.whole import keep
 from saffu_lab.replication.images.intervals import judge_all
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import digest
@@ -107,8 +108,7 @@ def make(key: Line, recipe: Mapping[str, Any], sources: Sources) -> Made:
     if path.exists() and about.exists():
         return Made(SoftmaxNetwork.load(path), **json.loads(about.read_text(encoding="utf-8")))
     made = _made(complete(recipe), _data(key, sources), key["seed"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    about.write_text(json.dumps(dict(zip(Made._fields[1:], made[1:], strict=True))), "utf-8")
+    keep(about, json.dumps(dict(zip(Made._fields[1:], made[1:], strict=True))))
     made.network.save(path)
     return made
 
