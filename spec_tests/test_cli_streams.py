@@ -257,3 +257,28 @@ def test_two_forms_of_unicode_are_said_and_made_one(
     assert main(["eval", "forms", "other.txt"]) == 0
     assert "another Unicode form" in capsys.readouterr().out
     assert main(["info", "forms"]) == 0
+
+
+STOPPED_AGAIN = """
+import atexit, os, signal, sys
+def stop_again():
+    for each in (signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), each)
+atexit.register(stop_again)
+sys.argv = ["saffu", "info", "none"]
+from saffu.cli import main
+sys.exit(main())
+"""
+
+
+def test_signals_after_the_end_do_not_change_how_a_command_ended(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", STOPPED_AGAIN],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("saffu: none: ")
+    assert ran.stderr.count("\n") == 1

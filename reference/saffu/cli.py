@@ -60,12 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command of a command line; returns the exit status.
 
     Nothing that is printed can fail; what could not be printed is reported at the end.
+    Parameters: `argv`, the words after `saffu`; None in the program itself, for those of
+    `sys.argv`: once its work is over, Ctrl-C and SIGTERM no longer change how it ends.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     with standard_streams() as out:
         try:
-            arguments = program(words).parse_args(words, argparse.Namespace(words=words))
-            with interruptible(signal.SIGINT, signal.SIGTERM):
+            with interruptible(signal.SIGINT, signal.SIGTERM, to_the_end=argv is None):
+                arguments = program(words).parse_args(words, argparse.Namespace(words=words))
                 status: int = arguments.run(arguments)
         except (Exception, KeyboardInterrupt) as problem:
             if "--debug" in words:
