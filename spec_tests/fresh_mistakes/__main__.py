@@ -6,8 +6,8 @@ import sys
 
 from saffu.conformance.contract.golden import read_suite
 from saffu.conformance.operations import OPERATIONS
-from spec_tests.fresh_mistakes.collection import MISTAKES
-from spec_tests.fresh_mistakes.judging import first_seen
+from spec_tests.fresh_mistakes.collection import CONTROLS, MISTAKES
+from spec_tests.fresh_mistakes.judging import first_seen, judged, seen
 from spec_tests.fresh_mistakes.record import COMMON, KINDS, RARE, FreshMistake
 
 
@@ -34,8 +34,15 @@ def table(killed: dict[str, str | None]) -> str:
 
 
 def main() -> int:
-    """Judge each mistake as a port by the published cases."""
+    """Judge each mistake as a port by the published cases; 1 if a port without mistake fails."""
     cases = read_suite()
+    for op, control in CONTROLS:
+        failed = [
+            case.id for case in cases if case.op == op and judged(case) and seen(control, case)
+        ]
+        if failed:
+            sys.stderr.write(f"a port of {op} without mistake fails {', '.join(failed)}\n")
+            return 1
     killed = {mistake.id: first_seen(mistake, cases) for mistake in MISTAKES}
     sys.stdout.write(table(killed))
     return 0

@@ -86,7 +86,7 @@ def _mistakes() -> list[FreshMistake]:
                         f"{name} kept in float32",
                         changed(op, **{name: single}),
                         example(op),
-                    )  # fmt: skip
+                    )
                 )
             for sign, infinity in (("plus", np.inf), ("minus", -np.inf)):
                 made.append(
@@ -98,7 +98,7 @@ def _mistakes() -> list[FreshMistake]:
                         f"{sign} infinity in {name} is not refused",
                         _lets_in(op, name, infinity),
                         _with_infinity(op, name, infinity),
-                    )  # fmt: skip
+                    )
                 )
     for op in ("softmax", "log_softmax", "compare"):
         output = {"softmax": "probabilities", "log_softmax": "log_probabilities"}
@@ -112,7 +112,7 @@ def _mistakes() -> list[FreshMistake]:
                 "the cotangent kept in float32",
                 changed(op, cotangents=lambda d: {n: single(x) for n, x in d.items()}),
                 {**example(op), "cotangents": {output.get(op, "comparisons"): signed(*shape)}},
-            )  # fmt: skip
+            )
         )
     for op, options in _OPTIONS.items():
         for name, value in options.items():
@@ -129,7 +129,7 @@ def _mistakes() -> list[FreshMistake]:
                         **{name: value},
                         **({"rate": 1.0, "step": 0} if name == "epsilon" else {}),
                     ),
-                )  # fmt: skip
+                )
             )
     return made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def example(op: str, **other: Any) -> dict[str, Any]:
     """What an operation is given, some of it replaced; what is replaced by `...` is left out."""
     h, y = draw(7, 6, seed=1), draw(7, 3, seed=2)
     f = draw(6, 3, seed=3, low=1.0, high=9.0)
-    given: dict[str, Any] = {
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
         "softmax": lambda: {"logits": signed(5, 3)},
         "log_softmax": lambda: {"logits": signed(5, 3)},
         "cross_entropy": lambda: {"logits": signed(7, 3), "targets": y},
@@ -158,5 +159,5 @@ def example(op: str, **other: Any) -> dict[str, Any]:
             "mean": signed(3, 2, seed=2), "square": draw(3, 2), "step": 4, "rate": 0.01,
             "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3},
         "perplexity": lambda: {"nats": draw(7)},
-    }[op]()  # fmt: skip
-    return {name: x for name, x in {**given, **other}.items() if x is not ...}
+    }  # fmt: skip
+    return {name: x for name, x in {**makers[op](), **other}.items() if x is not ...}

@@ -112,7 +112,7 @@ def _tempered() -> tuple[FreshMistake, ...]:
               {**usual, "counts": 0.1 * usual["counts"]}),
         fresh(op, REFUSAL, COMMON, "tempers-uneven", "D not divisible by S is accepted",
               unchecked(op, _uneven), {**usual, "temper": draw(4)}),
-        fresh(op, REFUSAL, COMMON, "tempers-uneven-shape", "D not divisible by S is reported as a shape",
+        fresh(op, REFUSAL, COMMON, "tempers-uneven-shape", "an uneven D is reported as a shape",
               misnamed(op, _uneven, "shape"), {**usual, "temper": draw(4)}),
         fresh(op, REFUSAL, COMMON, "tempers-no-samples", "no samples are no logits",
               unchecked(op, lambda g: g["features"].shape[0] == 0),
@@ -168,8 +168,8 @@ def _newton(steps: int, *, at_start: bool, damp: float = 0.0, diagonal: bool = F
 
     def way(_: Array, given: Given) -> Array:
         lam = _start(given) if at_start else np.zeros(given["slots"])
-        for _ in range(steps):
-            _, slope, bend = _curve(lam, given)
+        for _step in range(steps):
+            _loss, slope, bend = _curve(lam, given)
             bend = np.diag(np.diag(bend)) if diagonal else bend
             step = np.linalg.pinv(bend + damp * np.eye(len(lam))) @ slope
             if not np.isfinite(step).all():
@@ -215,16 +215,11 @@ def _start_length(given: Given) -> int:
     return len(given["start"]) if isinstance(given["start"], list) else given["slots"]
 
 
-_SHARP: Final = {
-    "features": 6 * np.array([[1.0], [1.0], [1.0], [1.0]]),
-    "targets": hot([0, 1, 1, 1], 2),
-    "counts": np.array([[1.0, 3.0]]) * np.ones((1, 2)), "slots": 1, "start": 40.0,
-}  # fmt: skip
-_NEGATIVE: Final = {
+_NEGATIVE: Final[dict[str, Any]] = {
     "features": hot([0] * 10 + [1] * 10, 2), "targets": hot([1] + [0] * 9 + [0] + [1] * 9, 2),
     "counts": np.array([[1.0, 3.0], [3.0, 1.0]]), "slots": 1, "start": 1.0,
 }  # fmt: skip
-_QUIET: Final = {
+_QUIET: Final[dict[str, Any]] = {
     "features": np.hstack([draw(7, 2, seed=1), draw(7, 2, seed=2)]),
     "targets": draw(7, 3, seed=3), "slots": 2, "start": [0.4, 7.0],
     "counts": np.vstack([draw(2, 3, seed=4, low=1, high=9), np.full((2, 3), 2.0)]),
@@ -240,8 +235,10 @@ def _quiet_now() -> dict[str, Any]:
 def _fits() -> tuple[FreshMistake, ...]:
     op, usual = "fit_temper", example("fit_temper")
     quiet = _quiet_now()
-    nine = {"features": draw(40, 9), "targets": draw(40, 3, seed=1), "slots": 9, "start": 1.0,
-            "counts": draw(9, 3, seed=2, low=1, high=5)}  # fmt: skip
+    nine: dict[str, Any] = {
+        "features": draw(40, 9), "targets": draw(40, 3, seed=1), "slots": 9, "start": 1.0,
+        "counts": draw(9, 3, seed=2, low=1, high=5),
+    }  # fmt: skip
     alone = {**usual, "slots": 1, "start": 1.0, "counts": usual["counts"]}
     return (
         fresh(op, VALUE, COMMON, "temper-undamped", "Newton steps of full length from start",
@@ -260,7 +257,8 @@ def _fits() -> tuple[FreshMistake, ...]:
         fresh(op, VALUE, COMMON, "temper-nearer", "the search stops within 1e-7 of the optimum",
               _fit(lambda lam, g: lam + np.where(_quiet(g), 0, 1e-7)), usual),
         fresh(op, VALUE, RARE, "temper-damped-always", "1e-6 is added to the Hessian, 8 steps",
-              _newton(8, at_start=False, damp=1e-6), {**usual, "features": 1e-3 * usual["features"]}),
+              _newton(8, at_start=False, damp=1e-6),
+              {**usual, "features": 1e-3 * usual["features"]}),
         fresh(op, NUMERICAL, RARE, "temper-diagonal", "20 steps with the Hessian's diagonal alone",
               _newton(20, at_start=False, diagonal=True), usual),
         fresh(op, NUMERICAL, COMMON, "temper-one-for-all", "one lambda for all slots",
@@ -354,7 +352,7 @@ def _reason(op: str, given: Given) -> str:
     return ""
 
 
-_LEFT: Final = {
+_LEFT: Final[dict[str, Any]] = {
     "features": hot([0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 3], 4),
     "targets": hot([0, 0, 0, 1, 1, 1, 2, 0, 2, 2, 1], 3),
     "temper": False,
@@ -368,7 +366,7 @@ def _leaves_one_out(given: Given) -> bool:
 
 
 def _left_out(
-    probability: Callable[[Array, Array, Array, Array, float, int], Mapping[str, Array]],
+    probability: Callable[[Array, Array, Array, Array, float, int], Mapping[str, Any]],
     mean: Callable[[Array, Array], Any] = lambda f, nats: (f * nats).sum() / f.sum(),
 ) -> Wrong:
     """Leave-one-out by another probability: of cell counts, row sums, cells, n_i, Σn and N."""
@@ -391,9 +389,7 @@ def _left_out(
     return wrong
 
 
-def _kinds(
-    f: Array, row: Array, cells: Array, q: Array, n: int, less: float = 1.0
-) -> dict[str, Any]:
+def _kinds(f: Array, row: Array, cells: Array, q: Any, n: Any, less: float = 1.0) -> dict[str, Any]:
     """The probabilities of the three smoothings, of counts that are already less."""
     return {
         "additive": lambda a: (f + a) / (row + a * n),
@@ -418,9 +414,11 @@ def _choices() -> tuple[FreshMistake, ...]:
     twelve = {**held, "candidates": [{"kind": "backoff", "strength": 0.1 * (k + 1)}
                                      for k in range(12)]}  # fmt: skip
 
+    third = [{"kind": "backoff", "strength": s} for s in (1e-3, 1e-2, 1e3)]
+
     def left(**other: Any) -> Wrong:
         def p(f: Array, row: Array, cells: Array, n: Array, all_: Any, width: int) -> Any:
-            given = {
+            given: dict[str, Any] = {
                 "f": f - 1, "row": row - 1, "cells": cells, "n": width,
                 "q": n / (all_ - 1 + width), "less": 1.0,
             }  # fmt: skip
@@ -434,7 +432,7 @@ def _choices() -> tuple[FreshMistake, ...]:
         return 0.0
 
     return (
-        fresh(op, NUMERICAL, COMMON, "choice-share-of-all", "q is not recomputed without the sample",
+        fresh(op, NUMERICAL, COMMON, "choice-share-of-all", "q is that of all samples",
               left(q=lambda f, row, c, n, all_, w: (n + 1) / (all_ + w)), _LEFT),
         fresh(op, NUMERICAL, COMMON, "choice-total-of-all", "only n is less one, not its sum",
               left(q=lambda f, row, c, n, all_, w: n / (all_ + w)), _LEFT),
@@ -448,7 +446,7 @@ def _choices() -> tuple[FreshMistake, ...]:
         fresh(op, VALUE, COMMON, "choice-last-of-row-uniform", "an emptied row is uniform",
               _emptied(lambda n, all_, width: np.full(len(n), 1 / width)), _LEFT),
         fresh(op, NUMERICAL, COMMON, "choice-mean-of-cells", "cells are not weighted by counts",
-              lambda g: _unweighted(g), _LEFT),
+              _unweighted, _LEFT),
         fresh(op, NUMERICAL, COMMON, "choice-sum", "losses are summed over samples",
               lambda g: {**right(op, g), "losses": right(op, g)["losses"]
                          * len(g.get("held_features", g["features"]))}, held),
@@ -480,11 +478,7 @@ def _choices() -> tuple[FreshMistake, ...]:
         fresh(op, SIZE, RARE, "choice-two-candidates", "only the first two can be chosen",
               lambda g: {**right(op, g), "choice": np.asarray(
                   np.argmin(right(op, g)["losses"][:2]))},
-              {**held, "candidates": [{"kind": "backoff", "strength": s} for s in (9e3, 3e3, 1)]}
-              if right(op, {**held, "candidates": [
-                  {"kind": "backoff", "strength": s} for s in (9e3, 3e3, 1)]})["choice"] == 2
-              else {**held, "candidates": [
-                  {"kind": "backoff", "strength": s} for s in (1e-3, 1e-2, 1e3)]}),
+              {**held, "candidates": third}),
         fresh(op, REFUSAL, COMMON, "choice-one-sample", "leaving out the only sample is accepted",
               unchecked(op, lambda g: _leaves_one_out(g) and len(g["features"]) == 1),
               {**_LEFT, "features": hot([0], 2), "targets": hot([0], 3)}),
@@ -522,17 +516,18 @@ def _choices() -> tuple[FreshMistake, ...]:
               unchecked(op, lambda g: not _leaves_one_out(g)
                         and g["held_features"].shape[1] == 1 != g["features"].shape[1]),
               {**held, "held_features": held["held_features"][:, :1]}),
-        fresh(op, REFUSAL, COMMON, "choice-held-out-zero-target", "a held-out target of zero passes",
+        fresh(op, REFUSAL, COMMON, "choice-held-out-zero-target", "a held-out target of 0 passes",
               unchecked(op, lambda g: not _leaves_one_out(g) and some(
                   (g["held_targets"] == 0).all(-1))),
               {**held, "held_targets": put(held["held_targets"], 0, 0.0)}),
-        fresh(op, REFUSAL, COMMON, "choice-no-held-out-samples", "no held-out samples have loss NaN",
+        fresh(op, REFUSAL, COMMON, "choice-no-held-out-samples", "no held-out samples pass",
               unchecked(op, lambda g: not _leaves_one_out(g) and len(g["held_features"]) == 0),
               {**held, "held_features": held["held_features"][:0],
                "held_targets": held["held_targets"][:0]}),
         fresh(op, REFUSAL, COMMON, "choice-discounted-fractions", "fractions are discounted",
-              unchecked(op, lambda g: any(c["kind"] == "discount" for c in g["candidates"]) and some(
-                  (g["features"].T @ g["targets"]) % 1)),
+              unchecked(op, lambda g: any(c["kind"] == "discount"
+                                          for c in g["candidates"]) and some((
+                  g["features"].T @ g["targets"]) % 1)),
               {**held, "candidates": [{"kind": "discount", "strength": 0.5}]}),
         fresh(op, LEGAL, COMMON, "choice-refuses-strength-zero", "alpha = 0 is refused always",
               refusing(op, lambda g: any(c["strength"] == 0 for c in g["candidates"]),
@@ -543,8 +538,8 @@ def _choices() -> tuple[FreshMistake, ...]:
                   (g["held_features"] == 0).all(-1)), "zero-norm"),
               {**held, "held_features": put(held["held_features"], 0, 0.0)}),
         fresh(op, LEGAL, RARE, "choice-refuses-twins", "a candidate twice is refused",
-              refusing(op, lambda g: some([a == b for k, a in enumerate(g["candidates"])
-                                           for b in g["candidates"][:k]]), "option"), tied),
+              refusing(op, lambda g: any(a == b for k, a in enumerate(g["candidates"])
+                                          for b in g["candidates"][:k]), "option"), tied),
         FreshMistake("fresh-choice-best-so-far", "the best loss of earlier calls is kept", op,
                      STATE, RARE, _BestSoFar, (
                          {**held, "held_targets": 0.01 * held["held_targets"]},
@@ -621,7 +616,7 @@ def _refined(
         k - norm > 1e-12 * k, k - norm, 0.0
     ),
     mass: bool = True,
-    unseen: float | None = 0.0,
+    unseen: float = 0.0,
     underflow: float = 0.0,
     steps: Callable[[int], int] = lambda steps: steps,
     move_slack: bool = True,
@@ -736,7 +731,7 @@ def _refinements() -> tuple[FreshMistake, ...]:
               _stopping(0.0), {**even, "weights": np.zeros((6, 3)), "steps": 4}),
         fresh(op, VALUE, COMMON, "refine-stops-near", "it stops where a step gains 1e-4 or less",
               _stopping(1e-4), {**even, "weights": np.zeros((6, 3)), "steps": 4}),
-        fresh(op, NUMERICAL, COMMON, "refine-losses-from-first-step", "no loss before the first step",
+        fresh(op, NUMERICAL, COMMON, "refine-losses-from-first-step", "no loss before step one",
               spoiled(op, losses=lambda x: x[1:]), usual),
         fresh(op, NUMERICAL, RARE, "refine-losses-before", "each loss is that before its step",
               spoiled(op, losses=lambda x: np.concatenate([x[:1], x[:-1]])), usual),

@@ -54,12 +54,16 @@ def seen(wrong: Wrong, case: Case) -> bool:
     return not judge(replace(case, stages={}), outcome.arrays, "float64").passed
 
 
+def judged(case: Case) -> bool:
+    """Whether a case judges ports that compute in float64."""
+    return case.reject is not None or "float64" in case.tolerance
+
+
 def first_seen(mistake: FreshMistake, cases: Sequence[Case]) -> str | None:
     """The id of the first case that fails a port with a mistake; it is asked all before it."""
     wrong = mistake.port()
     for case in cases:
-        judged = case.reject is not None or "float64" in case.tolerance
-        if case.op == mistake.op and judged and seen(wrong, case):
+        if case.op == mistake.op and judged(case) and seen(wrong, case):
             return case.id
     return None
 
@@ -77,12 +81,12 @@ def differs(mistake: FreshMistake) -> str:
         both = got.arrays is None and truth.arrays is None and got.reason == truth.reason
         return "" if both else f"{got.reason or 'an answer'} for {truth.reason or 'an answer'}"
     for name, x in got.arrays.items():
-        if name in truth.arrays and _apart(x, truth.arrays[name]):
+        if name in truth.arrays and apart(x, truth.arrays[name]):
             return name
     return ""
 
 
-def _apart(got: Array, truth: Array) -> bool:
+def apart(got: Array, truth: Array) -> bool:
     """Whether arrays differ by more than rounding."""
     if got.shape != truth.shape:
         return True

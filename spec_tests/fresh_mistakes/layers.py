@@ -25,6 +25,7 @@ from spec_tests.fresh_mistakes.record import (
     changed,
     fresh,
     misnamed,
+    of,
     refusing,
     right,
     some,
@@ -109,7 +110,7 @@ def _compares() -> tuple[FreshMistake, ...]:
               _pulled(lambda x, p, dc: dc[..., None] * x[np.arange(len(x)), p][:, None]), pulled),
         fresh(op, NUMERICAL, COMMON, "compare-gradient-own-term-once",
               "the pivot's square has one of its two terms", _pulled(_once), pulled),
-        fresh(op, NUMERICAL, RARE, "compare-gradient-to-first", "what the pivot gets goes to slot 0",
+        fresh(op, NUMERICAL, RARE, "compare-gradient-to-first", "the pivot's sum goes to slot 0",
               _pulled(lambda x, p, dc: dc[..., None] * x[np.arange(len(x)), p][:, None] + (
                   np.arange(x.shape[1]) == 0)[None, :, None] * (dc[..., None] * x).sum(
                       1, keepdims=True)), pulled),
@@ -154,12 +155,13 @@ class Layer:
 
     def c(self, g: Given, x: Array) -> Array:
         """Comparisons."""
-        return np.einsum("nbd,nd->nb", x, x[np.arange(len(x)), g["pivot"]])
+        c: Array = np.einsum("nbd,nd->nb", x, x[np.arange(len(x)), g["pivot"]])
+        return c
 
     def z(self, g: Given, c: Array) -> Array:
         """Attention logits."""
-        zero = g["attention"] == "uniform"
-        return 0 * c if zero else c @ g["attention_weights"]
+        z: Array = 0 * c if g["attention"] == "uniform" else c @ g["attention_weights"]
+        return z
 
     def a(self, g: Given, z: Array) -> Array:
         """Attention."""
@@ -169,12 +171,14 @@ class Layer:
         """Its logarithm, on valid slots."""
         low = np.where(g["mask"], z, -np.inf)
         low = low - low.max(1, keepdims=True)
-        return np.where(g["mask"], low - np.log(np.exp(low).sum(1, keepdims=True)), 0.0)
+        logs: Array = np.where(g["mask"], low - np.log(np.exp(low).sum(1, keepdims=True)), 0.0)
+        return logs
 
     def gain(self, g: Given) -> Array:
         """g [n, 1]."""
         count = g["mask"].sum(1, keepdims=True)
-        return count * 1.0 if g["gain"] == "count" else np.ones(count.shape)
+        gain: Array = count * 1.0 if g["gain"] == "count" else np.ones(count.shape)
+        return gain
 
     def w(self, g: Given, z: Array, a: Array) -> Array:
         """Feature weights."""
@@ -362,6 +366,9 @@ def _layers() -> tuple[FreshMistake, ...]:
     )  # fmt: skip
 
 
+_NAMES: Final = ("sum", "cat", "unit", "count", "softmax", "surprisal", "uniform")
+
+
 class _Workspace:
     """Invalid slots keep the inputs of an earlier call."""
 
@@ -440,7 +447,7 @@ def _checks(op: str, usual: Any) -> tuple[FreshMistake, ...]:
               lambda g: {n: np.where(some(np.isnan(g["inputs"])), np.nan, a)
                          for n, a in right(op, g).items()}, {**usual, "inputs": garbage}),
         fresh(op, REFUSAL, COMMON, f"{word}-pivot-invalid", "a pivot on an invalid slot passes",
-              unchecked(op, lambda g: _pivot_invalid(g)), {**usual, "pivot": put(pivot, 0, 2)}),
+              unchecked(op, _pivot_invalid), {**usual, "pivot": put(pivot, 0, 2)}),
         fresh(op, REFUSAL, COMMON, f"{word}-pivot-negative", "pivot -1 is the last slot",
               unchecked(op, lambda g: some(g["pivot"] < 0)),
               {**usual, "pivot": put(pivot, 2, -1)}),
@@ -482,12 +489,10 @@ def _checks(op: str, usual: Any) -> tuple[FreshMistake, ...]:
                   g["inputs"].shape[1] if g["aggregation"] == "cat" else 1)),
               {**usual, "feature_weights": signed(7, 4)}),
         *(
-            fresh(op, REFUSAL, COMMON, f"{word}-unknown-{name}", f"an unknown {name} is the default",
-                  unchecked(op, lambda g, name=name, words=words: g[name] not in words),
+            fresh(op, REFUSAL, COMMON, f"{word}-unknown-{name}", f"unknown {name} is the default",
+                  unchecked(op, of(name, lambda word: word not in _NAMES)),
                   {**usual, name: "mean"})
-            for name, words in (
-                ("aggregation", ("sum", "cat")), ("gain", ("unit", "count")),
-                ("attention", ("softmax", "surprisal", "uniform")))
+            for name in ("aggregation", "gain", "attention")
         ),
     )  # fmt: skip
 
@@ -563,7 +568,7 @@ def _backwards() -> tuple[FreshMistake, ...]:
         fresh(op, REFUSAL, COMMON, "backward-d-hidden-of-one-row", "d_hidden [1, H] is broadcast",
               unchecked(op, lambda g: len(g["d_hidden"]) == 1 != len(g["inputs"])),
               {**usual, "d_hidden": usual["d_hidden"][:1]}),
-        fresh(op, REFUSAL, COMMON, "backward-d-hidden-of-one-column", "d_hidden [n, 1] is broadcast",
+        fresh(op, REFUSAL, COMMON, "backward-d-hidden-of-one-column", "d_hidden [n, 1] broadcast",
               unchecked(op, lambda g: g["d_hidden"].shape[-1] == 1 != g[
                   "feature_weights"].shape[1]), {**usual, "d_hidden": usual["d_hidden"][:, :1]}),
         fresh(op, REFUSAL, COMMON, "backward-d-hidden-nan", "NaN in d_hidden is accepted",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from saffu import attention, batch, contexts, model
+from saffu import attention, batch, contexts, layer, model
 from saffu.arrays import namespace
 from saffu.explicit import hidden, solution
 from saffu.types import Array
@@ -675,7 +677,7 @@ def _losses_and_forward() -> list[FreshMistake]:
                   "log_probabilities"]), usual),
         *(
             FreshMistake(f"fresh-{_WORDS[one]}-first-embedding", "the first call's embedding stays",
-                         one, STATE, COMMON, lambda one=one: _FirstEmbedding(one),
+                         one, STATE, COMMON, partial(_FirstEmbedding, one),
                          (usual, changed))
             for one in _GIVEN
         ),
@@ -694,7 +696,7 @@ def _gradients() -> list[FreshMistake]:
         table[index] = x
         return table
 
-    real_mean, real_back = namespace.average_rows_vjp, model.saffu_backward_unchecked
+    real_mean, real_back = namespace.average_rows_vjp, layer.saffu_backward_unchecked
 
     def only(first: Callable[[str], bool]) -> Wrong:
         return lambda g: {n: x if first(n) else 0 * x for n, x in right(op, g).items()}
@@ -710,13 +712,13 @@ def _gradients() -> list[FreshMistake]:
              {"saffu.model.average_rows_vjp": lambda d, e, token, owner, n: real_mean(
                  d * np.bincount(owner, minlength=n)[:, None], e, token, owner, n)}, usual),
         part("attention-weights-zero", "W gets no gradient", COMMON,
-             {"saffu.model.saffu_backward_unchecked": lambda *x: (lambda got: got._replace(
-                 attention_weights=0 * got.attention_weights))(real_back(*x))}, usual),
+             {"saffu.model.saffu_backward_unchecked": lambda *x: _without(
+                 "attention_weights", real_back(*x))}, usual),
         part("lower-layer-zero", "nothing flows below the top layer", COMMON,
-             {"saffu.model.saffu_backward_unchecked": lambda *x: (lambda got: got._replace(
-                 inputs=0 * got.inputs))(real_back(*x))}, deep),
-        part("one-block-of-hidden", "every tower gets the first tower's dh", RARE,
-             {"saffu.model._tower_backward": _first_block()}, usual),
+             {"saffu.model.saffu_backward_unchecked": lambda *x: _without(
+                 "inputs", real_back(*x))}, deep),
+        fresh(op, NUMERICAL, RARE, "gradient-one-block-of-hidden",
+              "every tower gets the first tower's dh", _first_block, usual),
         part("targets-as-logits", "d logits = p - y without M", RARE,
              {"saffu.model.cross_entropy_gradient_unchecked": lambda z, y: (
                  np.exp(z - z.max(1, keepdims=True))
@@ -748,6 +750,16 @@ def _gradients() -> list[FreshMistake]:
 real_attend: Final = attention.attend_vjp
 
 
+def _without(name: str, got: Any) -> Any:
+    """Gradients with one of them zero."""
+    return got._replace(**{name: 0 * getattr(got, name)})
+
+
+def _setting(name: str, bad: Callable[[Any], Any]) -> Callable[[Given], bool]:
+    """Whether a setting is bad."""
+    return lambda g: g["settings"][name] is not None and bool(bad(g["settings"][name]))
+
+
 def _bag(given: Given, name: str) -> int:
     """Which document tower an array belongs to; 0 for the first and for towers of slots."""
     c = int(name.split(".", maxsplit=1)[0].removeprefix("tower"))
@@ -755,18 +767,14 @@ def _bag(given: Given, name: str) -> int:
     return kinds[:c].count("Document") if kinds[c] == "Document" else 0
 
 
-def _first_block() -> Callable[..., Any]:
-    real = model._tower_backward
-    seen: list[Array] = []
+def _first_block(given: Given) -> Answer:
+    real, seen = model._tower_backward, list[Array]()
 
-    def backward(d_hidden: Array, states: Any, *rest: Any) -> Any:
+    def backward(d_hidden: Array, *rest: Any) -> Any:
         seen.append(d_hidden)
-        same = seen[0] if seen[0].shape == d_hidden.shape else d_hidden
-        if rest[2] is None:
-            seen.clear()
-        return real(same, states, *rest)
+        return real(seen[0], *rest)
 
-    return backward
+    return inside("model_gradient", {"saffu.model._tower_backward": backward})(given)
 
 
 def _embedding_of_first_tower(given: Given) -> Answer:
@@ -800,7 +808,7 @@ def _warms() -> list[FreshMistake]:
     three = warm(shape(**_THREE), refits=1)
     real_solve, real_upwards = warm_layer.solve_softmax, start._upwards
     real_ascent, real_targets = warm_layer.attention_ascent, hidden.hidden_targets_unchecked
-    real_implied, real_layer = start._implied_targets, start.solve_layer_unchecked
+    real_implied, real_layer = start._implied_targets, warm_layer.solve_layer_unchecked
     weights = solution.explicit_weights
     strong = {"kind": "backoff", "strength": 7.3}
     free = warm(hidden_temper=None, output_temper=None)
@@ -824,9 +832,8 @@ def _warms() -> list[FreshMistake]:
         return embed([np.asarray(text)[1:] for text in texts], record) if not record.radii else (
             embed(texts, record))  # fmt: skip
 
-    def scaled_everywhere(features: Any, targets: Any, how: Any) -> Any:
-        scale = 1.3 if how.scale == 1.0 and targets.shape[1] == 3 else how.scale
-        return real_solve(features, targets, warm_layer.replace(how, scale=scale))
+    def keeping_scale(record: Any, **other: Any) -> Any:
+        return replace(record, **{n: x for n, x in other.items() if n != "scale"})
 
     def mean_targets(problem: Any, tower: Any, solved: Any) -> Any:
         m = len(problem.targets)
@@ -858,7 +865,7 @@ def _warms() -> list[FreshMistake]:
         return [goals[0], *[problem.targets] * (len(goals) - 1)] if len(goals) > 2 else goals
 
     def ignoring_scale_in_bags(features: Any, targets: Any, how: Any) -> Any:
-        return real_solve(features, targets, warm_layer.replace(how, scale=1.0))
+        return real_solve(features, targets, replace(how, scale=1.0))
 
     return [
         fresh(op, NUMERICAL, COMMON, "warm-labels-of-tokens",
@@ -878,7 +885,7 @@ def _warms() -> list[FreshMistake]:
               _set(op, refits=lambda r: 0), deep),
         fresh(op, SIZE, RARE, "warm-one-refit", "at most one refit",
               _set(op, refits=lambda r: min(r["refits"], 1)), warm(shape(**_DEEP), refits=2)),
-        fresh(op, NUMERICAL, COMMON, "warm-hidden-smoothing-for-output", "one smoothing for U and O",
+        fresh(op, NUMERICAL, COMMON, "warm-hidden-smoothing-for-output", "one for U and O",
               _set(op, output_smoothing=lambda r: r["hidden_smoothing"]),
               warm(output_smoothing=strong)),
         fresh(op, NUMERICAL, COMMON, "warm-hidden-smoothing-for-attention", "one for U and W",
@@ -915,7 +922,7 @@ def _warms() -> list[FreshMistake]:
               refusing(op, lambda g: g["settings"]["refits"] > 0
                        and g["configuration"]["depth"] == 1, "option"), warm(refits=1)),
         part("scale-everywhere", "the factor is on lambda of every U, also that which leads to W",
-             COMMON, {"saffu.warm.layer.solve_softmax": scaled_everywhere}),
+             COMMON, {"saffu.warm.layer.replace": keeping_scale}),
         part("scale-of-slots-only", "document towers have no factor", RARE,
              {"saffu.warm.start.solve_softmax": ignoring_scale_in_bags}),
         part("prior-scaled", "the factor multiplies the prior too", COMMON,
@@ -958,9 +965,8 @@ def _warms() -> list[FreshMistake]:
              warm(shape(**_THREE), refits=1, hidden_temper=6.0)),
         part("embedding-for-all-layers", "layers above read states without the factor", RARE,
              {"saffu.warm.start.solve_layer_unchecked": lambda given, goal, options, settings: (
-                 lambda solved: solved._replace(state=_unscaled(
-                     given, goal, options, settings, real_layer)))(
-                         real_layer(given, goal, options, settings))}, deep),
+                 real_layer(given, goal, options, settings)._replace(
+                     state=_unscaled(given, goal, options, settings, real_layer)))}, deep),
         fresh(op, NUMERICAL, RARE, "warm-output-of-labels", "O predicts from zero states",
               spoiled(op, output=lambda o: o - o.mean(0)), usual),
         fresh(op, SIZE, RARE, "warm-two-towers", "towers after the second share its weights",
@@ -975,8 +981,7 @@ def _warms() -> list[FreshMistake]:
         *(
             fresh(op, REFUSAL, COMMON, f"warm-{name}-{word}".replace("_", "-"),
                   f"{name} of {word} is accepted",
-                  unchecked(op, lambda g, name=name, bad=bad: g["settings"][name] is not None
-                            and bad(g["settings"][name])), warm(**{name: value}))
+                  unchecked(op, _setting(name, bad)), warm(None, None, **{name: value}))
             for name in ("hidden_temper", "output_temper")
             for word, value, bad in (
                 ("nan", np.nan, np.isnan), ("infinity", np.inf, np.isposinf),
@@ -984,7 +989,7 @@ def _warms() -> list[FreshMistake]:
         ),
         *(
             fresh(op, REFUSAL, COMMON, f"warm-{name}-negative", f"negative {name} are none",
-                  unchecked(op, lambda g, name=name: g["settings"][name] < 0), warm(**{name: -1}))
+                  unchecked(op, _setting(name, lambda x: x < 0)), warm(None, None, **{name: -1}))
             for name in ("rounds", "refits")
         ),
         fresh(op, REFUSAL, COMMON, "warm-rounds-fractional", "rounds of 1.5 are 1",
@@ -992,8 +997,8 @@ def _warms() -> list[FreshMistake]:
         *(
             fresh(op, REFUSAL, COMMON, f"warm-{name}-negative".replace("_", "-"),
                   f"a negative strength of {name} is accepted",
-                  unchecked(op, lambda g, name=name: g["settings"][name]["strength"] < 0),
-                  warm(**{name: {"kind": "backoff", "strength": -1.0}}))
+                  unchecked(op, _setting(name, lambda x: x["strength"] < 0)),
+                  warm(None, None, **{name: {"kind": "backoff", "strength": -1.0}}))
             for name in ("hidden_smoothing", "attention_smoothing", "output_smoothing")
         ),
         fresh(op, REFUSAL, COMMON, "warm-discounted-fractions", "fractions are discounted",
@@ -1012,10 +1017,10 @@ def _through_clipped(problem: Any, tower: Any, solved: Any) -> Any:
     d = -problem.targets / np.where(top > 0, top, 1.0)
     for level in reversed(range(1, len(tower))):
         one, step, below = solved[level], tower[level], solved[level - 1].state.hidden
-        got = start.saffu_backward_unchecked(
-            d, one.state, start.look_up(below, step), step.mask, step.pivot, *one.parameters,
-            problem.options)  # fmt: skip
-        d = start.look_up_vjp(got.inputs, step, below.shape[0])
+        got = layer.saffu_backward_unchecked(
+            d, one.state, model.look_up(below, step), step.mask, step.pivot,
+            one.parameters.attention, one.parameters.features, problem.options)  # fmt: skip
+        d = model.look_up_vjp(got.inputs, step, below.shape[0])
         goals.append(hidden.hidden_targets_unchecked(below, -d))
         d = -goals[-1] / below
     return goals[::-1]
@@ -1023,7 +1028,7 @@ def _through_clipped(problem: Any, tower: Any, solved: Any) -> Any:
 
 def _unscaled(given: Any, goal: Any, options: Any, settings: Any, solve: Any) -> Any:
     """The state of the layer without the factor on lambda."""
-    return solve(given, goal, options, warm_layer.replace(settings, hidden_scale=1.0)).state
+    return solve(given, goal, options, replace(settings, hidden_scale=1.0)).state
 
 
 def _shared_towers(given: Given) -> Answer:

@@ -25,6 +25,7 @@ from spec_tests.fresh_mistakes.record import (
     Wrong,
     changed,
     fresh,
+    of,
     refusing,
     right,
     some,
@@ -275,22 +276,22 @@ def _adams() -> tuple[FreshMistake, ...]:
                   **g, "mean": 0 * g["mean"], "square": 0 * g["square"]}), first),
         *(
             fresh(op, REFUSAL, COMMON, f"adam-{name}-one", f"{name} = 1 is accepted",
-                  unchecked(op, lambda g, name=name: g[name] == 1), {**usual, name: 1.0})
+                  unchecked(op, of(name, lambda x: x == 1)), {**usual, name: 1.0})
             for name in beta
         ),
         *(
             fresh(op, REFUSAL, COMMON, f"adam-{name}-negative", f"a negative {name} is accepted",
-                  unchecked(op, lambda g, name=name: g[name] < 0), {**usual, name: -0.1})
+                  unchecked(op, of(name, lambda x: x < 0)), {**usual, name: -0.1})
             for name in beta
         ),
         *(
             fresh(op, REFUSAL, COMMON, f"adam-{name}-nan", f"a {name} of NaN is accepted",
-                  unchecked(op, lambda g, name=name: g[name] != g[name]), {**usual, name: np.nan})
+                  unchecked(op, of(name, np.isnan)), {**usual, name: np.nan})
             for name in (*beta, "epsilon")
         ),
         *(
             fresh(op, LEGAL, COMMON, f"adam-refuses-{name}-zero", f"{name} = 0 is refused",
-                  refusing(op, lambda g, name=name: g[name] == 0, "option"), {**usual, name: 0.0})
+                  refusing(op, of(name, lambda x: x == 0), "option"), {**usual, name: 0.0})
             for name in beta
         ),
         fresh(op, REFUSAL, COMMON, "adam-epsilon-zero", "epsilon = 0 is accepted",

@@ -179,3 +179,8 @@ def single(x: Any) -> Any:
 def some(x: Array) -> bool:
     """Whether any entry is true."""
     return bool(np.any(x))
+
+
+def of(name: str, bad: Callable[[Any], Any]) -> Callable[[Given], bool]:
+    """Whether an input or attribute is bad."""
+    return lambda given: bool(bad(given[name]))

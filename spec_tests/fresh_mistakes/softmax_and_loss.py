@@ -195,7 +195,7 @@ def _softmaxes() -> tuple[FreshMistake, ...]:
               unchecked(op, lambda g: g["logits"].shape[-1] == 0), {"logits": np.zeros((2, 0))}),
         FreshMistake("fresh-softmax-mask-of-before", "the mask of an earlier call is used again",
                      op, STATE, RARE, _MaskOfBefore, ({"logits": _Z, "mask": MASK}, usual)),
-        fresh(op, STATE, COMMON, "softmax-logits-changed", "probabilities are written over the logits",
+        fresh(op, STATE, COMMON, "softmax-logits-changed", "probabilities overwrite the logits",
               _in_place, *[{"logits": _Z.copy()}] * 2),
         fresh(op, STATE, COMMON, "softmax-gradient-of-changed-logits",
               "the adjoint reads logits that probabilities have been written over",

@@ -160,7 +160,7 @@ def _ciphers() -> tuple[FreshMistake, ...]:
                   right(op, g)["ranks"]]}, usual),
         fresh(op, NUMERICAL, COMMON, "cipher-embedding-of-ones", "the embedding is not normalised",
               spoiled(op, embedding=lambda e: (e > 0) * 1.0), usual),
-        fresh(op, NUMERICAL, COMMON, "cipher-embedding-euclidean", "codes over their Euclidean norm",
+        fresh(op, NUMERICAL, COMMON, "cipher-embedding-euclidean", "codes of Euclidean norm one",
               spoiled(op, embedding=lambda e: e / np.sqrt((e**2).sum(1, keepdims=True))), usual),
         fresh(op, VALUE, COMMON, "cipher-unstable-sort", "ties as an unstable sort leaves them",
               _ranked(lambda x: np.argsort(-x, kind="quicksort")),
@@ -484,7 +484,8 @@ def _radials() -> tuple[FreshMistake, ...]:
                   some(t >= len(g["vectors"])) for t in _texts(g)[1:])),
               {**usual, "document_2": np.array([0, 8, 3])}),
         fresh(op, REFUSAL, COMMON, "radial-falling-radii", "radii are sorted",
-              unchecked(op, lambda g: g["radii"] != sorted(g["radii"])), {**usual, "radii": [3, 1]}),
+              unchecked(op, lambda g: g["radii"] != sorted(g["radii"])),
+              {**usual, "radii": [3, 1]}),
         fresh(op, REFUSAL, COMMON, "radial-equal-radii", "a radius twice is an empty ring",
               unchecked(op, lambda g: len(set(g["radii"])) < len(g["radii"])),
               {**usual, "radii": [2, 2]}),
@@ -519,7 +520,8 @@ def _heard(given: Given) -> Array:
     heard = np.ones(len(v), bool)
     for token in range(len(v)):
         near = [other for text in _texts(one) for t, at in enumerate(text) if at == token
-                for s, other in enumerate(text) if 0 < abs(s - t) <= given["radii"][-1]]  # fmt: skip
+                for s, other in enumerate(text)
+                if 0 < abs(s - t) <= given["radii"][-1]]  # fmt: skip
         heard[token] = not near or some(v[near])
     return heard
 
@@ -642,7 +644,7 @@ def _contexts() -> tuple[FreshMistake, ...]:
               lambda g: right(op, g) and _shift(g["document"], 1, g["radius"]), usual),
         fresh(op, NUMERICAL, COMMON, "radial-context-one-late", "slot 0 holds token t - 2",
               lambda g: right(op, g) and _shift(g["document"], -1, g["radius"]), usual),
-        fresh(op, NUMERICAL, COMMON, "radial-context-pivot-last", "the pivot is the last valid slot",
+        fresh(op, NUMERICAL, COMMON, "radial-context-pivot-last", "the last valid slot asks",
               _slots(op, lambda a, g: {"pivot": a["mask"].sum(1) - 1}), usual),
         fresh(op, NUMERICAL, RARE, "radial-context-one-slot-more", "radius + 1 slots",
               lambda g: right(op, g) and right(op, {**g, "radius": g["radius"] + 1}), usual),
