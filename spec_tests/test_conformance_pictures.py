@@ -19,8 +19,8 @@ from saffu.conformance.judging.verdict import rule
 from saffu.conformance.ports.protocol import Outputs
 from saffu.conformance.report.page.divergence import Divergence, divergence, worst_first
 from saffu.conformance.report.page.entries import comparison, figure
-from saffu.conformance.report.page.pictures import LEFT, MOST, SIDE, TOP, picture
 from saffu.conformance.report.page.scale import scale_of
+from saffu.conformance.report.page.scatter import LEFT, MOST, SIDE, TOP, picture
 from saffu.types import Array
 from spec_tests.support.planted.cases import case
 

@@ -36,7 +36,7 @@ from saffu.errors import (
     TokenOutOfRange,
 )
 from saffu.positions import MARKERS, UNKNOWN, Samples, make_samples
-from saffu.progress import LOCKS
+from saffu.progress.unfinished_files import LOCKS
 from saffu.types import IntArray
 
 VOCABULARY = Vocabulary((*MARKERS, "a", "b", "c"), (1, 1, 0, 3, 2, 1))

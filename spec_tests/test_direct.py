@@ -20,7 +20,7 @@ from saffu.direct import (
 from saffu.engines.passes import Everything, Passes
 from saffu.errors import BadOption
 from saffu.explicit.smoothing import Additive, Backoff, Discount, Smoothing, smooth
-from saffu.fast.cache import comparisons
+from saffu.fast.comparison_cache import comparisons
 from saffu.fast.plans import step_in_tokens
 from saffu.fast.token_layer import attend_tokens
 from saffu.layer import LayerOptions

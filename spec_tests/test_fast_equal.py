@@ -18,9 +18,9 @@ from saffu.engines.passes import Everything, Passes
 from saffu.errors import BadOption, NonFiniteEntry
 from saffu.explicit.smoothing import Additive, Backoff
 from saffu.explicit.temper import fit_temper, slot_scores, temper_curve
-from saffu.fast import cache
+from saffu.fast import comparison_cache as cache
 from saffu.fast.adam import BLOCK, adam_in_blocks
-from saffu.fast.cache import comparisons
+from saffu.fast.comparison_cache import comparisons
 from saffu.fast.frozen import freeze
 from saffu.fast.loss import nats_and_gradient, nats_of
 from saffu.fast.plans import running_means

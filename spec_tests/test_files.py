@@ -24,7 +24,7 @@ from hypothesis.extra import numpy as arrays
 
 from saffu.errors import BadFile, BadOption, SaffuError
 from saffu.files import check_writable, read_about, read_file, write_file, write_whole
-from saffu.progress import LOCKS
+from saffu.progress.unfinished_files import LOCKS
 from saffu.types import Array
 
 KINDS = ("?", "i1", "u2", "i4", "u8", "f2", "f4", "f8", "c8", "c16")

@@ -15,9 +15,9 @@ from saffu.loss import cross_entropy
 from saffu_lab.records.results import Line
 from saffu_lab.replication.images import tasks as images
 from saffu_lab.replication.images.chapter import NAMES
+from saffu_lab.replication.images.classifiers import complete, make
+from saffu_lab.replication.images.classifiers import images as read_images
 from saffu_lab.replication.images.intervals import drawn_means, judge_all, pair_of, wilson
-from saffu_lab.replication.images.runs import complete, make
-from saffu_lab.replication.images.runs import images as read_images
 from saffu_lab.study.sources import Sources
 from spec_tests.support.studies import whole_in_parts
 

@@ -684,7 +684,7 @@ def test_many_rows_are_predicted_as_few(monkeypatch: pytest.MonkeyPatch) -> None
     network = SoftmaxNetwork(7, 3)
     network.cold_start(2.0, seed=3)
     whole = network.predict_log_probabilities(data.features), network.cross_entropy(data)
-    monkeypatch.setattr("saffu.network.model.ROWS", 5)
+    monkeypatch.setattr("saffu.network.classifier.ROWS", 5)
     monkeypatch.setattr("saffu.network.training.ROWS", 5)
     np.testing.assert_allclose(network.predict_log_probabilities(data.features), whole[0])
     assert network.cross_entropy(data) == pytest.approx(whole[1], rel=1e-14)

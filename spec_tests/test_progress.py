@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.progress import LOCKS, TrainingLog, clear_abandoned, interruptible, unfinished
+from saffu.progress.early_stopping import TrainingLog
+from saffu.progress.interruption import interruptible
+from saffu.progress.unfinished_files import LOCKS, clear_abandoned, unfinished
 
 LOSSES = st.lists(st.floats(0, 100), min_size=1, max_size=20)
 
@@ -89,7 +91,7 @@ def test_blocks_may_lie_in_one_another_and_in_threads() -> None:
 
 AFTER_THE_WORK = """
 import os, signal
-from saffu.progress import interruptible
+from saffu.progress.interruption import interruptible
 try:
     with interruptible(signal.SIGINT, signal.SIGTERM, to_the_end=True):
         os.kill(os.getpid(), signal.{first})
@@ -137,7 +139,7 @@ def test_what_is_unfinished_is_gone_unless_it_is_moved(
 WORKING = """
 import sys
 from pathlib import Path
-from saffu.progress import unfinished
+from saffu.progress.unfinished_files import unfinished
 folder, kind = Path(sys.argv[1]), sys.argv[2]
 make = Path.mkdir if kind == "folder" else Path.touch
 with unfinished(folder, ".a.", ".part", make) as path:

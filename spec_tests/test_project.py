@@ -77,6 +77,35 @@ def test_no_top_level_module_bears_the_name_of_a_public_function() -> None:
     assert not modules & set(saffu.MODULES)
 
 
+SHARED_NAMES = {
+    "__init__": "door sign of a package",
+    "__main__": "what `python -m` runs",
+    "attention": "attention of a layer: plain, fast, its study",
+    "chapter": "chapter of a study",
+    "claims": "claims of a study",
+    "pictures": "pictures of a study, and the module that draws them",
+    "tasks": "tasks of a study",
+    "demo": "the demo: the command, and what it does",
+    "digits": "images of digits: the command, and what it does",
+    "direct": "the direct model: its mathematics, and its search",
+    "golden": "golden cases: the files, and the command that shows them",
+    "layer": "one SAFFU layer: its mathematics, and its solution",
+    "options": "options of a command",
+    "page": "an HTML page",
+    "report": "a report in Markdown",
+    "training": "training of an estimator",
+    "warm": "warm start of a text: streamed, and searched for",
+}
+"""File names that stand below reference/ more than once, and the one idea that they stand for."""
+
+
+def test_no_file_name_stands_for_two_ideas() -> None:
+    """But in the bank of mistakes, whose files bear the names of what the mistakes are made in."""
+    paths = [path for path in REFERENCE.glob("saffu*/**/*.py") if path.parent.name != "bank"]
+    names = [path.stem for path in paths]
+    assert {name for name in names if names.count(name) > 1} == SHARED_NAMES.keys()
+
+
 # --- versions, dependencies, licence ----------------------------------------------------------
 
 

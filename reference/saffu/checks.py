@@ -1,10 +1,10 @@
-"""Input checks: each names the first entry that is wrong.   (SPEC 8)
+"""Input checks: refuse arrays that are negative, not finite or of the wrong shape.   (SPEC 8)
 
-A public operation checks its arguments once and hands them to its inner function, which has the
-same name with `_unchecked` behind it and checks nothing.  Code of the package that holds checked
-arrays, or arrays that it computed, calls inner functions.  So no array is checked twice in one
-public call.  What only the computation shows, such as a zero that smoothing leaves or an optimum at
-infinity, is refused where it arises.
+Each check names the first entry that is wrong.  A public operation checks its arguments once and
+hands them to its inner function, which has the same name with `_unchecked` behind it and checks
+nothing.  Code of the package that holds checked arrays, or arrays that it computed, calls inner
+functions.  So no array is checked twice in one public call.  What only the computation shows, such
+as a zero that smoothing leaves or an optimum at infinity, is refused where it arises.
 
 Checks look at arrays and never change them.
 """

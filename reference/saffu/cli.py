@@ -17,7 +17,7 @@ from typing import Final
 
 from saffu.commands.streams import standard_streams
 from saffu.errors import Interrupted, SaffuError
-from saffu.progress import interruptible
+from saffu.progress.interruption import interruptible
 
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit status: success; a bug of saffu; bad input or options; Ctrl-C or SIGTERM."""

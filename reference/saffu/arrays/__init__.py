@@ -1,1 +1,1 @@
-"""Which library an array belongs to, where it lies, and what that library cannot do by itself."""
+"""Array libraries: which one an array belongs to, what is converted or refused, what they lack."""

@@ -1,1 +1,1 @@
-"""The commands of the program `saffu`, one module each."""
+"""The commands of the program `saffu`, one module each, and what they share."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from saffu.commands.console import add_command, bars
 from saffu.commands.options import add_text, place
-from saffu.commands.reading import read_paths
+from saffu.commands.preparation import read_paths
 from saffu.data.corpus import Corpus
 from saffu.models.baselines import measure, unigram_of
 from saffu.models.transformer import SaffuTransformer

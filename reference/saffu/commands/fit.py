@@ -25,7 +25,7 @@ from saffu.commands.options import (
     seed,
     whole,
 )
-from saffu.commands.reading import Text, bounded, check_place, check_same, read_text
+from saffu.commands.preparation import Text, bounded, check_place, check_same, read_text
 from saffu.data.tokenisers import FORMS
 from saffu.errors import Diverged, Interrupted, NotConverged
 from saffu.models.baselines import fit_baselines, measure

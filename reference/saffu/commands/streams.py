@@ -1,4 +1,4 @@
-"""Standard output and error to which printing never fails.
+"""Wrappers of standard output and error: printing to them never fails.
 
 A command computes for minutes and then prints; a character that the terminal cannot show, a reader
 that went away, a full disk or a closed stream must not cost the result.  A character outside of the

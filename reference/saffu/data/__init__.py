@@ -1,4 +1,4 @@
-"""Where documents and images come from."""
+"""From files to samples: reading text, tokens, ids, corpora and their cache; images."""
 
 from __future__ import annotations
 

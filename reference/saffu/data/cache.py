@@ -32,7 +32,7 @@ from saffu.data.tokenisers import Tokeniser, utf8
 from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadFile, BadOption
 from saffu.positions import END, START
-from saffu.progress import clear_abandoned, unfinished
+from saffu.progress.unfinished_files import clear_abandoned, unfinished
 from saffu.types import IntArray
 
 FORMAT = 2

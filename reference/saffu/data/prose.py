@@ -1,4 +1,4 @@
-"""English prose that lies in every CPython: topics of `help()` and docstrings of the library.   [D]
+"""English prose that ships with every CPython: `help()` topics and docstrings.   [D]
 
 About 150,000 words, without a download: enough to try a language model on.  The sources are parsed,
 never imported.  The words change a little between versions of Python, so a number measured on them

@@ -1,8 +1,9 @@
-"""Token ids of many documents, one behind the other: in memory, or in a file.
+"""Token ids of many documents, concatenated in memory or in a file.
 
 Both forms answer one question, "which ids stand at start … stop", and the file is read piece by
 piece, never mapped, so that what has been read once does not stay in memory.  What is known of each
-document (where it begins, how long it is) is an `Index`: 25 bytes a document, whatever its length.
+document (where it begins, how long it is) is an `Index`: 25 bytes per document, whatever its
+length.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Closed forms: parameters of softmax layers computed from counts.   (SPEC 1, 5)"""
+"""Explicit solutions of softmax layers, and the fits of their few free numbers.   (SPEC 1, 5)"""

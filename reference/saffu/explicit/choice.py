@@ -1,6 +1,7 @@
 """Choosing the smoothing: by held-out data, or by leaving out one sample at a time.   (SPEC 1)
 
-The loss depends strongly on α, so it is chosen for each layer.  [D]
+The loss depends strongly on α, so it is chosen for each layer; here for one layer by itself, for a
+transformer in `saffu.search`.  [D]
 
 Held out: the explicit solution of the training counts is judged by its cross-entropy on other data.
 Leave-one-out: each sample is predicted from the counts of all others.  For one-hot features this

@@ -1,4 +1,7 @@
-"""Smoothing: counts without zeros, since the explicit solution takes logarithms.   (SPEC 1)
+"""Smoothing: what a pair of feature and target that was never seen counts for.   (SPEC 1)
+
+The explicit solution takes logarithms, so no count may be zero.  A new smoothing is a class here,
+entered in `SMOOTHINGS`.
 
     Additive(α)    F + α
     Backoff(α)     F + α q,              q_i = (n_i + 1) / (Σ n + N),  n_i = Σ_d F[d,i]      [D]

@@ -1,5 +1,5 @@
-"""Fast versions: the results of the plain functions, in less time or memory.
+"""Fast versions of plain functions: change them freely, as long as results stay equal to rounding.
 
 Every public function has a plain twin and a test that holds both equal, listed in
-`spec_tests/test_fast_twins.py`.  Anything may be changed here as long as these tests pass.
+`spec_tests/test_fast_twins.py`.
 """

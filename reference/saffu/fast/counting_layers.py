@@ -23,7 +23,7 @@ from saffu.contexts import BagContext, SlotContext
 from saffu.counts import Cooccurrence, cooccurrence
 from saffu.engines.passes import Passes, Sample
 from saffu.explicit.hidden import hidden_targets
-from saffu.fast.cache import Comparisons, comparisons
+from saffu.fast.comparison_cache import Comparisons, comparisons
 from saffu.fast.label_sums import CodeTable, LabelSums, LabelTotal, whole_codes
 from saffu.fast.plans import bag_means, slices, step_in_tokens
 from saffu.fast.predict import higher_states, token_scores

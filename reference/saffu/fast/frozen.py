@@ -16,7 +16,7 @@ from scipy import sparse
 
 from saffu.attention import Attention, attend_vjp
 from saffu.batch import LayerPlan
-from saffu.fast.cache import Comparisons, comparisons
+from saffu.fast.comparison_cache import Comparisons, comparisons
 from saffu.fast.token_layer import attend_tokens
 from saffu.layer import LayerOptions
 from saffu.numerics import softmax, softmax_vjp

@@ -14,7 +14,7 @@ from saffu import checks
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
 from saffu.contexts import SlotContext, has_slots, is_bag
-from saffu.fast.cache import Comparisons, comparisons
+from saffu.fast.comparison_cache import Comparisons, comparisons
 from saffu.fast.loss import nats_of
 from saffu.fast.plans import bag_means, slices, step_in_samples, step_in_tokens
 from saffu.fast.softmax import softmax_over

@@ -1,9 +1,9 @@
-"""Training step of a transformer: the loss of a batch and its gradient.   (SPEC 6)
+"""Training step of a transformer: the gradient of all parameters for one batch.   (SPEC 6)
 
 What the first layer of a tower does depends on whether the embeddings are fixed (`frozen`) or are
 trained too (`thawed`); layers above it are those of `saffu.layer`.  What remains is the output
-layer: three dense products and one exponential a logit.  Loss and gradient are those of
-`saffu.model`, to rounding.
+layer: three dense products and one exponential a logit.  The loss is that of
+`fast.loss`; loss and gradient are those of `saffu.model`, to rounding.
 """
 
 from __future__ import annotations

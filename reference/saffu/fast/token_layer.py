@@ -16,7 +16,7 @@ from scipy import sparse
 from saffu.attention import Attention, attend
 from saffu.batch import LayerPlan
 from saffu.fast.attention import attend_slots
-from saffu.fast.cache import Comparisons, sparse_where_it_pays
+from saffu.fast.comparison_cache import Comparisons, sparse_where_it_pays
 from saffu.layer import LayerOptions
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, IntArray, SlotRows
 

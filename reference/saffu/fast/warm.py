@@ -1,4 +1,6 @@
-"""Streamed warm start: the numbers of `saffu.warm.start`, from a text of any length.   (SPEC 5)
+"""Warm start of a text of any length with given settings: as `saffu.warm.start`.   (SPEC 5)
+
+`saffu.search.warm` chooses the settings.
 
 The steps are those of the plain version and the results equal to rounding, but every sum is taken
 chunk by chunk: memory grows with the vocabulary and the chunk, not with the text.  W has few

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from saffu.errors import BadFile, SaffuError
-from saffu.progress import unfinished
+from saffu.progress.unfinished_files import unfinished
 
 ADVICE: Final = "check that the folder is there, may be written to, and has room"
 

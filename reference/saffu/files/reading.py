@@ -1,4 +1,4 @@
-"""Reading of a model or count file: all of it is as it was written, or an error says what is not.
+"""Reading a model or count file: damage is detected and named.
 
 (SPEC 8)  The sizes that a damaged or hostile file announces are compared with its real size before
 memory is allocated, and members are read as they lie in the file, never decompressed.   [D]

@@ -18,7 +18,7 @@ from saffu.files.contents import ADVICE
 from saffu.models.training import Record, TrainingState
 from saffu.optim import AdamState
 from saffu.parameters import Parameters, assemble, flatten, names, shapes
-from saffu.progress import TrainingLog
+from saffu.progress.early_stopping import TrainingLog
 from saffu.types import Array
 
 FIELDS: Final = ("stage", "epoch", "position", "seconds", "targets", "batches", "batch_nats")

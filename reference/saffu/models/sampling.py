@@ -14,7 +14,7 @@ from saffu.contexts import has_slots
 from saffu.data.tokenisers import Tokeniser
 from saffu.data.vocabulary import Vocabulary
 from saffu.direct import DirectParameters, direct_logits
-from saffu.fast.cache import comparisons
+from saffu.fast.comparison_cache import comparisons
 from saffu.fast.plans import step_in_tokens
 from saffu.fast.token_layer import attend_tokens
 from saffu.model import model_forward

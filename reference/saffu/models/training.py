@@ -5,8 +5,9 @@
     thaw      train E too, at a smaller rate, without the cache                    [T]
 
 Each stage stops when the validation loss has not fallen for `patience` checks, and returns to the
-best parameters so far.  A state of the training is a value: it can be written to a file after any
-batch, and training resumes from the file to the same result as an uninterrupted run.
+best parameters so far (`saffu.progress.early_stopping`).  A state of the training is a value: it
+can be written to a file after any batch, and training resumes from the file to the same result as
+an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from saffu.configuration import Configuration
 from saffu.data.corpus import Corpus
 from saffu.errors import Diverged, NonFiniteEntry, TrainingInterrupted
 from saffu.fast.adam import adam_in_blocks
-from saffu.fast.cache import comparisons
+from saffu.fast.comparison_cache import comparisons
 from saffu.fast.frozen import FrozenEmbedding, freeze
 from saffu.fast.predict import chunk_nats
 from saffu.fast.step import step_gradient
 from saffu.optim import AdamState, adam_start, sgd_step
 from saffu.parameters import Parameters, flatten, names, unflatten
-from saffu.progress import Progress, TrainingLog
+from saffu.progress import Progress
+from saffu.progress.early_stopping import TrainingLog
 from saffu.types import Array
 
 SPAN = 32

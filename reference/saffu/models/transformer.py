@@ -37,7 +37,7 @@ from saffu.errors import (
     NotFitted,
     TrainingInterrupted,
 )
-from saffu.fast.cache import comparisons
+from saffu.fast.comparison_cache import comparisons
 from saffu.fast.predict import chunk_nats
 from saffu.fast.warm import stream_warm_start
 from saffu.files.checkpoints import check_same_settings, place_to_resume
@@ -61,7 +61,8 @@ from saffu.models.training import (
 )
 from saffu.parameters import Parameters, cold_start
 from saffu.positions import Samples
-from saffu.progress import Progress, interruptible, silent
+from saffu.progress import Progress, silent
+from saffu.progress.interruption import interruptible
 from saffu.search.direct import DirectChoice, DirectSearch, choose_direct, direct_nats
 from saffu.search.warm import ChosenStart, Search, choose_warm_start
 from saffu.types import Array, IntArray

@@ -7,10 +7,10 @@ forward and backward pass, `labels` the targets of hidden layers, `explicit` and
 solution from counts, `training` backpropagation, `model` the estimator.
 """
 
+from saffu.network.classifier import SoftmaxNetwork
 from saffu.network.explicit import ExplicitSettings
 from saffu.network.labels import Examples, HiddenLayer
 from saffu.network.layers import SoftmaxLayer
-from saffu.network.model import SoftmaxNetwork
 from saffu.network.stack import ExplicitRound
 from saffu.network.training import Epoch, TrainingSettings
 

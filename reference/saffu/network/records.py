@@ -14,7 +14,7 @@ from saffu.files.checkpoints import check_same_settings
 from saffu.network.layers import Layers, flatten, unflatten
 from saffu.network.training import Epoch, TrainingSettings, TrainingState
 from saffu.optim import AdamState
-from saffu.progress import TrainingLog
+from saffu.progress.early_stopping import TrainingLog
 from saffu.types import Array
 
 SCHEMA, VERSION = "saffu-network", 1

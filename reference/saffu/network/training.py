@@ -1,8 +1,8 @@
-"""Backpropagation for networks: minibatches, early stopping, states to resume from.   (SPEC 6)
+"""Backpropagation for networks: minibatches, epochs, states to resume from.   (SPEC 6)
 
 Minibatches come in a new order each epoch.  After each epoch the loss on validation data decides
-which weights are kept and when training stops.  A state of the training is a value: `train` resumes
-from any of them, to the same result as an uninterrupted run.
+which weights are kept and when training stops (`saffu.progress.early_stopping`).  A state of the
+training is a value: `train` resumes from any of them, to the same result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from saffu.loss import token_nats
 from saffu.network.labels import Examples
 from saffu.network.layers import Layers, flatten, network_forward, network_gradient, unflatten
 from saffu.optim import AdamState, adam_start, adam_step, sgd_step
-from saffu.progress import Progress, TrainingLog, silent
+from saffu.progress import Progress, silent
+from saffu.progress.early_stopping import TrainingLog
 
 ROWS = 8192
 """Samples predicted at a time."""

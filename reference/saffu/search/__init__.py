@@ -1,1 +1,1 @@
-"""Choices on held-out text: smoothing and tempers of an explicit solution.   (SPEC 1, 5)"""
+"""Explicit solutions whose smoothing and tempers are chosen on held-out text.   (SPEC 1, 5)"""

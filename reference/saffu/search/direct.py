@@ -29,7 +29,7 @@ from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets
 from saffu.explicit.newton import minimise_convex
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
-from saffu.fast.cache import Comparisons, comparisons
+from saffu.fast.comparison_cache import Comparisons, comparisons
 from saffu.fast.pair_sums import PairSums, PairTotal
 from saffu.fast.plans import slices, step_in_tokens
 from saffu.fast.token_layer import attend_tokens

@@ -1,6 +1,6 @@
 """Warm start with smoothing and tempers chosen on held-out text.   (SPEC 1, 5)
 
-    α of each U          by the layer's own loss at its best λ
+    α, one for every U   by the loss of the first tower's first layer, at its best λ
     λ of U               that λ, or one per slot, times the factor with the least *final* loss
     α and λ of O         by the final loss
 

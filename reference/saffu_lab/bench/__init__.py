@@ -1,1 +1,1 @@
-"""Benchmarks: time, memory and ratios, each a program `python -m saffu_lab.bench.NAME`."""
+"""Benchmarks: time, memory and ratios; programs `python -m saffu_lab.bench.NAME`."""

@@ -1,4 +1,4 @@
-"""The same work on NumPy's arrays and on those of a GPU: how much of it a second.   (SPEC 4, 5, 6)
+"""Throughput of the same work on NumPy arrays and on a GPU.   (SPEC 4, 5, 6)
 
     python -m saffu_lab.bench.device             # all libraries that are at hand; a minute
     python -m saffu_lab.bench.device --on numpy cupy

@@ -1,4 +1,4 @@
-"""Commands that the laboratory adds to the program `saffu`; see `saffu.cli`."""
+"""Commands that the laboratory adds to the program `saffu`, and what they share."""
 
 from typing import Final
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from saffu_lab.demo.outcome import Outcome, Point
-from saffu_lab.records.pictures import canvas, png
+from saffu_lab.records.pictures import canvas, plain_numbers, png
 
 
 def curves(outcome: Outcome) -> bytes:
@@ -15,8 +15,6 @@ def curves(outcome: Outcome) -> bytes:
     Refuses: matplotlib missing.
     """
     figure = canvas(7.5, 5.0)
-    from matplotlib.ticker import LogLocator, ScalarFormatter
-
     axes = figure.add_subplot()
     for name, colour in (("unigram", "0.6"), ("bigram, interpolated", "0.3")):
         level = outcome.row(name).curve[0].perplexity
@@ -41,10 +39,7 @@ def curves(outcome: Outcome) -> bytes:
         ylabel="perplexity on validation text",
         title="How good, how soon",
     )
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(ScalarFormatter())
-        axis.set_minor_formatter("")
+    plain_numbers(axes.xaxis, axes.yaxis)
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", framealpha=0.9)
     return png(figure, dpi=120)

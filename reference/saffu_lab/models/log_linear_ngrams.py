@@ -1,5 +1,7 @@
 """Log-linear n-gram model: evidence of slots and of n-grams ("phrases"), weighted by tempers.
 
+(Kneser–Ney models by KenLM: `saffu_lab.rivals.kenlm`; the bigram: `saffu.models.baselines`.)
+
 The direct model of SPEC 4 has one feature for each token in each slot.  Here there is also one for
 each phrase, the j newest tokens together.  Its evidence is what it adds to the shorter phrase:
 

@@ -1,7 +1,11 @@
-"""Pictures as PNG and SVG, drawn from lines alone, so that they can be drawn again.   (SPEC 7)"""
+"""Pictures as PNG and SVG: the only module that imports matplotlib.   (SPEC 7)
+
+Pictures are drawn from lines alone, so that they can be drawn again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,12 +25,12 @@ COLOURS = {
 INSTALL = "pip install 'saffu[plot]'"
 
 
-def plain_numbers(*axes: Any) -> None:
-    """Write the numbers of logarithmic axes as they are said: 50, 100, 200."""
+def plain_numbers(*axes: Any, steps: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
+    """Label logarithmic axes with plain numbers: 50, 100, 200; `steps` of each decade."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     for axis in axes:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_locator(LogLocator(subs=tuple(steps)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axis.set_minor_formatter(NullFormatter())
 

@@ -1,4 +1,4 @@
-"""End lines: the line of a study that says that all its tasks are done, and how many they were."""
+"""End line of a study: all its tasks are done, and how many there were."""
 
 from __future__ import annotations
 

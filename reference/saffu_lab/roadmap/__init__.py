@@ -5,7 +5,7 @@ explicit solution; the best, and some drawn by chance before anything was measur
 well.  The map has the Pareto front, the main effect of each choice, and whether the cheap ranking
 tells the expensive one.
 
-`space` has the choices, `design` draws models from them, `fields` and `reading` read the file,
-`walk` measures, `analysis` has the statistics, `findings` and `sizes` what they say of measured
+`space` has the choices, `design` draws models from them, `fields` and `roadmap_file` read the file,
+`walk` measures, `analysis` has the statistics, `summary` and `sizes` what they say of measured
 lines; `tables`, `page`, `drawings` and `report` show it.
 """

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from saffu_lab.records.pictures import COLOURS, canvas
+from saffu_lab.records.pictures import COLOURS, canvas, plain_numbers
 from saffu_lab.roadmap.analysis import Effects, levels_of
 from saffu_lab.roadmap.summary import Findings
 
@@ -17,6 +17,8 @@ SHADES: Final = (
     *("#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#393b79", "#e7969c"),
 )
 """For the values of a factor; a thirteenth value starts over."""
+STEPS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+"""Numbers of each decade on an axis of perplexity."""
 
 
 def drawings(name: str, findings: Findings) -> Mapping[str, Callable[[], Any]]:
@@ -54,7 +56,7 @@ def draw_map(findings: Findings) -> Any:
         axes.set(xscale="log", yscale="log", xlabel="parameters")
         axes.set_ylabel("perplexity on validation text" if place == 1 else "")
         axes.set_title(f"coloured by {factor.replace('_', ' ')}" if factor else "all models")
-        _plain_numbers(axes.yaxis)
+        plain_numbers(axes.yaxis, steps=STEPS)
         axes.grid(alpha=0.3)
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.11), "ncols": 3}
         axes.legend(fontsize=8, frameon=False, **below)
@@ -72,15 +74,6 @@ def _points(axes: Any, findings: Findings, factor: str) -> None:
 
 def _perplexity(line: Mapping[str, Any]) -> float:
     return float(np.exp(line["validation_nats"]))
-
-
-def _plain_numbers(axis: Any) -> None:
-    """Numbers as they are spoken, on a logarithmic axis."""
-    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
-
-    axis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
-    axis.set_major_formatter(ScalarFormatter())
-    axis.set_minor_formatter(NullFormatter())
 
 
 def draw_effects(effects: Effects) -> Any:
@@ -134,8 +127,7 @@ def draw_trained(findings: Findings) -> Any:
     axes.set_xlabel("perplexity of the explicit solution, validation text")
     axes.set_ylabel("after backpropagation")
     axes.set_title("Does the cheap ranking tell the expensive one?")
-    for axis in (axes.xaxis, axes.yaxis):
-        _plain_numbers(axis)
+    plain_numbers(axes.xaxis, axes.yaxis, steps=STEPS)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, framealpha=0.9)
     return figure

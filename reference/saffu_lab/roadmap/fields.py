@@ -1,4 +1,4 @@
-"""The fields of a map's file: what each is when it is left out, and what it may be.   (SPEC 8)"""
+"""Fields of a map's file: defaults and allowed values.   (SPEC 8)"""
 
 from __future__ import annotations
 

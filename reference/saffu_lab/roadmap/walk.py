@@ -1,4 +1,4 @@
-"""Walking a map: what has to be measured, in pieces.   (SPEC 7)
+"""Measurement of the models of a map, as small tasks.   (SPEC 7)
 
     explicit    every model: its explicit solution, judged on validation text
     train       those drawn by chance, and the best: backpropagation from the explicit solution, the

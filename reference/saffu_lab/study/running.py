@@ -1,4 +1,4 @@
-"""Doing what is not done yet: one process, several, or a cluster; stopped and resumed at will.
+"""Runs the unfinished tasks of a study: in one process, several, or a cluster; resumable.
 
 Lines are written here and nowhere else, each when its task is done.  Ctrl-C, a lost worker, a power
 cut: what is lost is what was under way, and the same call goes on from there.

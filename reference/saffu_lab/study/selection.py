@@ -16,7 +16,7 @@ import numpy as np
 
 from saffu.data.corpus import Corpus
 from saffu.direct import DirectParameters
-from saffu.fast.cache import comparisons
+from saffu.fast.comparison_cache import comparisons
 from saffu.fast.predict import chunk_nats
 from saffu.models.transformer import SaffuTransformer
 from saffu.positions import Samples

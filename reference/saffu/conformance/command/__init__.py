@@ -1,1 +1,1 @@
-"""The commands `saffu check` and `saffu golden`: options in, exit status out."""
+"""The commands `saffu check` and `saffu golden`: options in, exit status or files out."""

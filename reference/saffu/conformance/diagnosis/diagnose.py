@@ -19,7 +19,7 @@ import numpy as np
 
 from saffu.conformance.contract.case import Case, Expected
 from saffu.conformance.diagnosis.mistake import Mistake
-from saffu.conformance.diagnosis.pairs import pairs as fitting_pairs
+from saffu.conformance.diagnosis.mistake_pairs import pairs as fitting_pairs
 from saffu.conformance.judging.runner import Result, Run
 from saffu.conformance.judging.tolerance import compare, judge
 from saffu.conformance.operations import OPERATIONS

@@ -1,1 +1,1 @@
-"""Whether a port is right: cases run, errors measured, bounds applied, levels given."""
+"""Whether a port is right: inputs drawn, cases run, errors measured, bounds applied, levels."""

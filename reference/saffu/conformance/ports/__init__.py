@@ -1,1 +1,1 @@
-"""Talking to a port: in this process, or to a program over JSON lines."""
+"""Both ends of the talk between kit and port: in one process or over JSON lines; schemas."""

@@ -1,4 +1,4 @@
-"""A port in any language: a program that answers JSON lines.   (SPEC 9)
+"""A port in any language: a program that answers JSON lines, each within its time-out.   (SPEC 9)
 
 A time-out, a crash, a line that is not a message, too many lines and a wrong number are each an
 answer, `Broken`; after them the program is restarted.

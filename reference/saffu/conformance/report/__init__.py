@@ -1,1 +1,4 @@
-"""What a run leaves behind: lines, tables, JUnit XML, a badge, a page; no verdict is made here."""
+"""What a person reads: cases explained, and a run as lines, tables, JUnit XML, badge and page.
+
+No port is judged here.
+"""

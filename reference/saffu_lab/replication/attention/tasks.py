@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saffu.fast.cache import comparisons
+from saffu.fast.comparison_cache import comparisons
 from saffu.fast.plans import step_in_tokens
 from saffu.fast.token_layer import attend_tokens
 from saffu.parameters import Parameters

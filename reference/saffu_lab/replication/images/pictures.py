@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from saffu_lab.records.pictures import COLOURS, canvas
+from saffu_lab.records.pictures import COLOURS, canvas, plain_numbers
 from saffu_lab.records.results import Line
 from saffu_lab.replication.images.chapter import CHANCE, NAMES, Group, groups
-
-
-def plain(axis: Any) -> None:
-    """Numbers as people write them on a logarithmic axis of less than a few decades."""
-    from matplotlib.ticker import LogLocator
-
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter("")
 
 
 def picture(lines: Sequence[Line]) -> Any:
@@ -38,7 +29,7 @@ def _bars(group: Group, axis: Any) -> None:
         axis.plot(mean, at, "o", color=COLOURS[kind])
     axis.axvline(CHANCE, color="0.5", linestyle="--", linewidth=1)
     axis.set(xscale="log", xlabel="nats of a test image", title=group.name)
-    plain(axis.xaxis)
+    plain_numbers(axis.xaxis)
     axis.set_yticks(range(len(NAMES)), list(reversed(NAMES)), fontsize=8)
     axis.grid(alpha=0.3)
 
@@ -55,6 +46,6 @@ def _courses(group: Group, axis: Any) -> None:
             axis.plot(trial["history"], style, color=COLOURS[kind], label=NAMES[row])
     axis.set(xscale="symlog", yscale="log", xlabel="epochs", ylabel="validation nats")
     axis.xaxis.set_major_formatter("{x:g}")
-    plain(axis.yaxis)
+    plain_numbers(axis.yaxis)
     axis.grid(alpha=0.3)
     axis.legend(fontsize=7)

@@ -17,8 +17,8 @@ from saffu_lab.records.results import Line
 from saffu_lab.replication.chapters import Chapter
 from saffu_lab.replication.images.chapter import text
 from saffu_lab.replication.images.claims import claims
+from saffu_lab.replication.images.classifiers import images_digest, read_test, try_out
 from saffu_lab.replication.images.pictures import picture
-from saffu_lab.replication.images.runs import images_digest, read_test, try_out
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task
 
@@ -34,7 +34,7 @@ class Row(NamedTuple):
 
     name: str
     trials: Sequence[Line]
-    """recipes, see `saffu_lab.replication.images.runs`"""
+    """recipes, see `saffu_lab.replication.images.classifiers`"""
     seconds: float
     """a guess for one trial with all of MNIST"""
 

@@ -1,1 +1,1 @@
-"""Warm and cold starts on growing amounts of text.   (SPEC 7)"""
+"""Less data: explicit, warm- and cold-started models and rivals, by size of text.   (SPEC 7)"""

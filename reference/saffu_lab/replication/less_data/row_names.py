@@ -1,4 +1,4 @@
-"""The rows of the study on less data: what they are called, and how they are drawn."""
+"""Names and styles of the rows of the study on less data; `tasks` makes them."""
 
 from __future__ import annotations
 

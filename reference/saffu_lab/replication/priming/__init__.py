@@ -1,1 +1,1 @@
-"""Is (K−1)/K the right exponent of the priming number?   (SPEC 7)"""
+"""Priming: is (K−1)/K the best exponent, and K the best number in it?   (SPEC 7)"""

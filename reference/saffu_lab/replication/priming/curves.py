@@ -26,8 +26,8 @@ from saffu.positions import Samples
 from saffu.types import Array, IntArray, Logits
 from saffu_lab.one_layer.convex_problem import one_hot
 from saffu_lab.records.results import Line
+from saffu_lab.replication.images.classifiers import images
 from saffu_lab.replication.images.intervals import judge_all
-from saffu_lab.replication.images.runs import images
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.texts import texts
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from saffu_lab.records.pictures import COLOURS, canvas
+from saffu_lab.records.pictures import COLOURS, canvas, plain_numbers
 from saffu_lab.records.results import Line
-from saffu_lab.replication.images.pictures import plain
 from saffu_lab.replication.priming.chapter import groups
 
 
@@ -37,7 +36,7 @@ def curves(lines: Sequence[Line]) -> Any:
         )
         axis.set(xlabel="K", ylabel="validation nats", title=group.name)
         axis.xaxis.set_major_formatter("{x:g}")
-        plain(axis.yaxis)
+        plain_numbers(axis.yaxis)
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     return figure

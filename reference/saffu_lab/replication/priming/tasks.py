@@ -13,7 +13,7 @@ from functools import partial
 
 from saffu_lab.records.results import Line
 from saffu_lab.replication.chapters import Chapter
-from saffu_lab.replication.images.runs import images_digest
+from saffu_lab.replication.images.classifiers import images_digest
 from saffu_lab.replication.priming.chapter import claims, text
 from saffu_lab.replication.priming.curves import read_test, sweep
 from saffu_lab.replication.priming.pictures import curves

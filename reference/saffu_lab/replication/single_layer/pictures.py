@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from saffu_lab.records.pictures import COLOURS, canvas
+from saffu_lab.records.pictures import COLOURS, canvas, plain_numbers
 from saffu_lab.records.results import Line
-from saffu_lab.replication.images.pictures import plain
 from saffu_lab.replication.single_layer.chapter import COLD, NAMES, Group, groups
 
 
@@ -30,7 +29,7 @@ def courses(lines: Sequence[Line]) -> Any:
         optimum = float(np.exp(group.optimum["validation_nats"]))
         axis.axhline(optimum, color=COLOURS["outside"], linestyle=":", label=NAMES["optimum"])
         axis.set(xlabel="epochs", ylabel="validation perplexity", yscale="log")
-        plain(axis.yaxis)
+        plain_numbers(axis.yaxis)
         axis.set_title(f"r = {group.radius}")
         axis.grid(alpha=0.3, which="both")
     _legend(axes)

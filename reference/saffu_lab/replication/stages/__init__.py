@@ -1,1 +1,1 @@
-"""Freeze, then thaw: what each stage of training is worth.   (SPEC 7)"""
+"""Freeze, then thaw: what each stage of training is worth, by amount of text.   (SPEC 7)"""

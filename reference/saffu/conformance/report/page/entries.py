@@ -9,7 +9,7 @@ from saffu.conformance.judging.verdict import Verdict
 from saffu.conformance.ports.schemas import plain
 from saffu.conformance.report.page.divergence import Divergence, divergence
 from saffu.conformance.report.page.markup import Markup, element, join
-from saffu.conformance.report.page.pictures import MOST, drawn, number, out_of_bounds, picture
+from saffu.conformance.report.page.scatter import MOST, drawn, number, out_of_bounds, picture
 from saffu.conformance.report.page.words import WORDS, shape, sign
 from saffu.conformance.report.tally import measure
 

@@ -47,7 +47,8 @@ from saffu.network.training import (
     train,
 )
 from saffu.numerics import log_softmax
-from saffu.progress import Progress, interruptible, silent
+from saffu.progress import Progress, silent
+from saffu.progress.interruption import interruptible
 from saffu.types import Features, Logits
 
 
