@@ -236,14 +236,14 @@ def test_ids_outside_of_the_vocabulary_are_refused(index: tuple[int, int], token
     documents[1] = np.array([0, 4, 4])
     documents[index[0]][index[1]] = token
     with pytest.raises(
-        TokenOutOfRange, match=rf"is {token}: token ids must lie in 0 … 12"
+        TokenOutOfRange, match=rf"must be a token id in 0 … 12, got {token}"
     ) as found:
         whole(documents, small())
     assert found.value.value == token
 
 
 def test_the_first_id_outside_is_named() -> None:
-    with pytest.raises(TokenOutOfRange, match=r"tokens\[2\] is 17"):
+    with pytest.raises(TokenOutOfRange, match=r"tokens\[2\] must be .*, got 17"):
         whole([np.array([0, 4, 17, 4, 99, 1])], small())
 
 
@@ -254,5 +254,7 @@ def test_no_samples_are_refused() -> None:
 
 @pytest.mark.parametrize(("select", "where"), [([0, 14], 1), ([3, 2, -1], 2)])
 def test_samples_that_are_not_there_are_refused(select: list[int], where: int) -> None:
-    with pytest.raises(BadOption, match=rf"select\[{where}\]={select[where]}.*14 samples"):
+    with pytest.raises(
+        BadOption, match=rf"select\[{where}\] must be .*14 samples.*, got {select[where]}"
+    ):
         plan(make_samples(TEXT), small(THREE_CONTEXTS), np.array(select))

@@ -214,7 +214,9 @@ def test_likelihood_of_what_cannot_be() -> None:
 @given(st.integers(1, 12), st.integers(0, 5))
 def test_too_few_bits(bits: int, more: int) -> None:
     size = 2**bits + more
-    with pytest.raises(TooFewBits, match=rf"{bits} bits give {2**bits - 1} .* {size} tokens") as no:
+    with pytest.raises(
+        TooFewBits, match=rf"{size} tokens, got {bits}: {bits} bits give {2**bits - 1}"
+    ) as no:
         bit_cipher(size, bits)
     needed = int(str(no.value).split("at least ")[1].split()[0])
     assert 2**needed - 1 >= size > 2 ** (needed - 1) - 1
@@ -223,16 +225,16 @@ def test_too_few_bits(bits: int, more: int) -> None:
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.parametrize("bad", [0, -1, 2.5, True, None])
 def test_sizes_and_bits_that_are_none(bad: object) -> None:
-    with pytest.raises(BadOption, match=r"size=.*whole number >= 1"):
+    with pytest.raises(BadOption, match=r"size must be a whole number >= 1, got "):
         bit_cipher(bad, 5)  # type: ignore[arg-type]
-    with pytest.raises(BadOption, match=r"bits=.*whole number >= 1"):
+    with pytest.raises(BadOption, match=r"bits must be a whole number >= 1, got "):
         bit_cipher(3, bad)  # type: ignore[arg-type]
 
 
 def test_counts_that_are_none() -> None:
-    with pytest.raises(NegativeEntry, match=r"counts\[1\] is -2"):
+    with pytest.raises(NegativeEntry, match=r"counts\[1\] must be >= 0, got -2"):
         rank_tokens(np.array([1, -2, 3, -4]))
-    with pytest.raises(NegativeEntry, match=r"counts\[1\] is -2"):
+    with pytest.raises(NegativeEntry, match=r"counts\[1\] must be >= 0, got -2"):
         cipher_embedding(np.array([1, -2, 3, -4]), 7)
     with pytest.raises(TooFewBits):
         cipher_embedding(np.array([1, 2, 3, 4]), 2)
@@ -241,18 +243,18 @@ def test_counts_that_are_none() -> None:
 @pytest.mark.usefixtures("as_users_call")
 def test_vectors_that_cannot_be_decoded() -> None:
     codes = bit_cipher(5, 3)
-    with pytest.raises(WrongShape, match=r"vectors has shape \(2, 5\).*\(any, 3\) was expected"):
+    with pytest.raises(WrongShape, match=r"vectors must have shape .*\(any, 3\).*, got \(2, 5\)"):
         cipher_decode(np.zeros((2, 5)), codes)
-    with pytest.raises(NegativeEntry, match=r"vectors\[1, 0\] is -1\.0"):
+    with pytest.raises(NegativeEntry, match=r"vectors\[1, 0\] must be >= 0, got -1\.0"):
         cipher_decode(np.array([[1.0, 0, 0], [-1.0, 0, 0]]), codes)
-    with pytest.raises(NonFiniteEntry, match=r"vectors\[0, 2\] is nan"):
+    with pytest.raises(NonFiniteEntry, match=r"vectors\[0, 2\] must be a finite number, got nan"):
         cipher_decode(np.array([[1.0, 0, np.nan]]), codes)
     for method in ("dot", "likelihood"):
-        with pytest.raises(NoSamples, match="codes holds no samples"):
+        with pytest.raises(NoSamples, match="codes must hold at least one sample, got none"):
             cipher_decode(np.zeros((2, 3)), codes[:0], method=method)
-    with pytest.raises(WrongShape, match=r"codes has shape \(3,\)"):
+    with pytest.raises(WrongShape, match=r"codes must have shape .*, got \(3,\)"):
         cipher_decode(np.zeros((2, 3)), codes[0])
-    with pytest.raises(BadOption, match="method='cosine', but 'dot' or 'likelihood'"):
+    with pytest.raises(BadOption, match="method must be 'dot' or 'likelihood', got 'cosine'"):
         cipher_decode(np.zeros((2, 3)), codes, method="cosine")
-    with pytest.raises(WrongShape, match=r"counts has shape \(2, 3\)"):
+    with pytest.raises(WrongShape, match=r"counts must have shape .*, got \(2, 3\)"):
         rank_tokens(np.zeros((2, 3), dtype=np.int64))

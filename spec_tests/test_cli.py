@@ -266,11 +266,11 @@ def test_ctrl_c_and_resume_give_the_result_of_an_uninterrupted_run(
     monkeypatch.setenv("SAFFU_CACHE", str(trainings / "cache"))
     for change, told in (
         ((), "it holds an interrupted training; add --resume"),
-        (("--resume", "--rate", "0.02"), "rates="),
-        (("--resume", "--bits", "64"), "bits=64, but 32, as before"),
+        (("--resume", "--rate", "0.02"), "rates must be "),
+        (("--resume", "--bits", "64"), "bits must be 32, as before the interruption, got 64"),
         (("--resume", "--tokeniser", "characters"), "its training started with another tokeniser"),
         (("--resume", "--vocabulary", "11"), "its training started with another vocabulary"),
-        (("--resume", "--seed", "1"), "seed=1"),
+        (("--resume", "--seed", "1"), "seed must be "),
     ):
         assert main([*LONG, *change]) == 2
         assert told in capsys.readouterr().err
@@ -467,8 +467,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "text given twice": (("fit", "text.txt", "text.txt", "-o", "x"), "it is given twice"),
     "not UTF-8": (("fit", "latin.txt", "-o", "x"), "byte 4 (0xe9) is not UTF-8"),
     "broken packing": (("fit", "broken.gz", "-o", "x"), "broken.gz: it cannot be unpacked"),
-    "empty text": (("fit", "empty.txt", "-o", "x"), "documents holds no samples"),
-    "one document": (("fit", "text.txt", "-o", "x", "--unit", "file"), "--unit='file', but a unit"),
+    "empty text": (
+        ("fit", "empty.txt", "-o", "x"),
+        "documents must hold at least one sample, got none",
+    ),
+    "one document": (("fit", "text.txt", "-o", "x", "--unit", "file"), "--unit must be a unit"),
     "no folder": (("fit", "text.txt", "-o", "no/x"), "there is no folder no"),
     "a stranger's place": (
         ("fit", "text.txt", "-o", "other.txt"),
@@ -481,15 +484,21 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "nothing to resume": ((*FIT[:3], "x", "--resume"), "x: there is no such file to resume"),
     "nothing left": ((*FIT, "--resume"), "model: it holds a finished model"),
     "two wishes": ((*FIT, "--resume", "--explicit-only"), "not allowed with argument"),
-    "too few bits": ((*FIT[:3], "x", "--bits", "3"), "3 bits give 7 distinct"),
-    "no tokeniser": ((*FIT[:3], "x", "--tokeniser", "wrods"), "--tokeniser='wrods', but words"),
+    "too few bits": ((*FIT[:3], "x", "--bits", "3"), "bits must be at least"),
+    "no tokeniser": ((*FIT[:3], "x", "--tokeniser", "wrods"), "--tokeniser must be words"),
     "bad tokeniser": ((*FIT[:3], "x", "--tokeniser", "text.txt"), "tokenizer.json"),
     "no such context": (
         (*FIT[:3], "x", "--contexts", "radial:3,spiral:8"),
-        "contexts='spiral:8', but radial:SLOTS, block:SLOTS or document",
+        "contexts must be radial:SLOTS, block:SLOTS or document",
     ),
-    "no size": ((*FIT[:3], "x", "--contexts", "block:x"), "'block:x', but a number of slots"),
-    "size zero": ((*FIT[:3], "x", "--contexts", "radial:0"), "'radial:0', but a number of slots"),
+    "no size": (
+        (*FIT[:3], "x", "--contexts", "block:x"),
+        "contexts must be block:SLOTS, with a number of slots",
+    ),
+    "size zero": (
+        (*FIT[:3], "x", "--contexts", "radial:0"),
+        "contexts must be radial:SLOTS, with a number of slots",
+    ),
     "radii that fall": ((*FIT[:3], "x", "--radii", "5,2"), "radii"),
     "radii of words": ((*FIT[:3], "x", "--radii", "2,b"), "a whole number >= 1, got 'b'"),
     "vocabulary": ((*FIT[:3], "x", "--vocabulary", "3"), "a whole number >= 4, got '3'"),
@@ -498,7 +507,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "preset": ((*FIT[:3], "x", "--preset", "huge"), "invalid choice: 'huge'"),
     "document, direct": (
         (*FIT[:3], "x", "--preset", "direct", "--contexts", "document"),
-        "contexts with slots (no Document) is expected",
+        "output must be 'softmax' for depth > 1 or a DocumentContext",
     ),
     "no model": (("eval", "nowhere", "text.txt"), "nowhere: there is no such file"),
     "text for a model": (("eval", "text.txt", "text.txt"), "text.txt: it is no file of saffu"),

@@ -34,9 +34,12 @@ def test_a_pool_fits_the_same_model(folder: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--engine", "serial", "--workers", "2"), "workers=2, but 1 with engine='serial'"),
-        (("--engine", "pool", "--scheduler", "tcp://a:1"), "scheduler='tcp://a:1', but none"),
-        (("--scheduler", "tcp://a:1", "--workers", "2"), "workers=2, but none with a scheduler"),
+        (("--engine", "serial", "--workers", "2"), "workers must be 1 with engine='serial', got 2"),
+        (
+            ("--engine", "pool", "--scheduler", "tcp://a:1"),
+            "scheduler must be None with engine='pool'",
+        ),
+        (("--scheduler", "tcp://a:1", "--workers", "2"), "workers must be None with a scheduler"),
         (("--engine", "spark"), "invalid choice: 'spark'"),
         (("--workers", "0"), "expected a whole number >= 1"),
     ],

@@ -133,25 +133,31 @@ def test_a_record_that_lacks_a_field_is_refused_by_name(field: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vocabulary": 1}, "vocabulary=1.*>= 2"),
-        ({"bits": 0}, "bits=0.*>= 1"),
-        ({"label_bits": 0}, "label_bits=0.*>= 1"),
-        ({"depth": 0}, "depth=0.*>= 1"),
-        ({"depth": 1.5}, "depth=1.5"),
+        ({"vocabulary": 1}, "vocabulary must be .*>= 2, got 1"),
+        ({"bits": 0}, "bits must be .*>= 1, got 0"),
+        ({"label_bits": 0}, "label_bits must be .*>= 1, got 0"),
+        ({"depth": 0}, "depth must be .*>= 1, got 0"),
+        ({"depth": 1.5}, "depth must be .*>= 1, got 1.5"),
         ({"contexts": ()}, "at least one context"),
-        ({"contexts": (3,)}, r"contexts\[0\]=3"),
-        ({"contexts": (RadialContext(2), "Document")}, r"contexts\[1\]='Document'"),
-        ({"layer": "cat"}, "layer='cat'"),
-        ({"output": "linear"}, "output='linear'"),
-        ({"combine": "product"}, "combine='product'"),
-        ({"combine": "product", "radii": (3,)}, "combine='product'"),
+        ({"contexts": (3,)}, r"contexts\[0\] must be a context model .*, got 3"),
+        (
+            {"contexts": (RadialContext(2), "Document")},
+            r"contexts\[1\] must be a context model .*, got 'Document'",
+        ),
+        ({"layer": "cat"}, "layer must be a LayerOptions, got 'cat'"),
+        ({"output": "linear"}, "output must be 'softmax' or 'direct', got 'linear'"),
+        ({"combine": "product"}, "combine must be 'sum' or 'cat', got 'product'"),
+        ({"combine": "product", "radii": (3,)}, "combine must be 'sum' or 'cat', got 'product'"),
         ({"radii": (2, 5)}, "one radius"),
         ({"radii": (5, 2), "combine": "cat"}, "rising radii"),
-        ({"radii": (0,)}, "radii=0"),
-        ({"output": "direct", "depth": 2}, "output='direct'.*depth 1"),
+        ({"radii": (0,)}, "radii must be .*>= 1, got 0"),
+        (
+            {"output": "direct", "depth": 2},
+            "output must be 'softmax' for depth > 1.*, got 'direct'",
+        ),
         (
             {"output": "direct", "contexts": (RadialContext(2), DocumentContext())},
-            "output='direct'.*no Document",
+            "output must be 'softmax' for.*DocumentContext, got 'direct'",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
@@ -170,7 +176,7 @@ def test_the_fewest_bits_allowed_are_the_fewest_with_codes_enough(field: str, si
     enough: dict[str, Any] = {field: bits}
     assert Configuration(size, **enough).vocabulary == size
     one_less: dict[str, Any] = {field: bits - 1}
-    with pytest.raises(TooFewBits, match=f"use at least {bits} bits"):
+    with pytest.raises(TooFewBits, match=f"bits must be at least {bits} for"):
         Configuration(size, **one_less)
 
 

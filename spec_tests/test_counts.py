@@ -173,17 +173,19 @@ def with_entry(x: Array, index: tuple[int, ...], value: float) -> Array:
 
 
 def test_features_and_targets_that_are_none() -> None:
-    with pytest.raises(NegativeEntry, match=r"features\[2, 4\] is -1\.5: .*rectify.*SPEC 1"):
+    with pytest.raises(
+        NegativeEntry, match=r"features\[2, 4\] must be >= 0, got -1\.5: .*rectify.*SPEC 1"
+    ):
         cooccurrence(with_entry(H, (2, 4), -1.5), Y)
-    with pytest.raises(NonFiniteEntry, match=r"features\[0, 1\] is nan"):
+    with pytest.raises(NonFiniteEntry, match=r"features\[0, 1\] must be a finite number, got nan"):
         cooccurrence(with_entry(H, (0, 1), np.nan), Y)
-    with pytest.raises(NegativeEntry, match=r"targets\[1, 0\] is -0\.25"):
+    with pytest.raises(NegativeEntry, match=r"targets\[1, 0\] must be >= 0, got -0\.25"):
         cooccurrence(H, with_entry(Y, (1, 0), -0.25))
-    with pytest.raises(NonFiniteEntry, match=r"targets\[2, 1\] is inf"):
+    with pytest.raises(NonFiniteEntry, match=r"targets\[2, 1\] must be a finite number, got inf"):
         cooccurrence(H, with_entry(Y, (2, 1), np.inf))
-    with pytest.raises(EmptyTarget, match=r"targets\[2\] is a row of zeros"):
+    with pytest.raises(EmptyTarget, match=r"targets\[2\] must have a positive entry"):
         cooccurrence(H, Y * np.array([[1.0], [1.0], [0.0]]))
-    with pytest.raises(NoSamples, match="features holds no samples"):
+    with pytest.raises(NoSamples, match="features must hold at least one sample, got none"):
         cooccurrence(H[:0], Y[:0])
 
 
@@ -199,28 +201,34 @@ def test_the_first_offender_is_named() -> None:
 
 @pytest.mark.usefixtures("as_users_call")
 def test_shapes_that_disagree() -> None:
-    with pytest.raises(WrongShape, match=r"targets has shape \(2, 2\).*\[M N\] = \(3, any\)"):
+    with pytest.raises(
+        WrongShape, match=r"targets must have shape .*\[M N\] = \(3, any\).*, got \(2, 2\)"
+    ):
         cooccurrence(H, Y[:2])
-    with pytest.raises(WrongShape, match=r"features has shape \(5,\)"):
+    with pytest.raises(WrongShape, match=r"features must have shape .*, got \(5,\)"):
         cooccurrence(H[0], Y)
-    with pytest.raises(WrongShape, match=r"features has shape \(5,\)"):
+    with pytest.raises(WrongShape, match=r"features must have shape .*, got \(5,\)"):
         priming_number(H[0])
-    with pytest.raises(WrongShape, match=r"other\.counts has shape \(5, 3\).*\(5, 2\)"):
+    with pytest.raises(
+        WrongShape, match=r"other\.counts must have shape .*\(5, 2\).*, got \(5, 3\)"
+    ):
         cooccurrence(H, Y).merge(cooccurrence(H, np.ones((3, 3))))
 
 
 def test_norms_that_prime_nothing() -> None:
-    with pytest.raises(ZeroNorm, match=r"features: the mean norm of the features is zero"):
+    with pytest.raises(ZeroNorm, match=r"features: the mean norm of the features must be > 0"):
         priming_number(np.zeros((3, 5)))
     with pytest.raises(NoSamples):
         priming_number(H[:0])
     with pytest.raises(ZeroNorm, match=r"priming: .*K > 0"):
         _ = cooccurrence(np.zeros((3, 5)), Y).priming
-    with pytest.raises(BadOption, match=r"samples=0, but a whole number >= 1"):
+    with pytest.raises(BadOption, match=r"samples must be a whole number >= 1.*, got 0"):
         _ = Cooccurrence.zero(5, 2).priming
 
 
 @pytest.mark.parametrize(("features", "targets"), [(0, 2), (5, 0), (-1, 2)])
 def test_sizes_that_are_none(features: int, targets: int) -> None:
-    with pytest.raises(BadOption, match=r"(features|targets)=(0|-1), but a whole number >= 1"):
+    with pytest.raises(
+        BadOption, match=r"(features|targets) must be a whole number >= 1, got (0|-1)"
+    ):
         Cooccurrence.zero(features, targets)

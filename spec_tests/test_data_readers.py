@@ -451,9 +451,9 @@ def test_no_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"unit": "page"}, "unit='page', but 'paragraph' or 'line' or 'file'"),
-        ({"suffixes": ".txt"}, "suffixes='.txt', but a list"),
-        ({"suffixes": ["txt"]}, r"suffixes=\['txt'\], but a list"),
+        ({"unit": "page"}, r"unit must be 'paragraph' or 'line' or 'file'.*, got 'page'"),
+        ({"suffixes": ".txt"}, r"suffixes must be a list.*, got '.txt'"),
+        ({"suffixes": ["txt"]}, r"suffixes must be a list.*, got \['txt'\]"),
     ],
     ids=["unit", "text", "point"],
 )

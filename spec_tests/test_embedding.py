@@ -161,31 +161,33 @@ GOOD = [np.array([0, 1, 2])]
     ],
 )
 def test_radii_that_are_none(radii: list[int], combine: str, wanted: str) -> None:
-    with pytest.raises(BadOption, match=f"radii=.*{wanted}.*SPEC 2"):
+    with pytest.raises(BadOption, match=f"radii must be {wanted}.*, got .*SPEC 2"):
         radial_embedding(GOOD, VECTORS, radii, combine=combine)
 
 
 def test_other_ways_to_combine() -> None:
-    with pytest.raises(BadOption, match="combine='mean', but 'sum' or 'cat'"):
+    with pytest.raises(BadOption, match="combine must be 'sum' or 'cat', got 'mean'"):
         radial_embedding(GOOD, VECTORS, [1], combine="mean")
 
 
 def test_documents_that_are_none() -> None:
-    with pytest.raises(NoSamples, match="documents holds no samples"):
+    with pytest.raises(NoSamples, match="documents must hold at least one sample, got none"):
         radial_embedding([], VECTORS, [1])
-    with pytest.raises(TokenOutOfRange, match=r"documents\[1\]\[2\] is 7: .*0 … 6"):
+    with pytest.raises(TokenOutOfRange, match=r"documents\[1\]\[2\] must be .*0 … 6.*, got 7"):
         radial_embedding([*GOOD, np.array([0, 6, 7])], VECTORS, [1])
-    with pytest.raises(TokenOutOfRange, match=r"documents\[0\]\[1\] is -1"):
+    with pytest.raises(TokenOutOfRange, match=r"documents\[0\]\[1\] must be .*, got -1"):
         radial_embedding([np.array([0, -1])], VECTORS, [1])
 
 
 @pytest.mark.usefixtures("as_users_call")
 def test_arrays_of_other_shapes_and_types() -> None:
-    with pytest.raises(WrongShape, match=r"documents\[0\] has shape \(1, 3\)"):
+    with pytest.raises(WrongShape, match=r"documents\[0\] must have shape .*, got \(1, 3\)"):
         radial_embedding([GOOD[0][None, :]], VECTORS, [1])
-    with pytest.raises(BadOption, match=r"documents\[0\]\.dtype='float64'"):
+    with pytest.raises(
+        BadOption, match=r"documents\[0\]\.dtype must be an integer type, got 'float64'"
+    ):
         radial_embedding([np.array([0.0, 1.0])], VECTORS, [1])
-    with pytest.raises(WrongShape, match=r"vectors has shape \(5,\)"):
+    with pytest.raises(WrongShape, match=r"vectors must have shape .*, got \(5,\)"):
         radial_embedding(GOOD, VECTORS[0], [1])
 
 
@@ -193,5 +195,5 @@ def test_arrays_of_other_shapes_and_types() -> None:
 def test_vectors_that_leave_the_simplex(bad: float, error: type[Exception]) -> None:
     vectors = VECTORS.copy()
     vectors[3, 1] = bad
-    with pytest.raises(error, match=r"vectors\[3, 1\] is (-0\.5|nan)"):
+    with pytest.raises(error, match=r"vectors\[3, 1\] must be .*, got (-0\.5|nan)"):
         radial_embedding(GOOD, vectors, [1])

@@ -392,11 +392,20 @@ def test_an_engine_is_taken_by_name_or_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "spark"}, "engine='spark', but 'auto' or 'serial' or 'pool' or 'dask'"),
-        ({"engine": "pool", "workers": 0}, "workers=0, but a whole number >= 1"),
-        ({"engine": "serial", "workers": 2}, "workers=2, but 1 with engine='serial'"),
-        ({"engine": "pool", "scheduler": "tcp://a:1"}, "scheduler='tcp://a:1', but none with"),
-        ({"scheduler": "tcp://a:1", "workers": 2}, "workers=2, but none with a scheduler"),
+        (
+            {"engine": "spark"},
+            r"engine must be 'auto' or 'serial' or 'pool' or 'dask'.*, got 'spark'",
+        ),
+        ({"engine": "pool", "workers": 0}, r"workers must be a whole number >= 1.*, got 0"),
+        ({"engine": "serial", "workers": 2}, r"workers must be 1 with engine='serial'.*, got 2"),
+        (
+            {"engine": "pool", "scheduler": "tcp://a:1"},
+            r"scheduler must be None with.*, got 'tcp://a:1'",
+        ),
+        (
+            {"scheduler": "tcp://a:1", "workers": 2},
+            r"workers must be None with a scheduler.*, got 2",
+        ),
     ],
     ids=["name", "none", "serial", "pool", "scheduler"],
 )

@@ -124,16 +124,18 @@ def with_entry(x: Array, index: tuple[int, ...], value: float) -> Array:
 
 @pytest.mark.parametrize("clip", [False, True])
 def test_attention_that_is_none(clip: bool) -> None:
-    with pytest.raises(NegativeEntry, match=r"attention\[1, 3\] is -0\.1"):
+    with pytest.raises(NegativeEntry, match=r"attention\[1, 3\] must be >= 0, got -0\.1"):
         hidden_targets(with_entry(A, (1, 3), -0.1), G, clip=clip)
-    with pytest.raises(NonFiniteEntry, match=r"attention\[0, 0\] is nan"):
+    with pytest.raises(NonFiniteEntry, match=r"attention\[0, 0\] must be a finite number, got nan"):
         hidden_targets(with_entry(A, (0, 0), np.nan), G, clip=clip)
-    with pytest.raises(OffSimplex, match=r"attention\[2\] adds up to 0, .*SPEC 5") as caught:
+    with pytest.raises(
+        OffSimplex, match=r"attention\[2\] must add up to 1, got 0; .*SPEC 5"
+    ) as caught:
         hidden_targets(A * np.array([[1.0], [1.0], [0.0]]), G, clip=clip)
     assert (caught.value.row, caught.value.total) == ((2,), 0.0)
-    with pytest.raises(OffSimplex, match=r"attention\[1\] adds up to 1\.01"):
+    with pytest.raises(OffSimplex, match=r"attention\[1\] must add up to 1, got 1\.01"):
         hidden_targets(A * np.array([[1.0], [1.01], [0.5]]), G, clip=clip)
-    with pytest.raises(OffSimplex, match=r"attention\[\] adds up to 2,"):
+    with pytest.raises(OffSimplex, match=r"attention must add up to 1, got 2;"):
         hidden_targets(np.ones(2), np.zeros(2), clip=clip)
 
 
@@ -143,11 +145,11 @@ def test_rounding_is_forgiven() -> None:
 
 
 def test_gradients_that_are_none() -> None:
-    with pytest.raises(NonFiniteEntry, match=r"ascent\[2, 4\] is -inf"):
+    with pytest.raises(NonFiniteEntry, match=r"ascent\[2, 4\] must be a finite number, got -inf"):
         hidden_targets(A, with_entry(G, (2, 4), -np.inf))
 
 
 @pytest.mark.usefixtures("as_users_call")
 def test_shapes_that_disagree() -> None:
-    with pytest.raises(WrongShape, match=r"ascent has shape \(5, 3\).*\(3, 5\) was expected"):
+    with pytest.raises(WrongShape, match=r"ascent must have shape .*\(3, 5\).*, got \(5, 3\)"):
         hidden_targets(A, G.T)

@@ -213,35 +213,37 @@ H, Y, U = np.full((7, 3), 0.5), np.full((7, 5), 0.2), np.zeros((3, 5))
 
 
 def test_samples_and_weights_that_are_none() -> None:
-    with pytest.raises(NegativeEntry, match=r"features\[0, 0\] is -0\.5"):
+    with pytest.raises(NegativeEntry, match=r"features\[0, 0\] must be >= 0, got -0\.5"):
         refine(U, -H, Y)
-    with pytest.raises(NegativeEntry, match=r"targets\[0, 0\] is -0\.2"):
+    with pytest.raises(NegativeEntry, match=r"targets\[0, 0\] must be >= 0, got -0\.2"):
         refine(U, H, -Y)
-    with pytest.raises(EmptyTarget, match=r"targets\[0\] is a row of zeros"):
+    with pytest.raises(EmptyTarget, match=r"targets\[0\] must have a positive entry"):
         refine(U, H, 0 * Y)
-    with pytest.raises(NoSamples, match=r"features holds no samples"):
+    with pytest.raises(NoSamples, match=r"features must hold at least one sample, got none"):
         refine(U, H[:0], Y[:0])
-    with pytest.raises(NonFiniteEntry, match=r"weights\[0, 0\] is nan"):
+    with pytest.raises(NonFiniteEntry, match=r"weights\[0, 0\] must be a finite number, got nan"):
         refine(U + np.nan, H, Y)
     for call in (lambda: refine(U, 0 * H, Y), lambda: with_slack(0 * H)):
-        with pytest.raises(ZeroNorm, match=r"features: the mean norm of the features is zero"):
+        with pytest.raises(ZeroNorm, match=r"features: the mean norm of the features must be > 0"):
             call()
-    with pytest.raises(NegativeEntry, match=r"features\[0, 0\] is -0\.5"):
+    with pytest.raises(NegativeEntry, match=r"features\[0, 0\] must be >= 0, got -0\.5"):
         refined_logits(-H, refine(U, H, Y, steps=1))
 
 
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.parametrize("steps", [-1, 2.5, True])
 def test_steps_that_are_none(steps: Any) -> None:
-    with pytest.raises(BadOption, match=r"steps=.*, but a whole number >= 0"):
+    with pytest.raises(BadOption, match=r"steps must be a whole number >= 0, got "):
         refine(U, H, Y, steps=steps)
 
 
 @pytest.mark.usefixtures("as_users_call")
 def test_shapes_that_disagree() -> None:
-    with pytest.raises(WrongShape, match=r"weights has shape \(5, 3\).*\[D N\] = \(3, 5\)"):
+    with pytest.raises(
+        WrongShape, match=r"weights must have shape .*\[D N\] = \(3, 5\).*, got \(5, 3\)"
+    ):
         refine(U.T, H, Y)
-    with pytest.raises(WrongShape, match=r"targets has shape \(2, 5\).*\(7, any\)"):
+    with pytest.raises(WrongShape, match=r"targets must have shape .*\(7, any\).*, got \(2, 5\)"):
         refine(U, H, Y[:2])
-    with pytest.raises(WrongShape, match=r"features has shape \(7, 2\).*\(any, 3\)"):
+    with pytest.raises(WrongShape, match=r"features must have shape .*\(any, 3\).*, got \(7, 2\)"):
         refined_logits(H[:, :2], refine(U, H, Y, steps=1))

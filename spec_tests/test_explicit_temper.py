@@ -366,57 +366,64 @@ def test_counts_have_to_be_positive() -> None:
         lambda: tempered_weights(holed, 1.0, 2.0),
         lambda: fit_temper(H, Y, holed),
     ):
-        with pytest.raises(ZeroEntry, match=r"counts\[4, 1\] is 0\.0: .*smooth"):
+        with pytest.raises(ZeroEntry, match=r"counts\[4, 1\] must be .*, got 0\.0: .*smooth"):
             call()
-    with pytest.raises(NegativeEntry, match=r"counts\[0, 0\] is -1\.0"):
+    with pytest.raises(NegativeEntry, match=r"counts\[0, 0\] must be >= 0, got -1\.0"):
         tempered_logits(H, with_entry(F, (0, 0), -1.0))
 
 
 def test_samples_that_are_none() -> None:
-    with pytest.raises(NegativeEntry, match=r"features\[2, 9\] is -1\.0"):
+    with pytest.raises(NegativeEntry, match=r"features\[2, 9\] must be >= 0, got -1\.0"):
         fit_temper(with_entry(H, (2, 9), -1.0), Y, F)
-    with pytest.raises(NonFiniteEntry, match=r"features\[0, 0\] is nan"):
+    with pytest.raises(NonFiniteEntry, match=r"features\[0, 0\] must be a finite number, got nan"):
         tempered_logits(with_entry(H, (0, 0), np.nan), F)
-    with pytest.raises(EmptyTarget, match=r"targets\[1\] is a row of zeros"):
+    with pytest.raises(EmptyTarget, match=r"targets\[1\] must have a positive entry"):
         fit_temper(H, Y * np.array([[1.0], [0.0], [1.0]]), F)
-    with pytest.raises(NoSamples, match=r"features holds no samples"):
+    with pytest.raises(NoSamples, match=r"features must hold at least one sample, got none"):
         fit_temper(H[:0], Y[:0], F)
 
 
 @pytest.mark.parametrize("slots", [3, 4, 20])
 def test_slots_divide_the_features(slots: int) -> None:
-    with pytest.raises(BadOption, match=rf"slots={slots}, but a divisor of the 10 features"):
+    with pytest.raises(
+        BadOption, match=rf"slots must be a divisor of the number of features, 10.*, got {slots}"
+    ):
         fit_temper(H, Y, F, slots=slots)
-    with pytest.raises(BadOption, match=rf"slots={slots}, but a divisor of the 10 features"):
+    with pytest.raises(
+        BadOption, match=rf"slots must be a divisor of the number of features, 10.*, got {slots}"
+    ):
         tempered_logits(H, F, np.ones(slots))
-    with pytest.raises(BadOption, match=rf"temper=\({slots},\), but a divisor of the 10 features"):
+    with pytest.raises(
+        BadOption,
+        match=rf"temper must be of a length that divides .* 10.*, got \({slots},\)",
+    ):
         tempered_weights(F, np.ones(slots), 2.0)
 
 
 def test_settings_that_are_none() -> None:
-    with pytest.raises(BadOption, match=r"slots=0, but a whole number >= 1"):
+    with pytest.raises(BadOption, match=r"slots must be a whole number >= 1.*, got 0"):
         fit_temper(H, Y, F, slots=0)
-    with pytest.raises(NonFiniteEntry, match=r"temper\[1\] is nan"):
+    with pytest.raises(NonFiniteEntry, match=r"temper\[1\] must be a finite number, got nan"):
         tempered_logits(H, F, np.array([1.0, np.nan]))
-    with pytest.raises(NonFiniteEntry, match=r"start\[1\] is inf"):
+    with pytest.raises(NonFiniteEntry, match=r"start\[1\] must be a finite number, got inf"):
         fit_temper(H, Y, F, slots=2, start=np.array([1.0, np.inf]))
-    with pytest.raises(BadOption, match=r"priming=0\.0, but a finite number > 0"):
+    with pytest.raises(BadOption, match=r"priming must be a finite number > 0.*, got 0\.0"):
         tempered_weights(F, 1.0, 0.0)
 
 
 @pytest.mark.usefixtures("as_users_call")
 def test_shapes_that_disagree() -> None:
-    with pytest.raises(WrongShape, match=r"features has shape \(3, 7\).*\(any, 10\)"):
+    with pytest.raises(WrongShape, match=r"features must have shape .*\(any, 10\).*, got \(3, 7\)"):
         tempered_logits(H[:, :7], F)
-    with pytest.raises(WrongShape, match=r"counts has shape \(10,\)"):
+    with pytest.raises(WrongShape, match=r"counts must have shape .*, got \(10,\)"):
         tempered_logits(H, F[:, 0])
-    with pytest.raises(WrongShape, match=r"targets has shape \(2, 2\)"):
+    with pytest.raises(WrongShape, match=r"targets must have shape .*, got \(2, 2\)"):
         fit_temper(H, Y[:2], F)
-    with pytest.raises(WrongShape, match=r"targets has shape \(3, 1\).*\(3, 2\)"):
+    with pytest.raises(WrongShape, match=r"targets must have shape .*\(3, 2\).*, got \(3, 1\)"):
         fit_temper(H, Y[:, :1], F)
-    with pytest.raises(WrongShape, match=r"start has shape \(3,\).*\(5\)"):
+    with pytest.raises(WrongShape, match=r"start must have shape .*\(5\).*, got \(3,\)"):
         fit_temper(H, Y, F, slots=5, start=np.ones(3))
-    with pytest.raises(WrongShape, match=r"temper has shape \(1, 2\)"):
+    with pytest.raises(WrongShape, match=r"temper must have shape .*, got \(1, 2\)"):
         tempered_logits(H, F, np.ones((1, 2)))
 
 

@@ -117,7 +117,7 @@ def test_pairs_of_tokens_are_the_same_on_every_engine(
 @pytest.mark.parametrize("name", ["pool", "dask"])
 def test_what_a_worker_refuses_is_refused_here(engines: dict[str, Engine], name: str) -> None:
     small = replace(SHAPES["softmax"], vocabulary=17)
-    with pytest.raises(TokenOutOfRange, match="token ids must lie in 0 … 16"):
+    with pytest.raises(TokenOutOfRange, match="must be a token id in 0 … 16"):
         ingredients(Passes(TEXT, chunk=23, engine=engines[name], part=61), small, np.float32)
 
 

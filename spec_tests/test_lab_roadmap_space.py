@@ -117,9 +117,9 @@ def test_skips_leave_out_exactly_their_combinations() -> None:
 def test_what_a_configuration_refuses_is_left_out() -> None:
     space = Space({"bits": (7, 8), "label_bits": (8, 11)}, SHARED)  # 251 tokens need 8 bits
     assert [levels["bits"] for levels in grid(space)] == [8, 8]
-    with pytest.raises(BadOption, match=r"at least one combination.*use at least 8 bits"):
+    with pytest.raises(BadOption, match=r"at least one combination.*bits must be at least 8"):
         models_of(Space({"bits": (5, 7)}, SHARED), 3, 1)
-    with pytest.raises(BadOption, match=r"at least one combination .* is not skipped is"):
+    with pytest.raises(BadOption, match=r"at least one combination .* is not skipped, got"):
         models_of(Space({"depth": (1,)}, SHARED, ({"depth": 1},)), 3, 1)
 
 

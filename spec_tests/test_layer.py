@@ -312,35 +312,41 @@ def changed(name: str, index: tuple[int, ...], value: float) -> Array:
 
 def test_inputs_off_the_simplex() -> None:
     x = changed("inputs", (1, 2, 4), -0.25)
-    with pytest.raises(SignedInput, match=r"inputs\[1, 2, 4\] is -0\.25: .*signed=True") as caught:
+    with pytest.raises(
+        SignedInput, match=r"inputs\[1, 2, 4\] must be >= 0, got -0\.25: .*signed=True"
+    ) as caught:
         call(inputs=x)
     assert (caught.value.index, caught.value.value) == ((1, 2, 4), -0.25)
     assert np.all(call(inputs=x, signed=True).hidden > 0)
     for signed in (False, True):
-        with pytest.raises(NonFiniteEntry, match=r"inputs\[0, 1, 0\] is nan"):
+        with pytest.raises(
+            NonFiniteEntry, match=r"inputs\[0, 1, 0\] must be a finite number, got nan"
+        ):
             call(inputs=changed("inputs", (0, 1, 0), np.nan), signed=signed)
 
 
 @pytest.mark.parametrize("name", ["attention_weights", "feature_weights"])
 def test_weights_that_are_no_numbers(name: str) -> None:
-    with pytest.raises(NonFiniteEntry, match=rf"{name}\[2, 1\] is inf"):
+    with pytest.raises(NonFiniteEntry, match=rf"{name}\[2, 1\] must be a finite number, got inf"):
         call(**{name: changed(name, (2, 1), np.inf)})
 
 
 @pytest.mark.parametrize(("pivot", "row"), [([2, 2], 0), ([0, 1], 1), ([1, 3], 1), ([-1, 0], 0)])
 def test_a_pivot_that_holds_nothing(pivot: list[int], row: int) -> None:
-    with pytest.raises(InvalidPivot, match=rf"pivot\[{row}\] is {pivot[row]}, .*3 slots") as caught:
+    with pytest.raises(
+        InvalidPivot, match=rf"pivot\[{row}\] must be .*3 slots.*, got {pivot[row]}"
+    ) as caught:
         call(pivot=np.array(pivot))
     assert (caught.value.row, caught.value.pivot) == (row, pivot[row])
 
 
 def test_a_context_without_a_valid_slot() -> None:
-    with pytest.raises(EmptyMask, match=r"mask\[1\] has no valid entry"):
+    with pytest.raises(EmptyMask, match=r"mask\[1\] must have at least one valid entry, got none"):
         call(mask=GOOD["mask"] & np.array([[True], [False]]))
 
 
 def test_no_contexts() -> None:
-    with pytest.raises(NoSamples, match="inputs holds no samples"):
+    with pytest.raises(NoSamples, match="inputs must hold at least one sample, got none"):
         call(inputs=GOOD["inputs"][:0], mask=GOOD["mask"][:0], pivot=GOOD["pivot"][:0])
 
 
@@ -356,7 +362,7 @@ def test_no_contexts() -> None:
     ],
 )
 def test_shapes_that_disagree(name: str, value: Array, expected: str) -> None:
-    with pytest.raises(WrongShape, match=rf"{name} has shape .*{expected}") as caught:
+    with pytest.raises(WrongShape, match=rf"{name} must have shape .*{expected}.*, got ") as caught:
         call(**{name: value})
     assert (caught.value.name, caught.value.got) == (name, value.shape)
 
@@ -365,9 +371,9 @@ def test_shapes_that_disagree(name: str, value: Array, expected: str) -> None:
 def test_types_that_disagree() -> None:
     with pytest.raises(WrongShape, match=r"feature_weights .*\[D H\] = \(5, any\)"):
         call(options=LayerOptions(aggregation="sum"))
-    with pytest.raises(BadOption, match=r"mask\.dtype='float64', but booleans"):
+    with pytest.raises(BadOption, match=r"mask\.dtype must be booleans.*, got 'float64'"):
         call(mask=np.ones((N, B)))
-    with pytest.raises(BadOption, match=r"pivot\.dtype='float64', but an integer type"):
+    with pytest.raises(BadOption, match=r"pivot\.dtype must be an integer type.*, got 'float64'"):
         call(pivot=np.array([1.0, 2.0]))
 
 
@@ -377,9 +383,13 @@ def test_gradients_that_are_none() -> None:
     for bad in (np.nan, -np.inf):
         d = np.ones((N, H))
         d[1, 4] = bad
-        with pytest.raises(NonFiniteEntry, match=rf"d_hidden\[1, 4\] is {bad}"):
+        with pytest.raises(
+            NonFiniteEntry, match=rf"d_hidden\[1, 4\] must be a finite number, got {bad}"
+        ):
             saffu_backward(d, state, *given_)
-    with pytest.raises(WrongShape, match=r"d_hidden has shape \(2, 1\).*\[n H\] = \(2, 7\)"):
+    with pytest.raises(
+        WrongShape, match=r"d_hidden must have shape .*\[n H\] = \(2, 7\).*, got \(2, 1\)"
+    ):
         saffu_backward(np.ones((N, 1)), state, *given_)
 
 
@@ -393,5 +403,5 @@ def test_gradients_that_are_none() -> None:
     ],
 )
 def test_other_options(name: str, allowed: str) -> None:
-    with pytest.raises(BadOption, match=f"{name}='max', but {allowed}.*SPEC 4"):
+    with pytest.raises(BadOption, match=f"{name} must be {allowed}, got 'max' .*SPEC 4"):
         LayerOptions(**{name: "max"})  # type: ignore[arg-type]

@@ -313,7 +313,7 @@ def test_resuming_with_other_settings_or_texts_is_refused(tmp_path: Path) -> Non
     for changed in (replace(SCHEDULE, batch=32), replace(SCHEDULE, seed=5)):
         with pytest.raises(BadOption, match="as when training began"):
             again.train(TRAIN, HELD, changed, checkpoint=tmp_path / "kept", resume=True)
-    with pytest.raises(BadOption, match="train="):
+    with pytest.raises(BadOption, match="train must be "):
         again.train(HELD, HELD, SCHEDULE, checkpoint=tmp_path / "kept", resume=True)
     with pytest.raises(BadOption, match="checkpoint"):
         again.train(TRAIN, HELD, SCHEDULE, resume=True)

@@ -591,7 +591,9 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
         fit(TrainingSettings(0.01), [])
     fit(TrainingSettings(0.01, epochs=1), [], resume=False)
     fit(TrainingSettings(0.01, epochs=2, patience=7), [])
-    with pytest.raises(BadOption, match=r"rate=0\.02.*0\.01, as when training began"):
+    with pytest.raises(
+        BadOption, match=r"rate must be .*0\.01, as when training began.*, got 0\.02"
+    ):
         fit(TrainingSettings(0.02, epochs=2, seed=1), [])
     with pytest.raises(BadFile, match="of another network"):
         fit(TrainingSettings(0.01, epochs=2), [HiddenLayer()])
@@ -758,11 +760,19 @@ BAD_DATA: dict[str, tuple[Examples, type[SaffuError], str]] = {
     "class": (
         Examples(GOOD.features, np.where(np.arange(31) == 4, 3, GOOD.labels)),
         LabelOutOfRange,
-        r"labels\[4\] is 3: labels must lie in 0 … 2",
+        r"labels\[4\] must be a label in 0 … 2, got 3",
     ),
-    "below": (Examples(GOOD.features, GOOD.labels - 1), LabelOutOfRange, r"labels\[0\] is -1"),
+    "below": (
+        Examples(GOOD.features, GOOD.labels - 1),
+        LabelOutOfRange,
+        r"labels\[0\] must be a label in 0 … 2, got -1",
+    ),
     "fractions": (Examples(GOOD.features, GOOD.labels / 2), BadOption, "integer type"),
-    "none": (Examples(GOOD.features[:0], GOOD.labels[:0]), NoSamples, "no samples"),
+    "none": (
+        Examples(GOOD.features[:0], GOOD.labels[:0]),
+        NoSamples,
+        "features must hold at least one sample, got none",
+    ),
 }
 
 
@@ -808,28 +818,31 @@ def test_a_network_without_weights_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SoftmaxNetwork(0, 3), "features=0"),
-        (lambda: SoftmaxNetwork(7, 1), "classes=1"),
-        (lambda: SoftmaxNetwork(7, 3, dtype="float16"), "dtype='float16'"),  # type: ignore[arg-type]
-        (lambda: HiddenLayer(axes=-1), "axes=-1"),
-        (lambda: HiddenLayer(width=0), "width=0"),
+        (lambda: SoftmaxNetwork(0, 3), "features must be .*, got 0"),
+        (lambda: SoftmaxNetwork(7, 1), "classes must be .*, got 1"),
+        (lambda: SoftmaxNetwork(7, 3, dtype="float16"), "dtype must be .*, got 'float16'"),  # type: ignore[arg-type]
+        (lambda: HiddenLayer(axes=-1), "axes must be .*, got -1"),
+        (lambda: HiddenLayer(width=0), "width must be .*, got 0"),
         (lambda: ExplicitSettings(None, candidates=()), "at least one smoothing"),
-        (lambda: ExplicitSettings(temper=-1.0), "temper=-1.0"),
-        (lambda: ExplicitSettings(hidden_scale=0.0), "hidden_scale=0.0"),
-        (lambda: ExplicitSettings(refit="x"), "refit='x'"),  # type: ignore[arg-type]
-        (lambda: TrainingSettings(rate=0.0), "rate=0.0"),
-        (lambda: TrainingSettings(optimiser="x"), "optimiser='x'"),  # type: ignore[arg-type]
-        (lambda: TrainingSettings(batch=0), "batch=0"),
-        (lambda: SoftmaxNetwork(7, 3).cold_start([0.1, 0.2]), "one number, or 1"),
-        (lambda: SoftmaxNetwork(7, 3).cold_start(-0.1), "scale=-0.1"),
-        (lambda: SoftmaxNetwork(7, 3).warm_start(GOOD), "validation=None"),
+        (lambda: ExplicitSettings(temper=-1.0), "temper must be .*, got -1.0"),
+        (lambda: ExplicitSettings(hidden_scale=0.0), "hidden_scale must be .*, got 0.0"),
+        (lambda: ExplicitSettings(refit="x"), "refit must be .*, got 'x'"),  # type: ignore[arg-type]
+        (lambda: TrainingSettings(rate=0.0), "rate must be .*, got 0.0"),
+        (lambda: TrainingSettings(optimiser="x"), "optimiser must be .*, got 'x'"),  # type: ignore[arg-type]
+        (lambda: TrainingSettings(batch=0), "batch must be .*, got 0"),
+        (
+            lambda: SoftmaxNetwork(7, 3).cold_start([0.1, 0.2]),
+            "scale must be one number, or a sequence of 1",
+        ),
+        (lambda: SoftmaxNetwork(7, 3).cold_start(-0.1), "scale must be .*, got -0.1"),
+        (lambda: SoftmaxNetwork(7, 3).warm_start(GOOD), "validation must be .*, got None"),
         (
             lambda: SoftmaxNetwork(7, 3, [HiddenLayer(width=4)]).warm_start(GOOD, GOOD),
-            "width=4, but at most 3",
+            "width must be at most 3.*, got 4",
         ),
         (
             lambda: SoftmaxNetwork(7, 3, [HiddenLayer(axes=8)]).warm_start(GOOD, GOOD),
-            "axes=8, but at most 7",
+            "axes must be at most 7.*, got 8",
         ),
     ],
 )
@@ -840,7 +853,7 @@ def test_settings_outside_of_what_they_may_be_are_refused(make: Any, message: st
 
 def test_too_narrow_a_layer_is_refused() -> None:
     network = SoftmaxNetwork(7, 3, [HiddenLayer(axes=1, width=2)])
-    with pytest.raises(TooFewBits, match="at least 3 bits"):
+    with pytest.raises(TooFewBits, match="bits must be at least 3"):
         network.warm_start(GOOD, GOOD)
 
 
@@ -853,7 +866,7 @@ def test_a_class_without_examples_is_refused_where_it_is_to_be_taken_apart() -> 
 def test_a_zero_that_nothing_smooths_is_refused() -> None:
     data = Examples(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1]))
     settings = ExplicitSettings(Additive(0.0), temper=1.0)
-    with pytest.raises(ZeroCount, match="feature 0 was never seen with target 1"):
+    with pytest.raises(ZeroCount, match="feature 0 with target 1 must be > 0, got 0"):
         SoftmaxNetwork(2, 2).warm_start(data, settings=settings)
 
 
@@ -865,8 +878,8 @@ def test_weights_of_other_shapes_are_refused() -> None:
     for layers, message in (
         ((), "0 layers"),
         ((layer, layer), "2 layers"),
-        ((layer._replace(weights=np.ones((3, 7))),), r"weights has shape \(3, 7\)"),
-        ((layer._replace(bias=np.zeros(2)),), r"bias has shape \(2,\)"),
+        ((layer._replace(weights=np.ones((3, 7))),), r"weights must have shape .*, got \(3, 7\)"),
+        ((layer._replace(bias=np.zeros(2)),), r"bias must have shape .*, got \(2,\)"),
         ((layer._replace(bias=np.array([0.0, np.inf, 0.0])),), r"layers\[0\]\.bias\[1\]"),
     ):
         with pytest.raises(SaffuError, match=message):

@@ -235,7 +235,7 @@ def test_twenty_steps_of_torch(name: str, settings: dict[str, Any]) -> None:
 @both
 @pytest.mark.parametrize("rates", [-0.1, math.nan, math.inf, (0.1, -1.0, 0.1), (0.1, 0.2)])
 def test_rates_that_are_none_are_refused(step: Step, rates: Any) -> None:
-    with pytest.raises(BadOption, match="rates="):
+    with pytest.raises(BadOption, match="rates must be "):
         step(row(1), row(2), rates)
 
 
@@ -244,9 +244,9 @@ def test_gradients_of_other_shapes_are_refused(step: Step) -> None:
     """Even those that NumPy would stretch to fit."""
     g = row(2)
     g[2] = np.ones((5, 5))
-    with pytest.raises(WrongShape, match=r"gradients\[2\] has shape \(5, 5\)"):
+    with pytest.raises(WrongShape, match=r"gradients\[2\] must have shape .*, got \(5, 5\)"):
         step(row(1), g, 0.1)
-    with pytest.raises(BadOption, match=r"2 arrays.*3 arrays"):
+    with pytest.raises(BadOption, match=r"must be 3 arrays, got .2 arrays"):
         step(row(1), row(2)[:2], 0.1)
 
 
@@ -255,7 +255,9 @@ def test_gradients_of_other_shapes_are_refused(step: Step) -> None:
 def test_gradients_that_are_not_finite_are_refused(step: Step, value: float) -> None:
     g = row(2)
     g[0][1, 2] = value
-    with pytest.raises(NonFiniteEntry, match=rf"gradients\[0\]\[1, 2\] is {value}"):
+    with pytest.raises(
+        NonFiniteEntry, match=rf"gradients\[0\]\[1, 2\] must be a finite number, got {value}"
+    ):
         step(row(1), g, 0.1)
 
 
@@ -264,7 +266,9 @@ def test_gradients_that_are_not_finite_are_refused(step: Step, value: float) -> 
 def test_parameters_that_are_not_finite_are_refused(step: Step, value: float) -> None:
     p = row(1)
     p[1][3] = value
-    with pytest.raises(NonFiniteEntry, match=rf"parameters\[1\]\[3\] is {value}"):
+    with pytest.raises(
+        NonFiniteEntry, match=rf"parameters\[1\]\[3\] must be a finite number, got {value}"
+    ):
         step(p, row(2), 0.1)
 
 
@@ -274,7 +278,9 @@ def test_a_state_that_is_not_finite_is_refused(field: str, value: float) -> None
     p = row(1)
     _, state = adam_step(p, row(2), adam_start(p), 0.1)
     getattr(state, field)[2][4, 0] = value
-    with pytest.raises(NonFiniteEntry, match=rf"state.{field}\[2\]\[4, 0\] is {value}"):
+    with pytest.raises(
+        NonFiniteEntry, match=rf"state.{field}\[2\]\[4, 0\] must be a finite number, got {value}"
+    ):
         adam_step(p, row(2), state, 0.1)
 
 
@@ -282,10 +288,12 @@ def test_squares_and_steps_below_zero_are_refused() -> None:
     p = row(1)
     _, state = adam_step(p, row(2), adam_start(p), 0.1)
     for step in (-1, 0.5):
-        with pytest.raises(BadOption, match=rf"state.step={step}, but a whole number >= 0"):
+        with pytest.raises(
+            BadOption, match=rf"state.step must be a whole number >= 0.*, got {step}"
+        ):
             adam_step(p, row(2), state._replace(step=step), 0.1)  # type: ignore[arg-type]
     state.square[0][1, 1] = -1e-300
-    with pytest.raises(NegativeEntry, match=r"state.square\[0\]\[1, 1\] is -1e-300"):
+    with pytest.raises(NegativeEntry, match=r"state.square\[0\]\[1, 1\] must be >= 0, got -1e-300"):
         adam_step(p, row(2), state, 0.1)
 
 

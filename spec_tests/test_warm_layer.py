@@ -376,7 +376,7 @@ def test_the_scale_is_put_on_the_finished_layer_alone() -> None:
 )
 @pytest.mark.usefixtures("as_users_call")
 def test_settings_that_are_none_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(BadOption, match=f"{next(iter(settings))}="):
+    with pytest.raises(BadOption, match=f"{next(iter(settings))} must be "):
         WarmSettings(**settings)
 
 
@@ -388,13 +388,13 @@ def test_bad_input_of_a_layer_is_refused() -> None:
     settings = WarmSettings()
     below = inputs.copy()
     below[3, int(pivot[3]), 1] = -0.5
-    with pytest.raises(SignedInput, match=r"inputs\[3, .* is -0.5"):
+    with pytest.raises(SignedInput, match=r"inputs\[3, .* must be >= 0, got -0.5"):
         solve_layer(LayerInputs(below, mask, pivot), targets, options, settings)
-    with pytest.raises(InvalidPivot, match=r"pivot\[0\] is 5"):
+    with pytest.raises(InvalidPivot, match=r"pivot\[0\] must be .*, got 5"):
         solve_layer(LayerInputs(inputs, mask, pivot * 0 + 5), targets, options, settings)
     negative = targets.copy()
     negative[2, 4] = -1.0
-    with pytest.raises(NegativeEntry, match=r"targets\[2, 4\] is -1"):
+    with pytest.raises(NegativeEntry, match=r"targets\[2, 4\] must be >= 0, got -1"):
         solve_layer(LayerInputs(inputs, mask, pivot), negative, options, settings)
     with pytest.raises(WrongShape, match="targets"):
         solve_layer(LayerInputs(inputs, mask, pivot), targets[:-1], options, settings)

@@ -322,7 +322,9 @@ def test_a_fitted_temper_is_the_best_on_the_text() -> None:
 # --- refusals ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("token", "message"), [(13, r"\[2\] is 13"), (-1, r"\[3\] is -1")])
+@pytest.mark.parametrize(
+    ("token", "message"), [(13, r"\[2\] must be .*, got 13"), (-1, r"\[3\] must be .*, got -1")]
+)
 def test_ids_out_of_range_are_refused(token: int, message: str) -> None:
     document = np.array([0, 5, token if token > 0 else 5, token if token < 0 else 5, 1])
     with pytest.raises(SaffuError, match=message):
@@ -341,22 +343,22 @@ def test_texts_without_targets_are_refused(documents: list[NDArray[np.int64]]) -
 
 
 def test_a_document_that_does_not_open_is_refused() -> None:
-    with pytest.raises(BadOption, match=r"documents\[1\]\[0\]=5"):
+    with pytest.raises(BadOption, match=r"documents\[1\]\[0\] must be 0, the id of <sod>, got 5"):
         warm_start([np.array([0, 1]), np.array([5, 1])], small())
 
 
 def test_direct_output_is_refused_with_the_way_to_go() -> None:
     configuration = replace(small([RadialContext(3)]), output="direct")
-    with pytest.raises(BadOption, match=r"output='direct'.*saffu\.direct"):
+    with pytest.raises(BadOption, match=r"output must be .*saffu\.direct.*, got 'direct'"):
         warm_start(TEXT, configuration)
 
 
 @pytest.mark.parametrize(
     ("settings", "cell"),
     [
-        (WarmSettings(hidden_smoothing=Additive(0.0)), "feature 0 was never seen with target 2"),
-        (WarmSettings(attention_smoothing=Backoff(0.0)), "feature 0 was never seen with target 3"),
-        (WarmSettings(output_smoothing=Additive(0.0)), "feature 0 was never seen with target 0"),
+        (WarmSettings(hidden_smoothing=Additive(0.0)), "feature 0 with target 2 must be > 0"),
+        (WarmSettings(attention_smoothing=Backoff(0.0)), "feature 0 with target 3 must be > 0"),
+        (WarmSettings(output_smoothing=Additive(0.0)), "feature 0 with target 0 must be > 0"),
     ],
     ids=["hidden", "attention", "output"],
 )

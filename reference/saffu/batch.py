@@ -72,7 +72,7 @@ def plan(samples: Samples, configuration: Configuration, select: IntArray | None
     outside = np.flatnonzero((chosen < 0) | (chosen >= count))
     if outside.size:
         first = int(outside[0])
-        expected = f"the index of one of {count} samples, 0 … {count - 1},"
+        expected = f"the index of one of {count} samples, 0 … {count - 1}"
         raise BadOption(f"select[{first}]", int(chosen[first]), expected, "SPEC 3")
     checks.token_ids(samples.tokens, configuration.vocabulary)
     checks.token_ids(samples.targets, configuration.vocabulary, "targets")

@@ -93,7 +93,7 @@ def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, sou
 
     >>> shape("targets", np.zeros((3, 2)), (4, None), "M N", "SPEC 1")
     Traceback (most recent call last):
-    saffu.errors.WrongShape: targets has shape (3, 2), but [M N] = (4, any) was expected; ...
+    saffu.errors.WrongShape: targets must have shape [M N] = (4, any), got (3, 2); ...
     """
     _fit(name, tuple(x.shape), expected, letters, source)
 

@@ -67,14 +67,16 @@ class Configuration:
         if self.radii:
             object.__setattr__(self, "radii", check_radii(self.radii, self.combine))
         if not self.contexts:
-            raise BadOption("contexts", self.contexts, "at least one context model", "SPEC 3")
+            raise BadOption(
+                "contexts", self.contexts, "a tuple of at least one context model", "SPEC 3"
+            )
         for c, context in enumerate(self.contexts):
             if type(context) not in CONTEXTS.values():
                 expected = f"a context model ({', '.join(CONTEXTS)})"
                 raise BadOption(f"contexts[{c}]", context, expected, "SPEC 3")
         if self.output == "direct" and (self.depth > 1 or not all(map(has_slots, self.contexts))):
             raise BadOption(
-                "output", "direct", "depth 1 and contexts with slots (no Document)", "SPEC 4"
+                "output", "direct", "'softmax' for depth > 1 or a DocumentContext", "SPEC 4"
             )
 
     @property
@@ -114,7 +116,10 @@ class Configuration:
             raise
         except (KeyError, TypeError, ValueError) as wrong:
             raise BadOption(
-                "configuration", dict(record), f"the fields of Configuration ({wrong})", "SPEC 8"
+                "configuration",
+                dict(record),
+                f"a record of the fields of Configuration ({wrong})",
+                "SPEC 8",
             ) from None
 
 

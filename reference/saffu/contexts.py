@@ -259,10 +259,15 @@ def _context(part: str) -> ContextModel:
     word, *sizes = part.split(":")
     if word not in models or (sizes and not fields(models[word])):
         words = [f"{w}:SLOTS" if fields(model) else w for w, model in models.items()]
-        expected = f"{', '.join(words[:-1])} or {words[-1]}, with commas between,"
+        expected = f"{', '.join(words[:-1])} or {words[-1]}, separated by commas"
         raise BadOption("contexts", part, expected, _SPEC)
     numbers = [int(size) for size in sizes if size.isdecimal() and int(size) >= 1]
     if len(numbers) != len(sizes) or len(sizes) != len(fields(models[word])):
-        raise BadOption("contexts", part, "a number of slots >= 1 behind the colon", _SPEC)
+        raise BadOption(
+            "contexts",
+            part,
+            f"{word}:SLOTS, with a number of slots >= 1" if fields(models[word]) else word,
+            _SPEC,
+        )
     model: ContextModel = models[word](*numbers)
     return model

@@ -70,7 +70,7 @@ class WrongShape(BadInput):
 
     def __init__(self, name: str, expected: str, got: tuple[int, ...], source: str) -> None:
         super().__init__(
-            f"{name} has shape {got}, but {expected} was expected; "
+            f"{name} must have shape {expected}, got {got}; "
             f"check that samples are rows and that the arrays belong together ({source})"
         )
         self.name: Final = name
@@ -83,19 +83,27 @@ class NoSamples(BadInput):
     reason: ClassVar[str] = "no-samples"
 
     def __init__(self, name: str, source: str) -> None:
-        super().__init__(f"{name} holds no samples; at least one is needed ({source})")
+        super().__init__(f"{name} must hold at least one sample, got none ({source})")
         self.name: Final = name
+
+
+def _entry(name: str, index: tuple[int, ...]) -> str:
+    """The name of one entry or row; of an array without dimensions left, that of the array."""
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
 
 
 class BadEntry(BadInput):
     """One entry of an array is not allowed; the first one is named."""
 
     reason: ClassVar[str] = "entry"
-    said: str = "an entry is not allowed"
+    expected: str
+    """what the entry must be"""
+    advice: str
+    """why, and what to do"""
 
     def __init__(self, name: str, index: tuple[int, ...], value: object, source: str) -> None:
-        where = ", ".join(str(i) for i in index)
-        super().__init__(f"{name}[{where}] is {value}: {self.said} ({source})")
+        entry = _entry(name, index)
+        super().__init__(f"{entry} must be {self.expected}, got {value}: {self.advice} ({source})")
         self.name: Final = name
         self.index: Final = index
         self.value: Final = value
@@ -105,8 +113,9 @@ class NegativeEntry(BadEntry):
     """Features and targets count things, so they cannot be negative."""
 
     reason: ClassVar[str] = "negative"
-    said: str = (
-        "explicit solutions count co-occurrences, so entries must be >= 0; "
+    expected = ">= 0"
+    advice = (
+        "explicit solutions count co-occurrences; "
         "shift or rectify the values, or split them into a positive and a negative part"
     )
 
@@ -115,7 +124,8 @@ class SignedInput(BadEntry):
     """The inputs of a SAFFU layer left the simplex."""
 
     reason: ClassVar[str] = "negative"
-    said: str = (
+    expected = ">= 0"
+    advice = (
         "the layer is defined on non-negative inputs; a trained embedding may leave the simplex: "
         "train with project='simplex', or pass signed=True to compute with it as it is"
     )
@@ -125,31 +135,32 @@ class NonFiniteEntry(BadEntry):
     """NaN or infinity came in."""
 
     reason: ClassVar[str] = "non-finite"
-    said: str = "finite numbers are expected; find out where it arose and drop the sample"
+    expected = "a finite number"
+    advice = "find out where it arose, or drop the sample"
 
 
 class InexactEntry(BadEntry):
     """A whole or very precise number that float64 would round."""
 
     reason: ClassVar[str] = "inexact"
-    said: str = (
-        "expected a number that float64 holds exactly, such as a whole number up to 2^53; "
-        "round it with x.astype(np.float64), or divide all numbers by a power of two"
-    )
+    expected = "a number that float64 holds exactly, such as a whole number up to 2^53"
+    advice = "round it with x.astype(np.float64), or divide all numbers by a power of two"
 
 
 class ZeroEntry(BadEntry):
     """A count of zero where its logarithm is needed."""
 
     reason: ClassVar[str] = "zero-count"
-    said: str = "its logarithm is needed; smooth the counts first, as with smooth(F, Backoff(1.0))"
+    expected = "> 0"
+    advice = "its logarithm is needed; smooth the counts first, as with smooth(F, Backoff(1.0))"
 
 
 class FractionalCount(BadEntry):
     """A count that is not whole, where whole counts are taken apart."""
 
     reason: ClassVar[str] = "fraction"
-    said: str = (
+    expected = "a whole number"
+    advice = (
         "Discount takes the same amount from every cell of whole counts (one-hot features); "
         "use Backoff(1.0) for weighted features"
     )
@@ -159,12 +170,10 @@ class TokenOutOfRange(BadEntry):
     """A token id that the vocabulary or the embedding does not have."""
 
     reason: ClassVar[str] = "token-range"
+    advice = "encode the text with the vocabulary that the model was made with"
 
     def __init__(self, name: str, index: tuple[int, ...], value: object, size: int) -> None:
-        self.said = (
-            f"token ids must lie in 0 … {size - 1}; encode the text with the vocabulary "
-            "that the model was made with"
-        )
+        self.expected = f"a token id in 0 … {size - 1}"
         super().__init__(name, index, value, "SPEC 8")
         self.size: Final = size
 
@@ -173,9 +182,10 @@ class LabelOutOfRange(BadEntry):
     """A class that the network does not have."""
 
     reason: ClassVar[str] = "label-range"
+    advice = "correct the label, or give the network more classes"
 
     def __init__(self, name: str, index: tuple[int, ...], value: object, size: int) -> None:
-        self.said = f"labels must lie in 0 … {size - 1}, or the network needs more classes"
+        self.expected = f"a label in 0 … {size - 1}"
         super().__init__(name, index, value, "SPEC 8")
         self.size: Final = size
 
@@ -184,7 +194,8 @@ class NegativeToken(BadEntry):
     """A token id below zero, where the size of the vocabulary is not known."""
 
     reason: ClassVar[str] = "token-range"
-    said: str = "token ids are whole numbers >= 0; encode the text with a vocabulary"
+    expected = "a token id >= 0"
+    advice = "encode the text with a vocabulary"
 
 
 class EmptyTarget(BadInput):
@@ -194,8 +205,8 @@ class EmptyTarget(BadInput):
 
     def __init__(self, name: str, row: int) -> None:
         super().__init__(
-            f"{name}[{row}] is a row of zeros, so the sample has no target; "
-            "drop the sample, or give it a target (SPEC 8)"
+            f"{name}[{row}] must have a positive entry, got a row of zeros: "
+            "the sample has no target; drop it, or give it a target (SPEC 8)"
         )
         self.row: Final = row
 
@@ -206,9 +217,8 @@ class OffSimplex(BadInput):
     reason: ClassVar[str] = "simplex"
 
     def __init__(self, name: str, row: tuple[int, ...], total: float, source: str) -> None:
-        where = ", ".join(str(i) for i in row)
         super().__init__(
-            f"{name}[{where}] adds up to {total:g}, but rows of probabilities add up to one; "
+            f"{_entry(name, row)} must add up to 1, got {total:g}; "
             f"pass what softmax returned ({source})"
         )
         self.name: Final = name
@@ -223,8 +233,8 @@ class ZeroNorm(BadInput):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name}: the mean norm of the features is zero, and (K-1)/K has no value; "
-            "at least one feature must be positive, or pass the priming number K > 0 (SPEC 1)"
+            f"{name}: the mean norm of the features must be > 0, got 0: (K-1)/K has no value; "
+            "give at least one positive feature, or pass the priming number K > 0 (SPEC 1)"
         )
 
 
@@ -235,8 +245,8 @@ class ZeroCount(BadInput):
 
     def __init__(self, feature: int, target: int, advice: str) -> None:
         super().__init__(
-            f"feature {feature} was never seen with target {target}, so its weight is log 0; "
-            f"{advice} (SPEC 1, zeros)"
+            f"the count of feature {feature} with target {target} must be > 0, got 0: "
+            f"the weight is its logarithm; {advice} (SPEC 1, zeros)"
         )
         self.feature: Final = feature
         self.target: Final = target
@@ -248,7 +258,7 @@ class BadOption(BadInput):
     reason: ClassVar[str] = "option"
 
     def __init__(self, name: str, value: object, expected: str, source: str) -> None:
-        super().__init__(f"{name}={value!r}, but {expected} is expected ({source})")
+        super().__init__(f"{name} must be {expected}, got {value!r} ({source})")
         self.name: Final = name
         self.value: Final = value
 
@@ -260,8 +270,8 @@ class TooFewBits(BadInput):
 
     def __init__(self, size: int, bits: int) -> None:
         super().__init__(
-            f"{bits} bits give {2**bits - 1} distinct non-zero codes, but {size} tokens need one "
-            f"each; use at least {size.bit_length()} bits (SPEC 2)"
+            f"bits must be at least {size.bit_length()} for {size} tokens, got {bits}: "
+            f"{bits} bits give {2**bits - 1} distinct non-zero codes, one per token (SPEC 2)"
         )
         self.size: Final = size
         self.bits: Final = bits
@@ -274,8 +284,8 @@ class InvalidPivot(BadInput):
 
     def __init__(self, row: int, pivot: int, slots: int) -> None:
         super().__init__(
-            f"pivot[{row}] is {pivot}, which is not a valid slot of its context of {slots} slots; "
-            "the pivot must be an index whose mask is True (SPEC 3)"
+            f"pivot[{row}] must be a valid slot of its context of {slots} slots, got {pivot}; "
+            "pass an index whose mask is True (SPEC 3)"
         )
         self.row: Final = row
         self.pivot: Final = pivot
@@ -287,10 +297,9 @@ class EmptyMask(BadInput):
     reason: ClassVar[str] = "empty-mask"
 
     def __init__(self, row: tuple[int, ...]) -> None:
-        where = ", ".join(str(i) for i in row)
         super().__init__(
-            f"mask[{where}] has no valid entry, so the softmax over it has no value; "
-            "drop the row, or mark at least one entry as valid (SPEC 4)"
+            f"{_entry('mask', row)} must have at least one valid entry, got none: the softmax "
+            "over it has no value; drop the row, or mark an entry as valid (SPEC 4)"
         )
         self.row: Final = row
 
@@ -356,7 +365,8 @@ class DuplicateToken(BadEntry):
     """Two ids for one token."""
 
     reason: ClassVar[str] = "duplicate-token"
-    said: str = "it stands in the vocabulary already; every token has one id, so remove one of them"
+    expected = "unlike all tokens before it"
+    advice = "every token has one id; remove one of the two"
 
 
 class Missing(SaffuError, ImportError):

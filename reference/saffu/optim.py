@@ -117,7 +117,7 @@ def check_adam(
     checks.whole("state.step", state.step, 0, "SPEC 6")
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:
-            raise BadOption(name, beta, "0 <= β < 1", "SPEC 6")
+            raise BadOption(name, beta, "a number >= 0 and < 1", "SPEC 6")
     checks.positive("epsilon", epsilon, "SPEC 6")
     _same_shapes("state.mean", state.mean, parameters)
     _same_shapes("state.square", state.square, parameters)
@@ -132,7 +132,7 @@ def _rates(
     _finite("gradients", gradients)
     each = [rates] * len(parameters) if isinstance(rates, (int, float)) else list(rates)
     if len(each) != len(parameters):
-        raise BadOption("rates", each, f"one number, or {len(parameters)}", "SPEC 6")
+        raise BadOption("rates", each, f"one number, or a sequence of {len(parameters)}", "SPEC 6")
     return [checks.positive("rates", rate, "SPEC 6", zero=True) for rate in each]
 
 

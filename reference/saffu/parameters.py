@@ -52,7 +52,7 @@ def unflatten(like: Parameters, arrays: Sequence[Array]) -> Parameters:
     """
     expected = len(names(like))
     if len(arrays) != expected:
-        raise BadOption("arrays", len(arrays), f"{expected} arrays", "SPEC 4")
+        raise BadOption("arrays", len(arrays), f"a sequence of {expected} arrays", "SPEC 4")
     inner = iter(arrays[1:-1])
     towers = tuple(
         tuple(LayerParameters(next(inner), next(inner)) for _ in tower) for tower in like.towers
@@ -91,7 +91,7 @@ def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameter
     """The parameters that `flatten` returned.  Refuses shapes that the configuration lacks."""
     expected = shapes(configuration)
     if len(arrays) != len(expected):
-        raise BadOption("arrays", len(arrays), f"{len(expected)} arrays", "SPEC 4")
+        raise BadOption("arrays", len(arrays), f"a sequence of {len(expected)} arrays", "SPEC 4")
     inner = iter(zip(arrays[1:-1], expected[1:-1], strict=True))
     for index, (array, shape) in enumerate(zip(arrays, expected, strict=True)):
         checks.shape(f"arrays[{index}]", array, shape, "as the configuration says", "SPEC 4")

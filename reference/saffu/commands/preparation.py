@@ -155,5 +155,5 @@ def check_same(model: SaffuTransformer, path: Path) -> None:
     now, then = model.configuration.to_json(), before.configuration.to_json()
     for field, value in now.items():
         if value != then[field]:
-            expected = f"{then[field]!r}, as before the interruption,"
+            expected = f"{then[field]!r}, as before the interruption"
             raise BadOption(field, value, expected, "SPEC 6")

@@ -45,7 +45,7 @@ def read_smoothing(record: Mapping[str, Any]) -> Smoothing:
     Discount(strength=0.75)
     """
     if set(record) != {"kind", "strength"} or record["kind"] not in SMOOTHINGS:
-        expected = f"kind ({', '.join(SMOOTHINGS)}) and strength"
+        expected = f"a record of kind ({', '.join(SMOOTHINGS)}) and strength"
         raise BadOption("smoothing", dict(record), expected, "SPEC 1")
     smoothing: Smoothing = SMOOTHINGS[record["kind"]](record["strength"])
     return smoothing

@@ -218,7 +218,7 @@ class Corpus:
         for fraction in fractions:
             checks.positive("fractions", fraction, "SPEC 7")
         if abs(sum(fractions) - 1) > 1e-9:
-            raise BadOption("fractions", tuple(fractions), "numbers of sum 1", "SPEC 7")
+            raise BadOption("fractions", tuple(fractions), "numbers that add up to 1", "SPEC 7")
         texts, belongs = np.unique(self.index.origins, return_inverse=True)
         order = np.argsort(keys(texts, seed), kind="stable")
         borders = np.floor(np.cumsum(fractions)[:-1] * texts.shape[0] + 0.5).astype(np.int64)
@@ -226,7 +226,7 @@ class Corpus:
         part[order] = np.searchsorted(borders, np.arange(texts.shape[0]), side="right")
         parts = [np.flatnonzero(part[belongs] == which) for which in range(len(fractions))]
         if any(documents.shape[0] == 0 for documents in parts):
-            expected = f"a text for every part, and there are {texts.shape[0]} distinct texts"
+            expected = f"such that every part gets one of the {texts.shape[0]} distinct texts"
             raise BadOption("fractions", tuple(fractions), expected, "SPEC 7")
         return tuple(replace(self, index=self.index.pick(documents)) for documents in parts)
 

@@ -21,21 +21,21 @@ def check_documents(documents: object) -> None:
     >>> check_documents(["one text", "another"])
     >>> check_documents("one text")
     Traceback (most recent call last):
-    saffu.errors.BadOption: documents=...
+    saffu.errors.BadOption: documents must be several texts, such as ...
     """
     advice = None
     if isinstance(documents, str | bytes | bytearray):
-        advice = "one text is [text]"
+        advice = "put one text into a list: [text]"
     elif hasattr(documents, "columns") or hasattr(documents, "column_names"):
-        advice = 'of a table the column of texts, such as list(table["text"])'
+        advice = 'pass the column of texts of a table, as with list(table["text"])'
     elif isinstance(documents, Mapping):
-        advice = "of a dictionary list(….values())"
+        advice = "pass the values of a dictionary, as with list(….values())"
     elif isinstance(documents, Set):
-        advice = "a set has no order: sorted(…)"
+        advice = "a set has no order; pass sorted(…)"
     elif not isinstance(documents, Iterable):
         advice = "put it into a list"
     if advice is not None:
-        raise BadOption("documents", _short(documents), f"{EXPECTED}; {advice}", "SPEC 8")
+        raise BadOption("documents", _short(documents), f"{EXPECTED} ({advice})", "SPEC 8")
 
 
 def each_text(documents: Iterable[str]) -> Iterator[str]:
@@ -54,11 +54,11 @@ def each_text(documents: Iterable[str]) -> Iterator[str]:
 def _advice(entry: object) -> str:
     """How a text is made of an entry."""
     if entry is None or entry != entry:
-        return "; drop the documents without a text"
+        return " (drop the documents without a text)"
     if isinstance(entry, bytes | bytearray):
-        return '; decode it, as by entry.decode("utf-8")'
+        return ' (decode it, as with entry.decode("utf-8"))'
     if hasattr(entry, "as_py"):
-        return "; convert the whole column by .to_pylist()"
+        return " (convert the whole column with .to_pylist())"
     return ""
 
 

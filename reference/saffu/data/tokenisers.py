@@ -323,7 +323,7 @@ def utf8(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as problem:
         where = f"text[{problem.start}]"
-        expected = "a character that UTF-8 can spell; read the file as UTF-8"
+        expected = "a character that UTF-8 can encode (read the file as UTF-8)"
         raise BadOption(where, text[problem.start], expected, "SPEC 8") from None
 
 

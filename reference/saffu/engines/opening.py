@@ -51,9 +51,9 @@ def open_engine(
         checks.whole("workers", workers, 1, SOURCE)
     if scheduler is not None:
         if engine not in ("auto", "dask"):
-            raise BadOption("scheduler", scheduler, f"none with engine={engine!r}", SOURCE)
+            raise BadOption("scheduler", scheduler, f"None with engine={engine!r}", SOURCE)
         if workers is not None:
-            expected = "none with a scheduler, which has its own"
+            expected = "None with a scheduler, which has its own"
             raise BadOption("workers", workers, expected, SOURCE)
         engine = "dask"
     if engine == "auto":

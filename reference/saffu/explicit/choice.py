@@ -75,7 +75,7 @@ def choose_smoothing(
     """
     options = [Backoff(s) for s in STRENGTHS] if candidates is None else list(candidates)
     if not options:
-        raise BadOption("candidates", candidates, "at least one smoothing", _SPEC)
+        raise BadOption("candidates", candidates, "a sequence of at least one smoothing", _SPEC)
     if held_out is None:
         loss_under = _leave_one_out(state, temper)
     else:
@@ -121,7 +121,7 @@ def _leave_one_out(state: Cooccurrence, temper: bool) -> Callable[[Smoothing], f
         raise BadOption(
             "held_out",
             None,
-            "held-out samples; leave-one-out is for one-hot features and targets without temper",
+            "held-out samples (leave-one-out is for one-hot features and targets without temper)",
             _SPEC,
         )
     checks.whole("samples", state.samples, 2, _SPEC)

@@ -134,7 +134,7 @@ class Discount:
 
     def __post_init__(self) -> None:
         if not 0 < checks.positive("strength", self.strength, _SPEC) < 1:
-            raise BadOption("strength", self.strength, "0 < δ < 1", _SPEC)
+            raise BadOption("strength", self.strength, "a number above 0 and below 1", _SPEC)
 
     def fill(self, counts: Counts) -> Counts:
         """max(F − δ, 0) + δ r⁺ q."""

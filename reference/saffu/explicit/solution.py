@@ -46,7 +46,8 @@ def explicit_solution(
 
     Parameters: `state` from `cooccurrence`, any number of shards added up; `smoothing` decides what
     zeros become; `priming` K > 0, the mean norm of the inputs unless given.
-    Returns weights U [D, N] with K, M and the smoothing.
+    Returns weights U [D, N] of the precision of the counts, which is float64, with K, M and the
+    smoothing.
     Refuses: a zero in F with α = 0, naming its cell; nothing seen; K <= 0.
 
     >>> import numpy as np

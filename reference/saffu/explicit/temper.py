@@ -89,6 +89,7 @@ def tempered_weights(counts: Counts, temper: float | Array, priming: float) -> W
         U_λ[d,i] = λ_d log(F[d,i]/n_i) + (1/K) log n_i
 
     Exact where all inputs have norm K; at λ = 1 it is the explicit solution for any K.
+    Returns weights [D, N] of the precision of the counts.
 
     >>> from saffu.explicit.solution import explicit_weights
     >>> F = np.array([[1.0, 3.0], [2.0, 2.0]])
@@ -99,7 +100,8 @@ def tempered_weights(counts: Counts, temper: float | Array, priming: float) -> W
     _check_counts(counts)
     lam = _as_row(temper)
     if counts.shape[0] % lam.shape[0]:
-        raise BadOption("temper", lam.shape, f"a divisor of the {counts.shape[0]} features", _SPEC)
+        expected = f"of a length that divides the number of features, {counts.shape[0]}"
+        raise BadOption("temper", lam.shape, expected, _SPEC)
     return tempered_weights_unchecked(counts, lam, k)
 
 
@@ -192,7 +194,7 @@ def _check(features: Features, counts: Counts, slots: int) -> None:
     width = counts.shape[0]
     checks.features(features, width=width)
     if slots < 1 or width % slots:
-        raise BadOption("slots", slots, f"a divisor of the {width} features", _SPEC)
+        raise BadOption("slots", slots, f"a divisor of the number of features, {width}", _SPEC)
 
 
 def _check_counts(counts: Counts) -> None:

@@ -69,12 +69,12 @@ def write_file(
 def _portable(name: str, array: Array) -> Array:
     """The array row-major and little-endian, or a refusal."""
     if not NAME.fullmatch(name):
-        raise BadOption("arrays", name, "names of letters, digits, '_', '.', '-'", "SPEC 8")
+        raise BadOption("arrays", name, "named with letters, digits, '_', '.', '-'", "SPEC 8")
     if not isinstance(array, np.ndarray):
-        expected = "a NumPy array; convert it with np.asarray(…)"
+        expected = "a NumPy array (convert it with np.asarray(…))"
         raise BadOption(f"arrays[{name!r}]", type(array).__name__, expected, "SPEC 8")
     if not storable(array.dtype):
-        expected = "booleans, or numbers of up to 64 bits; no objects, no text, no records"
+        expected = "booleans or numbers of up to 64 bits, no objects, text or records"
         raise BadOption(f"arrays[{name!r}].dtype", str(array.dtype), expected, "SPEC 8")
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
@@ -87,7 +87,9 @@ def _plain(header: Mapping[str, Any]) -> dict[str, Any]:
     except (TypeError, ValueError, RecursionError):
         same = False
     if not same:
-        expected = "words, finite numbers, lists (no tuples) and dictionaries, as JSON has them"
+        expected = (
+            "made of strings, finite numbers, lists (no tuples) and dictionaries, as JSON has them"
+        )
         raise BadOption("header", given, expected, "SPEC 8")
     return given
 

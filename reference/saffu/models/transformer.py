@@ -220,7 +220,7 @@ class SaffuTransformer:
         direct model, whose smoothing is always searched for.
         """
         if settings is not None and search is not None:
-            raise BadOption("search", search, "None together with settings", "SPEC 5")
+            raise BadOption("search", search, "None when settings are given", "SPEC 5")
         if settings is not None and self.configuration.output == "direct":
             raise BadOption("settings", settings, "None with output='direct'", "SPEC 5")
         self._check_encoding(corpus, validation)
@@ -270,7 +270,7 @@ class SaffuTransformer:
         (SPEC 7)
         """
         if self.configuration.radii:
-            raise BadOption("radii", self.configuration.radii, "none for a cold start", "SPEC 7")
+            raise BadOption("radii", self.configuration.radii, "empty for a cold start", "SPEC 7")
         self._check_encoding(corpus)
         counts = corpus.counts(self.configuration.vocabulary)
         embedding = cipher_embedding(counts, self.configuration.bits).astype(self.dtype)

@@ -109,7 +109,7 @@ class SoftmaxNetwork:
     def layers(self, layers: Layers) -> None:
         shapes = list(pairwise(self.sizes))
         if len(layers) != len(shapes):
-            raise BadOption("layers", f"{len(layers)} layers", f"{len(shapes)}", "SPEC 1")
+            raise BadOption("layers", f"{len(layers)} layers", f"{len(shapes)} layers", "SPEC 1")
         for index, (layer, (d, n)) in enumerate(zip(layers, shapes, strict=True)):
             checks.shape(f"layers[{index}].weights", layer.weights, (d, n), "D N", "SPEC 1")
             checks.shape(f"layers[{index}].bias", layer.bias, (n,), "N", "SPEC 1")
@@ -125,7 +125,7 @@ class SoftmaxNetwork:
         count = len(self.sizes) - 1
         scales = [scale] * count if isinstance(scale, (int, float)) else list(scale)
         if len(scales) != count:
-            raise BadOption("scale", scale, f"one number, or {count}", "SPEC 6")
+            raise BadOption("scale", scale, f"one number, or a sequence of {count}", "SPEC 6")
         for each in scales:
             checks.positive("scale", each, "SPEC 6", zero=True)
         checks.whole("seed", seed, 0, "SPEC 6")

@@ -48,7 +48,9 @@ class ExplicitSettings:
         checks.whole("refits", self.refits, 0, "SPEC 5")
         checks.choice("refit", self.refit, ("parts", "above"), "SPEC 5")
         if self.smoothing is None and not self.candidates:
-            raise BadOption("candidates", self.candidates, "at least one smoothing", "SPEC 1")
+            raise BadOption(
+                "candidates", self.candidates, "a sequence of at least one smoothing", "SPEC 1"
+            )
         checks.positive("hidden_scale", self.hidden_scale, "SPEC 1")
         if self.temper is not None:
             checks.positive("temper", self.temper, "SPEC 1", zero=True)

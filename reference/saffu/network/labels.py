@@ -81,7 +81,9 @@ def find_parts(examples: Examples, classes: int, axes: int) -> Parts:
     for i in range(classes):
         own = examples.features[examples.labels == i]
         if not own.shape[0]:
-            raise BadOption("labels", f"no example of class {i}", "some of every class", "SPEC 1")
+            raise BadOption(
+                "labels", f"no example of class {i}", "such that every class has examples", "SPEC 1"
+            )
         means[i] = own.mean(axis=0, dtype=np.float64)
         if axes:
             last = (width - axes, width - 1)
@@ -122,7 +124,7 @@ def part_codes(part: TokenIds, size: int, width: int) -> Embedding:
     [[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]
     """
     if width > size:
-        expected = f"at most {size}, one unit per part; raise axes for more parts"
+        expected = f"at most {size}, one unit per part (raise axes for more parts)"
         raise BadOption("width", width, expected, "SPEC 2")
     return cipher_embedding(np.bincount(part, minlength=size), width)
 

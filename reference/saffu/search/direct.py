@@ -105,7 +105,7 @@ def choose_direct(
         if best is None or loss < best[0]:
             best = (loss, smoothing, model)
     if best is None:
-        raise BadOption("search.smoothing", (), "at least one smoothing", "SPEC 1")
+        raise BadOption("search.smoothing", (), "a sequence of at least one smoothing", "SPEC 1")
     loss, smoothing, model = best
     if configuration.layer.attention != "uniform":
         model = solve_direct_attention(passes, model, configuration, search)

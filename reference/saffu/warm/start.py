@@ -79,7 +79,9 @@ def warm_start(
     ((128, 32), (32, 256))
     """
     if configuration.output != "softmax":
-        raise BadOption("output", configuration.output, "'softmax'; see saffu.direct", "SPEC 4")
+        raise BadOption(
+            "output", configuration.output, "'softmax' (for 'direct' see saffu.direct)", "SPEC 4"
+        )
     check_slot_tempers(settings, configuration)
     text = make_samples(documents)
     batch = plan(text, configuration)

@@ -57,7 +57,7 @@ def crew_of(arguments: argparse.Namespace) -> AbstractContextManager[Crew]:
     Refuses: a scheduler without `--engine dask`; what `open_crew` refuses.
     """
     if arguments.scheduler is not None and arguments.engine != "dask":
-        raise BadOption("--scheduler", arguments.scheduler, "--engine dask beside it", "SPEC 8")
+        raise BadOption("--scheduler", arguments.scheduler, "used with --engine dask", "SPEC 8")
     return open_crew(arguments.engine, workers=arguments.workers, scheduler=arguments.scheduler)
 
 

@@ -105,10 +105,10 @@ def repeat(arguments: argparse.Namespace, folder: Path) -> int:
     Refuses: no study or several; a cell without targets or seed; what `repeat_cell` refuses.
     """
     if len(arguments.studies) != 1:
-        raise BadOption("STUDY", arguments.studies, "one study beside --row", "SPEC 7")
+        raise BadOption("STUDY", arguments.studies, "one study when --row is given", "SPEC 7")
     for name in ("targets", "seed"):
         if getattr(arguments, name) is None:
-            raise BadOption(f"--{name}", None, "a number beside --row", "SPEC 7")
+            raise BadOption(f"--{name}", None, "a number when --row is given", "SPEC 7")
     study = study_of(arguments.studies[0])
     can_be_done(study, asked_for=True)
     repeated = repeat_cell(

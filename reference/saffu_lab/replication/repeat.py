@@ -74,7 +74,9 @@ def _tasks_of(study: Study, sources: Sources, answers: Answers, cell: Line) -> l
     kept = select(answers.results.lines, **cell)
     if not kept:
         rows = sorted({str(x["row"]) for x in answers.results.lines if "row" in x})
-        known = f"a row of {study.NAME} with these targets and seed; rows: {', '.join(rows) or '–'}"
+        known = (
+            f"a row of {study.NAME} with these targets and seed (rows: {', '.join(rows) or '–'})"
+        )
         raise BadOption("--row", cell, known, "SPEC 7")
     here = text_digest(sources)
     if all(line.get("text") != here for line in kept):

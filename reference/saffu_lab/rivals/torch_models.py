@@ -67,7 +67,7 @@ class TorchSaffu:
         choices = (layer.aggregation, layer.attention, layer.gain, configuration.depth)
         plain = choices == ("cat", "softmax", "count", 1) and configuration.output == "softmax"
         if more or not isinstance(context, RadialContext) or not plain:
-            expected = "one Radial context, depth 1, cat, softmax, count"
+            expected = "one of one RadialContext, depth 1, cat, softmax and count"
             raise BadOption("configuration", configuration, expected, "SPEC 4")
         self.context = context
         ((tower,),) = parameters.towers
@@ -110,7 +110,7 @@ class TorchSlots:
         self.torch = torch_or_refuse()
         (context, *more) = configuration.contexts
         if more or not isinstance(context, RadialContext):
-            raise BadOption("configuration.contexts", context, "one Radial context", "SPEC 4")
+            raise BadOption("configuration.contexts", context, "one RadialContext", "SPEC 4")
         self.context, size = context, configuration.vocabulary
         self.shift = size * self.torch.arange(context.slots)
         rows = size * context.slots

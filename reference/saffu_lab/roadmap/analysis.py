@@ -155,9 +155,7 @@ def rank_correlation(ones: Array, others: Array) -> Estimate | None:
     1.0
     """
     if ones.shape != others.shape:
-        raise BadOption(
-            "others", others.shape, f"as many as there are ones, {ones.shape}", "SPEC 7"
-        )
+        raise BadOption("others", others.shape, f"of the shape of ones, {ones.shape}", "SPEC 7")
     if ones.shape[0] < 4:
         return None
     correlation = float(_spearman(ones[None], others[None])[0])

@@ -43,7 +43,7 @@ def models_of(space: Space, most: int, seed: int) -> list[Levels]:
         models = draw(space, most, np.random.default_rng(seed))
     if not models:
         first = {name: values[0] for name, values in space.factors.items()}
-        expected = "at least one combination that is a model and is not skipped"
+        expected = "a space with at least one combination that is a model and is not skipped"
         try:
             configuration_of(space.recipe(first))
         except SaffuError as problem:

@@ -87,7 +87,7 @@ def section(name: str, given: Any) -> dict[str, Any]:
         raise BadOption(name, given, f"a section, [{name}]", "SPEC 8")
     for field, value in given.items():
         if field not in known:
-            raise BadOption(f"[{name}] {field}", value, f"one of {', '.join(known)}", "SPEC 8")
+            raise BadOption(f"[{name}] field", field, f"one of {', '.join(known)}", "SPEC 8")
         if not known[field].check(value):
             raise BadOption(f"[{name}] {field}", value, known[field].expected, "SPEC 8")
     return {field: given.get(field, about.default) for field, about in known.items()}

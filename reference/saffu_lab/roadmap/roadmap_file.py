@@ -109,13 +109,13 @@ def _roadmap(record: Mapping[str, Any]) -> Roadmap:
     for name in record:
         if name not in (*FIELDS, "space", "skip"):
             known = ", ".join(f"[{one}]" for one in (*FIELDS, "space")) + " or [[skip]]"
-            raise BadOption(f"[{name}]", "…", known, "SPEC 8")
+            raise BadOption("section", f"[{name}]", f"one of {known}", "SPEC 8")
     given = {name: section(name, record.get(name, {})) for name in FIELDS}
     text, walk, search = given["text"], given["walk"], given["search"]
     search = {name: [float(one) for one in values] for name, values in search.items()}
     training = Training(**{k: _frozen(v) for k, v in given["training"].items()})
     if training.frozen + training.thawed == 0 and training.best + training.random_share > 0:
-        raise BadOption("[training] frozen + thawed", 0, "at least one epoch", "SPEC 6")
+        raise BadOption("[training] frozen + thawed", 0, "at least 1", "SPEC 6")
     shared = {"vocabulary": text["vocabulary"], **search}
     return Roadmap(
         text=tuple(text["names"]),
@@ -137,7 +137,7 @@ def _space(factors: Any, skip: Any, shared: Mapping[str, Any]) -> Space:
     if not isinstance(factors, Mapping) or not factors:
         raise BadOption("[space]", factors, f"a section with {', '.join(FACTORS)}", "SPEC 4")
     for name, values in factors.items():
-        _known(f"[space] {name}", name, values)
+        _known("[space]", name)
         if not isinstance(values, list) or not values:
             raise BadOption(f"[space] {name}", values, "a list of values", "SPEC 4")
         for i, value in enumerate(values):
@@ -146,23 +146,25 @@ def _space(factors: Any, skip: Any, shared: Mapping[str, Any]) -> Space:
         raise BadOption("skip", skip, "tables [[skip]], each with at least one factor", "SPEC 4")
     for i, one in enumerate(skip):
         for name, value in one.items():
-            _known(f"[[skip]] {i + 1}: {name}", name, value)
+            _known(f"[[skip]] {i + 1}", name)
             if not all(each in factors.get(name, ()) for each in several(value)):
-                expected = f"one of the values of [space] {name}, or a list of some,"
+                expected = f"one of the values of [space] {name}, or a list of some"
                 raise BadOption(f"[[skip]] {i + 1}: {name}", value, expected, "SPEC 4")
     return Space({name: tuple(values) for name, values in factors.items()}, shared, tuple(skip))
 
 
-def _known(where: str, name: str, value: Any) -> None:
+def _known(where: str, name: str) -> None:
     if name not in FACTORS:
-        raise BadOption(where, value, f"one of {', '.join(FACTORS)}", "SPEC 4")
+        raise BadOption(f"{where}: factor", name, f"one of {', '.join(FACTORS)}", "SPEC 4")
 
 
 def _level(where: str, name: str, value: Any) -> None:
     try:
         check_level(name, value)
     except SaffuError as problem:
-        raise BadOption(where, value, f"something else ({problem}), which", "SPEC 4") from problem
+        raise BadOption(
+            where, value, f"a level that a model can have ({problem})", "SPEC 4"
+        ) from problem
 
 
 WIDTHS: Final = (11, 13, 17, 19, 23, 29, 31)

@@ -128,14 +128,14 @@ def check_level(factor: str, value: Any) -> None:
 
     >>> check_level("bits", 0)
     Traceback (most recent call last):
-    saffu.errors.BadOption: bits=0, but a whole number >= 1 is expected (SPEC 4)
+    saffu.errors.BadOption: bits must be a whole number >= 1, got 0 (SPEC 4)
     """
     if factor in WHOLE:
         if type(value) is not int or value < WHOLE[factor]:
             raise BadOption(factor, value, f"a whole number >= {WHOLE[factor]}", "SPEC 4")
         return
     if not isinstance(value, str):
-        raise BadOption(factor, value, f"text: {FACTORS[factor]}", "SPEC 4")
+        raise BadOption(factor, value, f"a text ({FACTORS[factor]})", "SPEC 4")
     if factor in WORDS:
         checks.choice(factor, value, WORDS[factor], "SPEC 4")
     elif factor == "contexts":

@@ -102,7 +102,7 @@ def complete(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in recipe:
         if name not in DEFAULTS:
-            raise BadOption(name, recipe[name], f"one of {', '.join(DEFAULTS)}", "SPEC 4")
+            raise BadOption("name in a recipe", name, f"one of {', '.join(DEFAULTS)}", "SPEC 4")
     return {**DEFAULTS, **recipe}
 
 

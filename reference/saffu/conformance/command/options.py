@@ -123,11 +123,11 @@ def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
             rest[1 : rest.index("--")], rest[rest.index("--") :]
         )  # fmt: skip
         if after:
-            raise BadOption("PORT", rest[0], "either PORT or -- COMMAND, not both", "SPEC 9")
+            raise BadOption("PORT", rest[0], "left out where -- COMMAND is given", "SPEC 9")
         given, others = more.parse_known_args(before)
         if _is_program(rest[0]) or any(not each.startswith("-") for each in others):
             command = shlex.join([rest[0], *others])
-            advice = f"a program has to come after --: saffu check -- {command}"
+            advice = f"a module (a program goes after --: saffu check -- {command})"
             raise BadOption("PORT", command, advice, "SPEC 9")
         if others:
             more.error(f"unrecognized arguments: {' '.join(others)}")

@@ -96,7 +96,7 @@ def complete(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in recipe:
         if name not in DEFAULTS:
-            raise BadOption(name, recipe[name], f"one of {', '.join(DEFAULTS)}", "SPEC 5")
+            raise BadOption("name in a recipe", name, f"one of {', '.join(DEFAULTS)}", "SPEC 5")
     return {**DEFAULTS, **recipe}
 
 
