@@ -19,8 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saffu.engines import POOL_PAYS, Engine, Pool, Serial, open_engine
-from saffu.engines import choice as choice_of_engines
+from saffu.engines import POOL_PAYS, Engine, Pool, Serial, open_engine, opening
 from saffu.engines.engine import Fold
 from saffu.engines.pool import AHEAD, ATTEMPTS, QUEUE, cores, held_back
 from saffu.errors import (
@@ -372,7 +371,7 @@ def test_auto_takes_a_pool_for_long_texts(
     kind: type,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(choice_of_engines, "cores", lambda: available)
+    monkeypatch.setattr(opening, "cores", lambda: available)
     with open_engine(targets=targets, workers=workers) as engine:
         assert type(engine) is kind
 
