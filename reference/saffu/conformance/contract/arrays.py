@@ -25,6 +25,9 @@ DTYPES: Final = ("float64", "float32", "int64", "bool")
 NON_FINITE: Final = ("nan", "inf", "-inf")
 """Strings for the numbers that JSON cannot write."""
 
+MAX_DIMENSIONS: Final = 8
+"""Dimensions of an array; the product of many of them takes long."""
+
 
 def encode(array: Any) -> dict[str, Any]:
     """The record of an array; whole numbers become int64.
@@ -53,7 +56,8 @@ def decode(record: Any, name: str = "array") -> Array:
 
     Parameters: `record` as `encode` writes it; a whole number may stand for a float; `name` for the
     message.
-    Refuses: other or missing fields; a shape that does not fit the data; entries of another type.
+    Refuses: other or missing fields; more than eight dimensions; a shape that does not fit the
+    data; entries of another type.
 
     >>> decode({"dtype": "int64", "shape": [1, 2], "data": [7, 5]}).tolist()
     [[7, 5]]
@@ -62,9 +66,13 @@ def decode(record: Any, name: str = "array") -> Array:
         raise BadRecord(name, "must be an object with the fields dtype, shape and data")
     dtype, shape, data = record["dtype"], record["shape"], record["data"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise BadRecord(name, f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
-    if not isinstance(shape, list) or not all(type(s) is int and s >= 0 for s in shape):
-        raise BadRecord(name, f"shape must be a list of whole numbers >= 0, got {shape!r}")
+        raise BadRecord(name, f"dtype must be one of {', '.join(DTYPES)}, got {_quoted(dtype)}")
+    if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
+        expected = f"a list of at most {MAX_DIMENSIONS} whole numbers"
+        raise BadRecord(name, f"shape must be {expected}, got {_quoted(shape)}")
+    if not all(type(s) is int and 0 <= s < 2**63 for s in shape):
+        quoted = ", ".join(map(_quoted, shape))
+        raise BadRecord(name, f"shape must be a list of whole numbers >= 0, got [{quoted}]")
     if not isinstance(data, list) or len(data) != math.prod(shape):
         size = len(data) if isinstance(data, list) else type(data).__name__
         raise BadRecord(
@@ -74,15 +82,22 @@ def decode(record: Any, name: str = "array") -> Array:
     return np.array([read(name, entry) for entry in data], dtype=dtype).reshape(shape)
 
 
+def _quoted(value: Any) -> str:
+    """A value of a record in a message; what holds other values, by its size alone."""
+    if isinstance(value, list | dict):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    return repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}…"
+
+
 def _boolean(name: str, entry: Any) -> bool:
     if type(entry) is not bool:
-        raise BadRecord(name, f"data must hold true or false, got {entry!r}")
+        raise BadRecord(name, f"data must hold true or false, got {_quoted(entry)}")
     return entry
 
 
 def _whole(name: str, entry: Any) -> int:
     if type(entry) is not int or not -(2**63) <= entry < 2**63:
-        raise BadRecord(name, f"data must hold whole numbers of 64 bits, got {entry!r}")
+        raise BadRecord(name, f"data must hold whole numbers of 64 bits, got {_quoted(entry)}")
     return entry
 
 
@@ -93,7 +108,7 @@ def _number(name: str, entry: Any) -> float:
         return entry
     if type(entry) is int and abs(entry) < 2**1023:
         return float(entry)
-    raise BadRecord(name, f"data must hold numbers or one of {NON_FINITE}, got {entry!r}")
+    raise BadRecord(name, f"data must hold numbers or one of {NON_FINITE}, got {_quoted(entry)}")
 
 
 def canonical(record: Any) -> str:

@@ -29,6 +29,9 @@ from saffu.types import Array
 
 _QUOTED: Final = 300
 """Longest quotation of a port's message, in characters."""
+_ARRAYS: Final = 64
+_ENTRIES: Final = 2**14
+"""Most arrays, and entries of them all, that are kept of an answer without a truth."""
 
 
 class Verdict(StrEnum):
@@ -91,7 +94,7 @@ def _of_arrays(case: Case, arrays: Mapping[str, Array], precision: str) -> Rulin
     if case.reject is not None:
         return Ruling(
             Verdict.FAILED, "accepted", f"expected a refusal ({case.reject}), got "
-            "an answer", arrays=dict(arrays),
+            "an answer", arrays=_few(arrays),
         )  # fmt: skip
     judgement = judge(case, arrays, precision)
     bound = case.tolerance[precision]
@@ -114,6 +117,12 @@ def _of_arrays(case: Case, arrays: Mapping[str, Array], precision: str) -> Rulin
 def _fits(case: Case, x: Array) -> bool:
     """Whether an array is small enough to keep."""
     return x.size <= 4 * max(expected.value.size for expected in case.in_order.values()) + 64
+
+
+def _few(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The answer to an input that has to be refused; nothing if it is too large to keep."""
+    small = len(arrays) <= _ARRAYS and sum(x.size for x in arrays.values()) <= _ENTRIES
+    return dict(arrays) if small else {}
 
 
 def _only_gradients(judgement: Judgement, bound: float) -> bool:

@@ -18,11 +18,8 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
@@ -30,6 +27,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 import numpy as np
 
 from saffu.conformance.operations import OPERATIONS
+from saffu.conformance.ports import schemas
+from saffu.conformance.ports.limits import Exited, OutOfTime, TimeLimit, no_exit
 from saffu.conformance.ports.protocol import (
     Answer,
     Broken,
@@ -40,6 +39,7 @@ from saffu.conformance.ports.protocol import (
     Skipped,
     Started,
 )
+from saffu.conformance.ports.signals import Terminated
 from saffu.errors import BadOption
 from saffu.types import Array
 
@@ -65,10 +65,6 @@ class Port(Protocol):
         ...
 
 
-class OutOfTime(BaseException):
-    """Not an Exception, so that a port which catches everything does not catch it."""
-
-
 class ModulePort:
     """A Python module or object as a port.
 
@@ -89,41 +85,45 @@ class ModulePort:
 
     def start(self) -> Started:
         """What the module says about itself, and the operations that it has."""
-        have = tuple(op for op in OPERATIONS if callable(getattr(self.target, op, None)))
-        precision = str(getattr(self.target, "PRECISION", "float64"))
+        have = tuple(op for op in OPERATIONS if callable(self._attribute(op, None)))
+        precision = self._word("PRECISION", "float64")
         if precision not in ("float64", "float32", "loose"):
             raise BadOption(
                 f"{self.name}.PRECISION", precision, "float64, float32 or loose", "SPEC 9"
             )
         return Started(
             self.name,
-            str(getattr(self.target, "__version__", "unknown")),
+            self._word("__version__", "unknown"),
             f"Python {sys.version.split()[0]}",
             precision,
             have,
             tuple(op for op in have if self._has_gradients(op)),
-            str(getattr(self.target, "DEVICE", "cpu")),
+            self._word("DEVICE", "cpu"),
         )
 
     def run(self, request: Request) -> Answer:
-        """Call the function; every way in which that can end is an answer."""
+        """Call the function; every way in which that can end is an answer.
+
+        A right answer after the time limit is none, even if the port has caught the interruption.
+        """
+        limit = TimeLimit(self.timeout)
+        answer: Answer = Errored("no answer")
         try:
-            with time_limit(self.timeout):
-                return Outputs(self._call(request))
+            with no_exit(), limit.applied():
+                answer = self._answer(request)
         except OutOfTime:
+            pass
+        if limit.over:
             return Broken("time-out", f"no answer within {self.timeout:g} s")
-        except NotImplementedError as lacking:
-            why, url = (*map(str, lacking.args), "", "")[:2]
-            if not why:
-                return Errored("NotImplementedError without a reason")
-            return Skipped(why, url if url.startswith(("https://", "http://")) else None)
-        except BadAnswer as wrong:
-            return Broken("form", wrong.what)
-        except ValueError as refusal:
-            reason = getattr(refusal, "reason", None)
-            return Rejected(reason if isinstance(reason, str) else None, str(refusal))
-        except (Exception, SystemExit) as failure:  # noqa: BLE001  (a port may raise anything)
-            return Errored(f"{type(failure).__name__}: {failure}")
+        return answer
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            return Outputs(self._call(request))
+        except (OutOfTime, KeyboardInterrupt, Terminated):
+            raise
+        except BaseException as failure:  # noqa: BLE001  (a port may raise anything)
+            return answer_of(failure)
 
     def twice(self) -> tuple[tuple[int, str], ...]:
         """A function returns once."""
@@ -141,12 +141,22 @@ class ModulePort:
         result = getattr(self.target, request.op)(**given)
         return arrays_of(result, tuple(OPERATIONS[request.op].outputs))
 
+    def _attribute(self, name: str, default: object) -> Any:
+        try:
+            return getattr(self.target, name, default)
+        except Exception:  # noqa: BLE001  (attributes of a port may be computed)
+            return default
+
+    def _word(self, name: str, default: str) -> str:
+        """What the module says about itself, in harmless characters."""
+        return schemas.plain(text_of(self._attribute(name, default)))[:200] or default
+
     def _has_gradients(self, op: str) -> bool:
         if not OPERATIONS[op].differentiable:
             return False
         try:
             return "cotangents" in inspect.signature(getattr(self.target, op)).parameters
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001  (a signature may be computed)
             return False
 
 
@@ -160,6 +170,43 @@ class BadAnswer(Exception):
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what: Final = what
+
+
+def answer_of(failure: BaseException) -> Answer:
+    """The answer of a function that has raised."""
+    if isinstance(failure, BadAnswer):
+        return Broken("form", failure.what)
+    if isinstance(failure, Exited):
+        return Errored(text_of(failure))
+    if isinstance(failure, NotImplementedError):
+        why, url = (*map(text_of, BaseException.args.__get__(failure)), "", "")[:2]
+        if not why:
+            return Errored("NotImplementedError without a reason")
+        message = {"seq": 1, "skipped": {"reason": why[:200], "url": url}}
+        return Skipped(why, None if schemas.problem("protocol", "skipped", message) else url)
+    if isinstance(failure, ValueError):
+        try:
+            reason = getattr(failure, "reason", None)
+        except Exception:  # noqa: BLE001  (an attribute may be computed)
+            reason = None
+        return Rejected(str.__str__(reason) if isinstance(reason, str) else None, text_of(failure))
+    return Errored(f"{type(failure).__name__}: {text_of(failure)}")
+
+
+def text_of(value: object) -> str:
+    """The text of a value whose `__str__` may raise; not more than 1000 characters.
+
+    >>> class Silent:
+    ...     def __str__(self): raise RuntimeError
+    >>> text_of(Silent())
+    'a Silent that cannot be written as text'
+    """
+    try:
+        return str.__str__(str(value))[:1000]
+    except (OutOfTime, KeyboardInterrupt, Terminated):
+        raise
+    except BaseException:  # noqa: BLE001  (a port may raise anything)
+        return f"a {type(value).__name__} that cannot be written as text"
 
 
 def arrays_of(result: Any, outputs: tuple[str, ...]) -> dict[str, Array]:
@@ -200,32 +247,12 @@ def as_array(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
     except Exception as wrong:  # noqa: BLE001  (anybody's array may raise anything)
-        raise BadAnswer(f"{name} cannot become a NumPy array: {wrong}") from None
+        raise BadAnswer(f"{name} cannot become a NumPy array: {text_of(wrong)}") from None
     if array.dtype.kind not in "fiub":
         raise BadAnswer(
             f"{name} must be an array of numbers, got {type(value).__name__} of {array.dtype}"
         )
     return array
-
-
-@contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise OutOfTime in the block after some seconds; on Unix, in the main thread only."""
-    main = threading.current_thread() is threading.main_thread()
-    if seconds is None or not main or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def late(*_: object) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def load(name: str, *, timeout: float | None = 60.0) -> ModulePort:
@@ -239,14 +266,18 @@ def load(name: str, *, timeout: float | None = 60.0) -> ModulePort:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        target: object = importlib.import_module(module)
-        for part in filter(None, attribute.split(".")):
-            target = getattr(target, part)
-    except Exception as wrong:  # an import runs code that may raise anything
+        with no_exit():
+            target: object = importlib.import_module(module)
+            for part in filter(None, attribute.split(".")):
+                target = getattr(target, part)
+    except (KeyboardInterrupt, Terminated):
+        raise
+    except BaseException as wrong:  # an import runs code that may raise anything
         raise BadOption(
             "port", name,
             "an importable package.module or package.module:object "
-            f"({type(wrong).__name__}: {wrong}), or a program after --", "SPEC 9",
+            f"({type(wrong).__name__}: {schemas.plain(text_of(wrong))}), or a program after --",
+            "SPEC 9",
         ) from wrong  # fmt: skip
     port = ModulePort(target, name=name, timeout=timeout)
     if not port.start().operations:

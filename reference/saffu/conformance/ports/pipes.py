@@ -1,9 +1,9 @@
-"""Child process with bounded pipes, killed with its whole group.   (SPEC 9)
+"""Child process with bounded pipes, killed with all processes that it started.   (SPEC 9)
 
 Two threads read its outputs and one writes to it, so that nobody waits for a full pipe.  What is
 not yet asked for is held back by a queue of a few lines, a line has a largest length, and of
-standard error only the end is kept.  The program leads a process group of its own, and the whole
-group is killed.
+standard error only the end is kept.  On Linux a supervisor kills the program with its descendants,
+whatever session they belong to; elsewhere its process group is killed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Final
 
 from saffu.conformance.ports.protocol import MAX_LINE
@@ -29,6 +30,9 @@ _KEPT: Final = 2**14
 """Bytes of standard error that are kept."""
 _PATIENCE: Final = 2.0
 """Seconds to wait for a thread whose pipe should have ended."""
+_KILLING: Final = 8.0
+"""Seconds that the supervisor has for killing what the program has started."""
+_SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
 
 
 class End(Exception):
@@ -139,19 +143,36 @@ class Sender:
 
 
 class Running:
-    """One process that runs the program."""
+    """One process that runs the program; on Linux, a supervisor and the program under it.
 
-    def __init__(self, command: Sequence[str]) -> None:
+    Parameters: `command`, the program and its arguments; `environment`, None for that of the kit.
+    Refuses (OSError): a program that cannot be run.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._supervised: Final = sys.platform == "linux"
         with uninterrupted():
-            self.process: Final = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
+            reader, writer = os.pipe() if self._supervised else (-1, -1)
+            supervisor = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(writer), str(os.getpid())]
+            try:
+                self.process: Final = subprocess.Popen(
+                    [*(supervisor if self._supervised else ()), *command],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,
+                    start_new_session=True,
+                    pass_fds=(writer,) if self._supervised else (),
+                    env=environment,
+                )
+            except BaseException:
+                _close(reader, writer)
+                raise
             atexit.register(self.kill)
+        if self._supervised:
+            self._confirm(reader, writer, command[0])
         assert self.process.stdin is not None  # PIPE was asked for
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -159,8 +180,22 @@ class Running:
         self.lines: Final = Lines(self.process.stdout)
         self.errors: Final = Tail(self.process.stderr)
 
+    def _confirm(self, reader: int, writer: int, program: str) -> None:
+        """Wait until the supervisor has run the program, or has failed to."""
+        os.close(writer)
+        try:
+            number = os.read(reader, 16)
+        finally:
+            os.close(reader)
+        if number:
+            self.kill()
+            for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            raise OSError(int(number), os.strerror(int(number)), program)
+
     def end(self, seconds: float) -> int | None:
-        """Wait so long for the process, then kill what is left of its group.
+        """Wait so long for the process, then kill what is left of its family.
 
         Returns its own exit status, None if it had to be killed.
         """
@@ -175,12 +210,21 @@ class Running:
         return self.errors.close()
 
     def kill(self) -> None:
-        """Kill the group.  The leader is not yet waited for, so its number is still its own."""
+        """Kill all of it.  The process is not yet waited for, so its number is still its own."""
         if self.process.returncode is None:
+            if self._supervised and _ended(self.process) is None:
+                self.process.terminate()
+                _wait(self.process, _KILLING)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 _kill_group(self.process)
             self.process.wait()
         atexit.unregister(self.kill)
+
+
+def _close(*descriptors: int) -> None:
+    for each in descriptors:
+        if each >= 0:
+            os.close(each)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -38,6 +38,7 @@ class ProcessPort:
         self.command: Final = tuple(command)
         self.timeout = timeout
         self.start_timeout = start_timeout
+        self.environment: Mapping[str, str] | None = None
         self._running: Running | None = None
         self._answered: set[int] = set()
         self._twice: list[tuple[int, str]] = []
@@ -47,7 +48,7 @@ class ProcessPort:
         self._drop()
         self._answered.clear()
         try:
-            self._running = Running(self.command)
+            self._running = Running(self.command, self.environment)
         except (OSError, ValueError) as wrong:
             return Broken("not-started", f"{short(self.command[0])} cannot be run: {wrong}")
         self._running.sender.send(protocol.line(protocol.start()))

@@ -83,7 +83,7 @@ def _of_text(schema: Mapping[str, Any], value: str, here: str) -> Iterable[str]:
         yield f"{here} is empty"
     if len(value) > schema.get("maxLength", len(value)):
         yield f"{here} must have at most {schema['maxLength']} characters, got {len(value)}"
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
         yield f"{here} must match {schema['pattern']}, got {short(value)}"
 
 

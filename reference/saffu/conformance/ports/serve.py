@@ -2,7 +2,8 @@
 
     saffu check -- python -m saffu.conformance.ports.serve mypackage.port
 
-judges the module in a process of its own, where a crash or an endless loop is one failed case.
+`saffu check mypackage.port` does the same: a module is judged in a process of its own, where a
+crash or an endless loop is one failed case, and from where it does not reach the kit.
 """
 
 from __future__ import annotations
@@ -10,15 +11,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 
 from saffu.conformance.contract import arrays
 from saffu.conformance.ports import protocol
-from saffu.conformance.ports.module import ModulePort, load
+from saffu.conformance.ports.module import ModulePort, answer_of, load
 from saffu.conformance.ports.protocol import Answer, Outputs, Rejected, Request, Skipped
+from saffu.errors import SaffuError
 from saffu.types import Array
+
+NOT_LOADED: Final = 2
+"""Exit status where the module cannot be imported or is no port."""
+_WORD: Final = 200
+"""Longest reason that the protocol allows, in characters."""
+_ENTRIES: Final = protocol.MAX_LINE // 2
+"""Most entries that fit a line, with a comma after each."""
 
 
 def started(port: ModulePort) -> dict[str, Any]:
@@ -39,17 +48,23 @@ def answer(port: ModulePort, message: Mapping[str, Any]) -> dict[str, Any]:
         {name: arrays.decode(x) for name, x in message["inputs"].items()},
         {name: arrays.decode(x) for name, x in message.get("cotangents", {}).items()},
     )  # fmt: skip
-    return {"seq": request.seq, **_body(port.run(request))}
+    try:
+        return {"seq": request.seq, **_body(port.run(request))}
+    except BaseException as failure:  # noqa: BLE001  (a port may raise anything)
+        return {"seq": request.seq, **_body(answer_of(failure))}
 
 
 def _body(reply: Answer) -> dict[str, Any]:
     if isinstance(reply, Outputs):
+        if sum(x.size for x in reply.arrays.values()) > _ENTRIES:
+            return {"errored": {"message": f"the answer has more than {_ENTRIES} entries"}}
         return {"outputs": {name: arrays.encode(_plain(x)) for name, x in reply.arrays.items()}}
     if isinstance(reply, Rejected):
-        reason = {"reason": reply.reason} if reply.reason else {}
+        reason = {"reason": reply.reason[:_WORD]} if reply.reason else {}
         return {"rejected": {**reason, "message": reply.message}}
     if isinstance(reply, Skipped):
-        return {"skipped": {"reason": reply.reason, **({"url": reply.url} if reply.url else {})}}
+        url = {"url": reply.url} if reply.url else {}
+        return {"skipped": {"reason": reply.reason[:_WORD], **url}}
     return {"errored": {"message": reply.message}}
 
 
@@ -76,7 +91,12 @@ def main(arguments: list[str]) -> int:
         return 2
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    serve(load(arguments[0], timeout=None), sys.stdin.buffer, answers)
+    try:
+        port = load(arguments[0], timeout=None)
+    except SaffuError as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return NOT_LOADED
+    serve(port, sys.stdin.buffer, answers)
     return 0
 
 
