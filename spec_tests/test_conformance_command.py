@@ -73,10 +73,14 @@ def test_a_program_is_judged_at_the_level_that_it_keeps(check: Say) -> None:
     assert (code, text.splitlines()[-1]) == (0, "PASSED: 8 of 8 cases; level core")
 
 
-def test_a_module_can_be_judged_in_a_process_of_its_own(check: Say) -> None:
-    code, text = check("--isolate", REFERENCE)
-    assert code == 0, text
-    assert "PASSED: 12 of 12 cases; level full" in text
+def test_the_report_says_in_which_process_a_port_ran(check: Say, tmp_path: Path) -> None:
+    for words, inside in ([], False), (["--in-process"], True), (planted_program("right"), False):
+        out = str(tmp_path / f"{inside}{len(words)}")
+        port = words if "--" in words else [*words, REFERENCE]
+        code, text = check("--report", out, "--only", "softmax", *port)
+        assert (code, text.splitlines()[-1]) == (0, "PASSED: 3 of 3 cases")
+        assert read(Path(out) / "results.jsonl")[0]["in_process"] is inside
+        assert ("in the process of the kit" in text.splitlines()[0]) is inside
 
 
 def test_wrong_ports_fail_with_a_diagnosis(

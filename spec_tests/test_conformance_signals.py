@@ -108,7 +108,7 @@ class Port:
         return 1.0
 
 sys.modules["port"] = Port
-sys.exit(main(["check", "--only", "perplexity", "port"]))
+sys.exit(main(["check", "--in-process", "--only", "perplexity", "port"]))
 """
     ran = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120

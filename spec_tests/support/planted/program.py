@@ -19,6 +19,22 @@ WAY = sys.argv[1]
 OPERATIONS = ["softmax", "priming_number", "perplexity", "sgd_step", "radial_context"]
 
 
+ESCAPE = """
+import os, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+nothing = os.open(os.devnull, os.O_RDWR)
+for stream in range(3):
+    os.dup2(nothing, stream)
+with open(sys.argv[1] + ".new", "w") as pid:
+    pid.write(str(os.getpid()))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(3600)
+"""
+"""A process that leaves its parent and its session, and writes its number."""
+
+
 class Refused(Exception):
     pass
 
@@ -118,6 +134,14 @@ def start() -> None:
         child = subprocess.Popen(["sleep", "3600"], stdout=out, stderr=out)
         with open(sys.argv[2], "a") as pids:  # noqa: PTH123  (quick to start)
             pids.write(f"{child.pid}\n")
+    if WAY in ("escapes", "escapes-twice"):
+        escape = [sys.executable, "-I", "-S", "-c", ESCAPE, sys.argv[2]]
+        if WAY == "escapes-twice":
+            subprocess.run(escape, check=True)
+        else:
+            subprocess.Popen(escape)
+        while not os.path.exists(sys.argv[2]):  # noqa: PTH110  (quick to start)
+            time.sleep(0.01)
     operations = [*OPERATIONS, "refine", "explicit_solution"] if WAY == "claims" else OPERATIONS
     said = {
         "protocol": 2 if WAY == "other-protocol" else 1, "name": "planted", "version": "1",
@@ -132,6 +156,11 @@ def misbehave(right: dict[str, Any]) -> None:
         sys.stderr.write("thread 'main' panicked at port.rs:7\n")
         sys.stderr.flush()
         os._exit(7)
+    elif WAY == "last-words":
+        for i in range(20):
+            sys.stderr.write("Error: the seventh of 20\n" if i == 6 else f"line {i}\n")
+        sys.stderr.flush()
+        os._exit(1)
     elif WAY == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
     elif WAY == "hang":

@@ -28,8 +28,10 @@ from saffu.conformance.judging.challenge import Challenge, challenge
 from saffu.conformance.judging.levels import level_of, within
 from saffu.conformance.judging.runner import Result, Run, Runner
 from saffu.conformance.operations import OPERATIONS
+from saffu.conformance.ports.limits import end_in_time
 from saffu.conformance.ports.module import Port, load
-from saffu.conformance.ports.process import ProcessPort
+from saffu.conformance.ports.process import ProcessPort, isolated, telling
+from saffu.conformance.ports.serve import NOT_LOADED
 from saffu.conformance.ports.signals import Terminated
 from saffu.conformance.report.badge import badge
 from saffu.conformance.report.explain import listing
@@ -86,13 +88,20 @@ def run_check(args: argparse.Namespace) -> int:
         hashlib.sha256((root / "MANIFEST.json").read_bytes()).hexdigest(),
         started,
         drawn.nonce if drawn else None,
+        in_process=args.in_process and name is not None,
     )
     if args.report is not None:
         write(report, args.report)
+    code = status(report, smoke=args.smoke)
+    if name and run.port is None and isinstance(port, ProcessPort) and port.status == NOT_LOADED:
+        sys.stderr.write(f"saffu check: {telling(port.stderr) if port.stderr else name}\n")
+        return USAGE
     sys.stdout.write(summary(report))
     if args.smoke:
         sys.stdout.write(harness(run))
-    return status(report, smoke=args.smoke)
+    if report.in_process:
+        end_in_time(code)
+    return code
 
 
 def chosen(cases: Sequence[Case], args: argparse.Namespace) -> tuple[Case, ...]:
@@ -132,10 +141,11 @@ def write(report: Report, folder: Path) -> None:
 
 
 def _port(name: str | None, command: Sequence[str], args: argparse.Namespace) -> Port:
-    if name is None or args.isolate:
-        program = command or [sys.executable, "-m", "saffu.conformance.ports.serve", str(name)]
-        return ProcessPort(program, timeout=args.timeout, start_timeout=args.start_timeout)
-    return load(name, timeout=args.timeout)
+    if name is None:
+        return ProcessPort(command, timeout=args.timeout, start_timeout=args.start_timeout)
+    if args.in_process:
+        return load(name, timeout=args.timeout)
+    return isolated(name, timeout=args.timeout, start_timeout=args.start_timeout)
 
 
 def _run(

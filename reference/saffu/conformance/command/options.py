@@ -71,15 +71,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--start-timeout", metavar="S", type=seconds, default=60.0,
-        help="seconds for the first answer of a program (default: 60)",
+        help="seconds for the first answer (default: 60)",
     )  # fmt: skip
     how.add_argument(
         "--restarts", metavar="N", type=int, default=25,
-        help="largest number of restarts of a program (default: 25)",
+        help="largest number of restarts of the port (default: 25)",
     )  # fmt: skip
     how.add_argument(
-        "--isolate", action="store_true",
-        help="separate process for PORT, where a crash or endless loop is one failed case",
+        "--in-process", action="store_true",
+        help="PORT in the process of the kit, for debuggers; a verdict to be trusted needs its own",
     )  # fmt: skip
     parser.add_argument(
         "--report", metavar="FOLDER", type=Path,

@@ -93,6 +93,7 @@ class Runner:
         self._up = False
         self._failed_starts = 0
         self._given_up = ""
+        self._stderr: tuple[str, ...] = ()
         self._asked = 0
         self._of_seq: dict[int, int] = {}
         self._results: list[Result] = []
@@ -166,7 +167,8 @@ class Runner:
     def _answer(self, case: Case) -> Answer | Ruling:
         self._ensure_started()
         if self._given_up:
-            return Broken("given-up", f"not asked: {self._given_up}")
+            stderr, self._stderr = self._stderr, ()
+            return Broken("given-up", f"not asked: {self._given_up}", stderr)
         if not self._up or self.started is None:
             return Broken("not-started", "the port did not start again")
         if case.op not in self.started.operations:
@@ -192,6 +194,7 @@ class Runner:
         introduction = self.port.start()
         if isinstance(introduction, Broken):
             self._failed_starts += 1
+            self._stderr = introduction.stderr
             if self._failed_starts == 2:
                 self._given_up = f"the port does not start: {introduction.message}"
             return

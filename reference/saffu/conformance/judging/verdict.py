@@ -68,6 +68,8 @@ class Ruling:
     """whether only gradients are wrong or missing"""
     arrays: Mapping[str, Array] = field(default_factory=dict)
     """the arrays that the port returned, where they are wrong: for the diagnosis"""
+    stderr: tuple[str, ...] = ()
+    """the last lines that a program wrote to standard error before it ended or was killed"""
 
 
 def rule(case: Case, answer: Answer, precision: str) -> Ruling:
@@ -87,7 +89,8 @@ def rule(case: Case, answer: Answer, precision: str) -> Ruling:
         case Errored():
             return Ruling(Verdict.ERRORED, "errored", plain(answer.message, _QUOTED))
         case Broken():
-            return Ruling(Verdict.FAILED, answer.kind, plain(answer.message, 2 * _QUOTED))
+            reason = plain(answer.message, 3 * _QUOTED)
+            return Ruling(Verdict.FAILED, answer.kind, reason, stderr=answer.stderr)
 
 
 def _of_arrays(case: Case, arrays: Mapping[str, Array], precision: str) -> Ruling:

@@ -23,6 +23,8 @@ _SWALLOWED: Final = 50
 """Interruptions that a function may catch before the whole process ends."""
 _LINGERING: Final = 2.0
 """Seconds that threads of a port have after the end of the kit."""
+_EXIT: Final = os._exit
+"""As it is outside of `no_exit`."""
 NO_VERDICT: Final = 3
 """Exit status of a process that a port ends, or that has to end because of it."""
 
@@ -72,7 +74,7 @@ class TimeLimit:
         if self._caught > _SWALLOWED:
             os.write(2, b"saffu: the port catches the time-out and goes on: no verdict; "
                         b"judge it in a process of its own, without --in-process\n")  # fmt: skip
-            os._exit(NO_VERDICT)
+            _EXIT(NO_VERDICT)
         raise OutOfTime
 
 
@@ -91,7 +93,7 @@ def no_exit() -> Iterator[None]:
             if os.getpid() != process:
                 before[name](*arguments, **named)
             elif threading.get_ident() != thread:
-                before["_exit"](NO_VERDICT)
+                _EXIT(NO_VERDICT)
             raise Exited(f"the port called os.{name}")
 
         return refuse
@@ -114,6 +116,6 @@ def end_in_time(status: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        os._exit(status)
+        _EXIT(status)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -179,7 +179,7 @@ def answer_of(failure: BaseException) -> Answer:
     if isinstance(failure, Exited):
         return Errored(text_of(failure))
     if isinstance(failure, NotImplementedError):
-        why, url = (*map(text_of, BaseException.args.__get__(failure)), "", "")[:2]
+        why, url = (*map(text_of, failure.args), "", "")[:2]
         if not why:
             return Errored("NotImplementedError without a reason")
         message = {"seq": 1, "skipped": {"reason": why[:200], "url": url}}

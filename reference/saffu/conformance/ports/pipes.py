@@ -28,6 +28,8 @@ from saffu.conformance.ports.signals import uninterrupted
 _CHUNK: Final = 2**16
 _KEPT: Final = 2**14
 """Bytes of standard error that are kept."""
+_LONGEST: Final = 600
+"""Characters of a line of standard error that are kept."""
 _PATIENCE: Final = 2.0
 """Seconds to wait for a thread whose pipe should have ended."""
 _KILLING: Final = 8.0
@@ -102,13 +104,13 @@ class Tail:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def close(self) -> str:
-        """The last line that says anything."""
+    def close(self) -> tuple[str, ...]:
+        """The lines that say anything, in harmless characters."""
         self._thread.join(_PATIENCE)
         if not self._thread.is_alive():
             self._pipe.close()
-        lines = [text for text in self._kept.splitlines() if text.strip()]
-        return plain(lines[-1].decode("utf-8", "replace").strip()) if lines else ""
+        lines = self._kept.decode("utf-8", "replace").splitlines()
+        return tuple(plain(line.rstrip(), _LONGEST) for line in lines if line.strip())
 
     def _read(self) -> None:
         while chunk := os.read(self._pipe.fileno(), _CHUNK):
@@ -155,7 +157,14 @@ class Running:
         self._supervised: Final = sys.platform == "linux"
         with uninterrupted():
             reader, writer = os.pipe() if self._supervised else (-1, -1)
-            supervisor = [sys.executable, "-I", "-S", str(_SUPERVISOR), str(writer), str(os.getpid())]
+            supervisor = [
+                sys.executable,
+                "-I",
+                "-S",
+                str(_SUPERVISOR),
+                str(writer),
+                str(os.getpid()),
+            ]
             try:
                 self.process: Final = subprocess.Popen(
                     [*(supervisor if self._supervised else ()), *command],
@@ -204,8 +213,8 @@ class Running:
         self.kill()
         return status
 
-    def close(self) -> str:
-        """Close the pipes of a process that has ended; the last words of its standard error."""
+    def close(self) -> tuple[str, ...]:
+        """Close the pipes of a process that has ended; the last lines of its standard error."""
         self.lines.close()
         return self.errors.close()
 

@@ -6,8 +6,11 @@ answer, `Broken`; after them the program is restarted.
 
 from __future__ import annotations
 
+import os
 import queue
+import re
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -23,22 +26,36 @@ _PARTING: Final = 2.0
 """Seconds that a program has for ending by itself."""
 _DYING: Final = 1.0
 """Seconds between the end of a program's output and the end of the program."""
+_SHOWN: Final = 10
+"""Lines of standard error in the report."""
+_LIKE_AN_ERROR: Final = re.compile(
+    r"error|exception|panic|fatal|abort|fault|assert|cannot|failed|no such|not found", re.IGNORECASE
+)
 
 
 class ProcessPort:
     """A program as a port.
 
     Parameters: `command`, the program and its arguments; `timeout`, seconds for one answer;
-    `start_timeout`, seconds for the answer to start.
+    `start_timeout`, seconds for the answer to start; `environment`, None for that of the kit.
     """
 
     def __init__(
-        self, command: Sequence[str], *, timeout: float = 60.0, start_timeout: float = 60.0
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float = 60.0,
+        start_timeout: float = 60.0,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.command: Final = tuple(command)
         self.timeout = timeout
         self.start_timeout = start_timeout
-        self.environment: Mapping[str, str] | None = None
+        self.environment: Final = environment
+        self.status: int | None = None
+        """exit status of the last process that ended unexpectedly"""
+        self.stderr: tuple[str, ...] = ()
+        """the last lines of its standard error"""
         self._running: Running | None = None
         self._answered: set[int] = set()
         self._twice: list[tuple[int, str]] = []
@@ -59,7 +76,8 @@ class ProcessPort:
             introduction = Broken("garbage", wrong.what)
         if isinstance(introduction, Broken):
             introduction = self._after(introduction)
-            return Broken("not-started", f"after start: {introduction.message}")
+            message = f"after start: {introduction.message}"
+            return Broken("not-started", message, introduction.stderr)
         return introduction
 
     def run(self, request: Request) -> Answer:
@@ -141,20 +159,45 @@ class ProcessPort:
         """Kill the program, and add its exit status and last words to the message."""
         assert self._running is not None  # start has been called
         running, self._running = self._running, None
-        status = running.end(_DYING if broken.kind == "crash" else 0.0)
-        words = running.close()
+        self.status = running.end(_DYING if broken.kind == "crash" else 0.0)
+        lines = running.close()
+        self.stderr = lines[-_SHOWN:]
         message = broken.message
         if broken.kind == "crash":
-            message += f", {_status(status)}"
-        if words:
-            message += f"; last line on standard error: {words}"
-        return Broken(broken.kind, message)
+            message += f", {_status(self.status)}"
+        if lines:
+            message += f"; standard error: {telling(lines)}"
+        return Broken(broken.kind, message, self.stderr)
 
     def _drop(self) -> None:
         if self._running is not None:
             self._running.end(0.0)
             self._running.close()
             self._running = None
+
+
+def isolated(name: str, *, timeout: float = 60.0, start_timeout: float = 60.0) -> ProcessPort:
+    """A Python module as a port in a process of its own.
+
+    Parameters: `name`, package.module or package.module:object, found where the kit would find it.
+    """
+    path = os.pathsep.join(filter(None, sys.path))
+    return ProcessPort(
+        [sys.executable, "-m", "saffu.conformance.ports.serve", name],
+        timeout=timeout,
+        start_timeout=start_timeout,
+        environment={**os.environ, "PYTHONPATH": path},
+    )
+
+
+def telling(lines: Sequence[str]) -> str:
+    """The first line of standard error that looks like an error; else the last one.
+
+    >>> telling(["  throw new Error(x)", "RangeError: too far", "    at port.mjs:7", "Node.js v20"])
+    'RangeError: too far'
+    """
+    errors = (x for x in lines if not x[0].isspace() and _LIKE_AN_ERROR.search(x))
+    return next(errors, lines[-1].strip())
 
 
 def _status(status: int | None) -> str:

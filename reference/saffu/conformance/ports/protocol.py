@@ -103,6 +103,8 @@ class Broken:
     kind: str
     """time-out, crash, garbage, flood, order, form, not-started or given-up"""
     message: str
+    stderr: tuple[str, ...] = ()
+    """the last lines that a program wrote to standard error"""
 
 
 Answer: TypeAlias = Outputs | Rejected | Skipped | Errored | Broken

@@ -85,18 +85,22 @@ def serve(port: ModulePort, asked: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m saffu.conformance.ports.serve mypackage.port`; its own prints go to stderr."""
+    """`python -m saffu.conformance.ports.serve mypackage.port`.
+
+    What the module prints goes to stderr, and what it reads is empty.
+    """
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m saffu.conformance.ports.serve package.module[:object]\n")
         return 2
-    answers = os.fdopen(os.dup(1), "wb")
+    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     try:
         port = load(arguments[0], timeout=None)
     except SaffuError as wrong:
         sys.stderr.write(f"{wrong}\n")
         return NOT_LOADED
-    serve(port, sys.stdin.buffer, answers)
+    serve(port, asked, answers)
     return 0
 
 

@@ -2,11 +2,11 @@
 
     python -I -S supervisor.py PIPE KIT COMMAND [argument ...]
 
-Runs the command in a session of its own, and ends as the command ends.  Whatever process the command
-has started, and whatever session that belongs to, becomes a child of the supervisor when its own
-parent ends (PR_SET_CHILD_SUBREAPER), so that all of them can be found and killed.  That happens when
-the command has ended, at SIGTERM, and when the kit (the process KIT) is there no more.  PIPE is a
-file descriptor for the number of the error, if the command cannot be run.
+Runs the command in a session of its own, and ends as the command ends.  A process that the command
+has started becomes a child of the supervisor when its own parent ends (PR_SET_CHILD_SUBREAPER),
+whatever its session, so all of them can be found and killed.  That happens when the command has
+ended, at SIGTERM, and after the end of the kit (the process KIT).  PIPE is a file descriptor for
+the number of the error, if the command cannot be run.
 
 This is a program of its own, on the standard library alone, so that it starts in little time.
 """
@@ -83,10 +83,12 @@ def kill_descendants() -> None:
 def descendants(root: int) -> list[int]:
     """Children of a process, and theirs, as far as they are not yet waited for."""
     children: dict[int, list[int]] = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as status:
+    with os.scandir("/proc") as entries:
+        processes = [int(entry.name) for entry in entries if entry.name.isdigit()]
+    for process in processes:
+        with contextlib.suppress(OSError), open(f"/proc/{process}/stat", "rb") as status:  # noqa: PTH123
             parent = int(status.read().rpartition(b")")[2].split()[1])
-            children.setdefault(parent, []).append(int(name))
+            children.setdefault(parent, []).append(process)
     below = list(children.get(root, ()))
     for process in below:
         below.extend(children.get(process, ()))

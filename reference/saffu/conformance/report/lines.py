@@ -41,6 +41,8 @@ class Report:
     suite_sha256: str
     started: datetime
     nonce: str | None = None
+    in_process: bool = False
+    """whether the port ran in the process of the kit, which it can then reach"""
 
     @property
     def ok(self) -> bool:
@@ -77,6 +79,7 @@ def header(report: Report) -> dict[str, Any]:
         "wanted": run.wanted,
         "partial": run.partial,
         "nonce": report.nonce,
+        "in_process": report.in_process,
     }
 
 
@@ -98,6 +101,7 @@ def line(report: Report, result: Result) -> dict[str, Any]:
         "error": _size(ruling.error),
         "bound": ruling.bound,
         "matches": report.matches(result),
+        "stderr": list(ruling.stderr),
         "seconds": round(result.seconds, 4),
     }
 

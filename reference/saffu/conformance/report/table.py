@@ -33,6 +33,8 @@ def summary(report: Report) -> str:
 def _port(report: Report) -> str:
     port = report.run.port
     who = f"{port.name} {port.version}, {port.language}, {port.device}" if port else "never started"
+    if report.in_process:
+        who += ", in the process of the kit"
     lines = [f"Port       {who}", f"Suite      {report.suite}, judged as {report.run.precision}"]
     if report.nonce:
         lines.append(f"Challenge  {report.nonce} (again: --challenge {report.nonce})")

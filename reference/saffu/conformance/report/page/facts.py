@@ -33,6 +33,7 @@ def _port(report: Report) -> dict[str, str]:
         "Port": named(port),
         "Language": port.language,
         "Device": port.device,
+        "Process": "that of the kit" if report.in_process else "its own",
         "Precision": f"{port.precision}{judged}",
         "Has": f"{len(port.operations)} of {counted(len(OPERATIONS), 'operation')}{gradients}",
     }
