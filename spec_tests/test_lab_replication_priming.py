@@ -187,7 +187,7 @@ def test_verdicts_follow_the_lines() -> None:
     assert _verdicts(_lines(good, less)) == ["does not hold", "holds", "holds"]
     two = [*_lines(good, right), *({**x, "scale": 0.1} for x in _lines(bad, right))]
     assert _verdicts(two) == ["holds with conditions"] * 3
-    assert "not for scikit-learn's digits, pixels × 0.1" in priming.chapter(two).text
+    assert "worse on: scikit-learn's digits, pixels × 0.1" in priming.chapter(two).text
 
 
 def test_nothing_measured_is_said() -> None:

@@ -83,7 +83,7 @@ def test_everything_a_file_says_is_taken() -> None:
 
 REFUSED = {
     "nothing": ("", r"\[space\]"),
-    "no TOML": ("[space", "no TOML"),
+    "no TOML": ("[space", "not TOML"),
     "section": (SHORT + "[wlak]\nmodels = 3\n", r"\[wlak\]"),
     "field": (SHORT + "[walk]\nmodel = 3\n", r"\[walk\] field must be .*models.*, got 'model'"),
     "no section": ("walk = 5\n" + SHORT, "walk must be .*, got 5"),

@@ -214,7 +214,7 @@ def test_a_finished_page_has_its_numbers() -> None:
     assert f"{np.exp(4.0):.1f}" in text  # validation perplexity of the best
     assert f"{np.exp(3.1):.1f}" in text  # after training
     assert f"{np.exp(5.0):.1f}" in text  # the baselines on the test text
-    assert "Both had 3 epochs" in text
+    assert "Both were trained for 3 epochs" in text
     count = sum(line["validation_nats"] < 4.4 for line in lines[:41])
     assert f"{count} of the explicit solutions are better than the bigram" in text
     assert "not finished" not in text

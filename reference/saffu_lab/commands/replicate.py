@@ -24,21 +24,21 @@ from saffu_lab.study.sources import NAMED, Sources
 from saffu_lab.study.task import Answers
 
 ABOUT: Final = """\
-Every claim of the papers, measured on this machine: language models with one softmax layer and with
+The papers' claims, measured on this machine: language models with one softmax layer and with
 self-attention, images of digits, less data, 250 models of a roadmap.  Writes a report with tables,
-pictures and a verdict for each claim.
+pictures and one verdict per claim.
 
-  saffu replicate                             everything: some hours on two cores.  Ctrl-C at any
-                                              time; the same command goes on where it stopped
+  saffu replicate                             everything: some hours on two cores; after Ctrl-C,
+                                              the same command continues where it stopped
   saffu replicate --list                      the studies
-  saffu replicate less-data contexts          some of them
+  saffu replicate less-data contexts          some studies
   saffu replicate --report                    only the report, from the measurements that are there
   saffu replicate --tiny                      every step once, small; the numbers mean nothing
-  saffu replicate --corpus book.txt notes/    on your own text
+  saffu replicate --corpus book.txt notes/    with your own text
 
-The report is FOLDER/replication.md; each finished piece of work is a line of JSON in
-FOLDER/replication/STUDY.jsonl.  Models between pieces of work are kept in the cache.
-Install saffu[plot,images] for pictures and images of digits, PyTorch for two models from outside.
+The report is FOLDER/replication.md; every finished task is a line of JSON in
+FOLDER/replication/STUDY.jsonl.  Models needed by later tasks are kept in the cache.
+Install saffu[plot,images] for pictures and images of digits, PyTorch for two external baselines.
 """
 
 
@@ -59,10 +59,12 @@ def add_parser(commands: Any, about: str) -> None:
         action="store_true",
         help="only the report, from the measurements that are there",
     )
-    cell = parser.add_argument_group("one cell again, compared with the kept line of --out")
-    cell.add_argument("--row", metavar="NAME", help="the row of one study, as its lines name it")
-    cell.add_argument("--targets", metavar="N", type=whole(1), help="its training targets")
-    cell.add_argument("--seed", metavar="S", type=seed, help="its seed")
+    cell = parser.add_argument_group(
+        "repetition of one cell, compared with its recorded line in --out"
+    )
+    cell.add_argument("--row", metavar="NAME", help="name of the row, as in the lines of the study")
+    cell.add_argument("--targets", metavar="N", type=whole(1), help="training targets of the cell")
+    cell.add_argument("--seed", metavar="S", type=seed, help="seed of the cell")
     data = parser.add_argument_group("data")
     data.add_argument(
         "--corpus", metavar="PATH", nargs="+", default=None,

@@ -22,20 +22,20 @@ from saffu_lab.study.running import run_tasks
 from saffu_lab.study.task import Answers
 
 ABOUT: Final = """\
-A map of many models: parameters against perplexity, the Pareto front, and what each choice (context
-models, widths, embeddings, attention, …) is worth.  A file in TOML lists the choices; models are
-drawn from them so that every value gets equally many.  All get their explicit solution, which takes
-seconds; the best, and some drawn by chance, are trained by backpropagation as well.
+A map of many models: parameters against perplexity, the Pareto front, and the effect of each choice
+(context models, widths, embeddings, attention, …).  A TOML file lists the choices; models are drawn
+from them so that every value gets equally many.  All models are solved explicitly, which takes
+seconds; the best, and some drawn at random, are trained by backpropagation as well.
 
-  saffu roadmap --example > map.toml             a file that explains itself, to be changed at will
-  saffu roadmap map.toml --tiny                  everything once, in a minute; the numbers are of no
-                                                 account
+  saffu roadmap --example > map.toml             a commented file to edit
+  saffu roadmap map.toml --tiny                  every step once, in a minute; the numbers mean
+                                                 nothing
   saffu roadmap map.toml --out map               map/roadmap.md, its pictures, map/roadmap.jsonl
-  saffu roadmap map.toml --out map               again, after Ctrl-C or a power cut: it goes on
-  saffu roadmap map.toml --out map --report      measure nothing, draw what is there; also meanwhile
+  saffu roadmap map.toml --out map               the same again continues after an interruption
+  saffu roadmap map.toml --out map --report      report of the lines so far, even during a run
   saffu roadmap map.toml --out map --engine dask --scheduler tcp://10.0.0.1:8786        on a cluster
 
-Every line of roadmap.jsonl is one finished piece of work, with all its settings.
+Every line of roadmap.jsonl is one finished task with all its settings.
 """
 
 

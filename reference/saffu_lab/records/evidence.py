@@ -1,14 +1,14 @@
 """Comparisons of tested models with 95 % intervals, and the verdicts that follow.   (SPEC 7)
 
 Two models are compared on the same test documents, in nats per target.  With one seed, the
-interval comes from resampling the documents (`saffu_lab.records.comparison`); with several, each
-of which has its own split, draw, random weights and order, it is Student's interval of the mean.
-The interval that is shown is the one that decides: a comparison favours a claim if its whole
+interval comes from resampling the documents (`saffu_lab.records.comparison`).  With several seeds,
+each with its own split, sample, random weights and batch order, it is Student's interval of the
+mean.  The interval that is shown is the one that decides: a comparison favours a claim if its whole
 interval does, and is undecided if the interval includes zero.
 
-Many comparisons are made, so some exclude zero by chance.  `discovery_threshold` (Benjamini &
-Hochberg 1995) bounds the expected share of those among all that count; a verdict is given by the
-95 % intervals and once more by that line.
+Among many comparisons, some exclude zero by chance.  `discovery_threshold` (Benjamini & Hochberg
+1995) bounds the expected share of these among all that count; a verdict is given by the 95 %
+intervals, and a second time with that threshold.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Verdict: TypeAlias = Literal[
 ]
 
 Z: Final = 1.959964
-"""half the width of a 95 % interval of the normal distribution"""
+"""half the width of the 95 % interval of a standard normal distribution"""
 DISCOVERIES: Final = 0.05
-"""the largest expected share of chance findings among the comparisons that count"""
+"""the largest expected share of false discoveries among the comparisons that count"""
 UNFINISHED_RIVAL: Final = "undecided: the other training was still improving"
 
 
 class Answer(NamedTuple):
-    """What one size, data set or pair of rows says about a claim."""
+    """Decision of one size, data set or pair of rows about a claim."""
 
     favours: bool | None
     """None: undecided"""
@@ -57,7 +57,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Mean and Student's 95 % interval; of one value, the value and no interval.
+    """Mean and Student's 95 % interval; for one value, an interval of width zero.
 
     >>> e = estimate([1.0, 2.0, 3.0])
     >>> round(e.mean, 3), round(e.low, 3), round(e.high, 3)
@@ -73,12 +73,12 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 class Comparison(NamedTuple):
-    """Nats per target that one row needs more than another, by the interval that decides."""
+    """Nats per target of one row minus those of another, with the deciding interval."""
 
     nats: Estimate
     error: float
-    """standard error: over seeds; with one seed, that of a normal distribution whose 95 % interval
-    is as wide as the one of the resampled documents"""
+    """standard error over seeds; with one seed, that of a normal distribution whose 95 % interval
+    has the width of the bootstrap interval"""
     seeds: int = 1
 
     @property
@@ -93,7 +93,7 @@ class Comparison(NamedTuple):
 
     @property
     def percent(self) -> str:
-        """The same as a change of perplexity."""
+        """The difference as a change of perplexity in per cent, with its interval."""
         mean, low, high = (100 * (np.exp(x) - 1) for x in self.nats)
         interval = (
             f" ({low:+.1f} … {high:+.1f})" if np.isfinite(self.nats.low) else " (no interval)"
@@ -109,19 +109,19 @@ class Comparison(NamedTuple):
 
     @property
     def answer(self) -> Answer:
-        """For the claim that the first row is better."""
+        """The answer to the claim that the first row is better."""
         return Answer(self.better, self.chance)
 
     def less(self, nats: float) -> Comparison:
-        """The same less a threshold: it is better if the first row needs less than that more."""
+        """The comparison shifted by a threshold: better if the difference is below `nats`."""
         return self._replace(nats=Estimate(*(end - nats for end in self.nats)))
 
 
 def compare(ones: Sequence[Line], others: Sequence[Line]) -> Comparison | None:
     """Compare two rows, seed by seed; None if no seed has both.
 
-    Rows of which only one number per seed is known (KenLM) are compared by their perplexities; with
-    one seed such a comparison has no interval, and is undecided.
+    Rows with only one number per seed (KenLM) are compared by their perplexities; with one seed,
+    such a comparison has no interval and is undecided.
     """
     pairs = [(a, b) for a in ones for b in others if a["seed"] == b["seed"]]
     if not pairs:
@@ -135,7 +135,7 @@ def compare(ones: Sequence[Line], others: Sequence[Line]) -> Comparison | None:
 
 
 def over_seeds(values: Sequence[float]) -> Comparison:
-    """A comparison from the difference of each seed; of one value there is no interval.
+    """A comparison from one difference per seed; a single value has no interval.
 
     >>> over_seeds([-1.0, -1.5, -1.2]).better, over_seeds([-1.0]).better
     (True, None)
@@ -147,7 +147,7 @@ def over_seeds(values: Sequence[float]) -> Comparison:
 
 
 def of_interval(interval: Estimate | Gap) -> Comparison:
-    """A comparison of which the 95 % interval is known.
+    """A comparison from a known 95 % interval.
 
     >>> one = of_interval(Estimate(-1.0, -2.0, -0.0001))
     >>> one.better, round(one.chance, 2)
@@ -158,7 +158,7 @@ def of_interval(interval: Estimate | Gap) -> Comparison:
 
 
 def discovery_threshold(chances: Sequence[float], rate: float = DISCOVERIES) -> float:
-    """The largest p-value that counts, if at most `rate` of what counts may be chance.
+    """The largest p-value that counts, with false discovery rate `rate`.
 
     Benjamini & Hochberg (1995): the largest p_(k) of n sorted values with p_(k) ≤ rate · k / n; 0
     if there is none.
@@ -173,13 +173,13 @@ def discovery_threshold(chances: Sequence[float], rate: float = DISCOVERIES) -> 
 
 
 def change(ones: Sequence[Line], others: Sequence[Line]) -> str:
-    """The change of perplexity from the second models to the first, in per cent; see `compare`."""
+    """Change of perplexity from the second row to the first, in per cent; see `compare`."""
     comparison = compare(ones, others)
     return "–" if comparison is None else comparison.percent
 
 
 def over_all(answers: Sequence[Answer | bool | None], threshold: float | None = None) -> Verdict:
-    """A verdict from the answers at several sizes or on several data.
+    """A verdict from the answers over several sizes, data sets or pairs.
 
     Parameters: `threshold`: answers with a larger p-value than this count as undecided.
 
@@ -203,7 +203,7 @@ def over_all(answers: Sequence[Answer | bool | None], threshold: float | None = 
 
 
 def still_improving(run: Line) -> bool:
-    """Whether a training was at its best at its last validation: its limit of epochs ended it.
+    """Whether a run was best at its last validation, so that its epoch limit ended it.
 
     >>> still_improving({"history": [["cold", 0, 0.0, 5.0], ["frozen", 9, 0.1, 4.0]]})
     True
@@ -213,10 +213,11 @@ def still_improving(run: Line) -> bool:
 
 
 def standing(tests: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
-    """The tests of the recipe of each row and size that stands: the first seed's best.
+    """The tests of the recipe that represents each row and size: the first seed's best.
 
-    The best on validation text among all trials of the first seed; the other seeds take it over.  A
-    run that was given more recipes later may have tested an earlier choice, too, in any seed.
+    That is the best recipe on validation text among all trials of the first seed, which the other
+    seeds use too.  A study that was given more recipes later may also hold tests of earlier
+    choices, with any seed.
 
     >>> trials = [{"row": "a", "targets": 9, "seed": 1, "recipe": {"n": n}, "validation_nats": n}
     ...           for n in (3, 2)]
@@ -241,7 +242,7 @@ def standing(tests: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
 
 
 def spread(lines: Sequence[Line]) -> str:
-    """Test perplexity of a row: the mean over seeds and, from two on, Student's interval."""
+    """Test perplexity of a row: mean over seeds, with Student's interval from two seeds on."""
     values = [perplexity(line) for line in lines]
     if not values:
         return "–"

@@ -1,4 +1,4 @@
-"""Chapters of the report and the claims in them, made from a study's lines alone.   (SPEC 7)"""
+"""Chapters of the report and their claims, made from a study's lines alone.   (SPEC 7)"""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from saffu_lab.study.task import Answers, Task
 
 
 class Claim(NamedTuple):
-    """One claim, and what its measurements say."""
+    """One claim and its evidence."""
 
     statement: str
     """in one sentence"""
     source: str
     """[P1], [P2], [T], or [D] for questions of our own"""
     answers: Sequence[Answer]
-    """of the sizes, data sets or pairs of rows that the claim is about"""
+    """one per size, data set or pair of rows that the claim covers"""
     evidence: str
     """the numbers, with their conditions; one or two sentences"""
     seeds: str
-    """how many seeds stand behind it"""
+    """number of seeds"""
     size: str
-    """how much data: training targets or images"""
+    """amount of data: training targets or images"""
 
     @property
     def verdict(self) -> Verdict:
-        """By 95 % intervals, each for itself."""
+        """The verdict by 95 % intervals, each on its own."""
         return over_all(self.answers)
 
     def verdict_at(self, threshold: float) -> Verdict:
-        """Where only p-values up to a threshold count."""
+        """The verdict if only p-values up to a threshold count."""
         return over_all(self.answers, threshold)
 
 
@@ -51,7 +51,7 @@ def amounts(sizes: Iterable[int], unit: str = "targets") -> str:
 
 
 def seeds_of(lines: Iterable[Line]) -> str:
-    """How many seeds the lines have; a range if rows or sizes differ.
+    """Number of seeds of the lines; a range if rows or sizes differ.
 
     >>> seeds_of([{"row": "a", "seed": 1}, {"row": "a", "seed": 2}, {"row": "b", "seed": 1}])
     '1–2'
@@ -64,11 +64,11 @@ def seeds_of(lines: Iterable[Line]) -> str:
 
 
 class Pairs(NamedTuple):
-    """Rows of a study in pairs: what each pair says about one claim."""
+    """Pairwise comparisons of rows that decide one claim."""
 
     answers: list[Answer]
     words: str
-    """each change of perplexity"""
+    """every change of perplexity, in words"""
     seeds: str
     size: str
 
@@ -77,10 +77,10 @@ def compared(
     pairs: Mapping[str, tuple[Sequence[Line], Sequence[Line]]],
     unfinished: Collection[str] = (),
 ) -> Pairs:
-    """Compare rows in pairs, by name; what was not measured on both sides is left out.
+    """Compare rows in pairs, by name; pairs not measured on both sides are left out.
 
-    Parameters: `unfinished`: names of pairs whose second row was still improving when its limit
-    ended it, so that its loss decides nothing in favour of the first.
+    Parameters: `unfinished`: names of pairs whose second row was still improving when it reached
+    its epoch limit, so that its loss decides nothing in favour of the first.
     """
     answers, words, lines = [], [], []
     for name, (ones, others) in pairs.items():
@@ -99,15 +99,15 @@ def compared(
 
 
 class Chapter(NamedTuple):
-    """What came out of a study."""
+    """The result of a study."""
 
     title: str
     text: str
-    """Markdown below the title: the setting, tables, what was chosen how; pictures by their name,
-    as `![about](replication/NAME.png)`"""
+    """Markdown below the title: setting, tables, choices; pictures by name, as
+    `![about](replication/NAME.png)`"""
     claims: Sequence[Claim]
     pictures: Mapping[str, Callable[[], Any]]
-    """matplotlib figures by the name of their file, drawn when asked for"""
+    """functions that draw matplotlib figures, by file name"""
 
 
 @runtime_checkable
@@ -115,21 +115,21 @@ class Study(Protocol):
     """A module of this package: one study."""
 
     NAME: str
-    """its word on the command line, and the name of its file of lines"""
+    """its name on the command line, and that of its file of lines"""
     ABOUT: str
-    """in a few words, for `saffu replicate --list`"""
+    """description in a few words, for `saffu replicate --list`"""
 
     def tasks(self, sources: Sources, answers: Answers) -> Sequence[Task]:
         """All tasks that can be named, given the answers so far."""
         ...
 
     def chapter(self, lines: Sequence[Line]) -> Chapter:
-        """What the lines say; they are of one text, and may be of a run that is not finished."""
+        """The chapter made from the lines of one text; the run may be unfinished."""
         ...
 
 
 def select(lines: Sequence[Line], **fields: Any) -> list[Line]:
-    """The lines that have these fields.
+    """The lines with these field values.
 
     >>> select([{"row": "a", "seed": 1}, {"row": "b"}], row="a")
     [{'row': 'a', 'seed': 1}]

@@ -1,4 +1,4 @@
-"""Provenance of the report: how often each test set was read, on which machines, by which code."""
+"""Provenance of the report: readings of each test set, machines, versions and commits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from saffu_lab.records.results import Line, table
 
 IMAGES = {"mnist": "MNIST, test images", "digits": "scikit-learn's digits, test images"}
 READS = ("test", "baselines")
-"""what lines do that read test data"""
+"""the kinds of lines that read test data"""
 
 
 def test_set(line: Line) -> str:
-    """The test data that a line read; a text is split by its seed, and so is its test part.
+    """Name of the test data that a line read; the test part of a text depends on the seed.
 
     >>> test_set({"text": "0123456789abcdef", "seed": 2}), test_set({"data": "mnist", "seed": 2})
     ('text 01234567, seed 2', 'MNIST, test images')
@@ -25,7 +25,7 @@ def test_set(line: Line) -> str:
 
 
 def models_in(line: Line) -> int:
-    """How many models a line tested.
+    """Number of models that a line tested.
 
     >>> models_in({"do": "test", "nats": [1.0, 2.0]}), models_in({"do": "test", "rows": {"a": {}}})
     (1, 1)
@@ -39,7 +39,7 @@ def models_in(line: Line) -> int:
 
 
 def readings_table(lines: Mapping[str, Sequence[Line]]) -> str:
-    """How many models were tested on each test set, study by study."""
+    """Number of models tested on each test set, by study."""
     counts: Counter[tuple[str, str]] = Counter()
     for study, of_study in lines.items():
         for line in of_study:
@@ -50,7 +50,7 @@ def readings_table(lines: Mapping[str, Sequence[Line]]) -> str:
         by_study = {study: n for (each, study), n in counts.items() if each == name}
         words = ", ".join(f"{study} {n}" for study, n in by_study.items())
         rows.append([name, words, str(sum(by_study.values()))])
-    return table(["test data", "models tested, by study", "in all"], rows)
+    return table(["test data", "models tested, by study", "total"], rows)
 
 
 def machines_table(lines: Mapping[str, Sequence[Line]]) -> str:

@@ -1,4 +1,4 @@
-"""One cell of a table measured again: the same row, size and seed, compared with the kept line."""
+"""Repetition of one table cell: the same row, size and seed, compared with the recorded line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLERANCE: Final = 0.01
 
 
 class Repeated(NamedTuple):
-    """A kept number and the same number measured again."""
+    """A recorded number and its repetition."""
 
     what: str
     kept: float
@@ -29,7 +29,7 @@ class Repeated(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether they differ by no more than the tolerance."""
+        """Whether the two differ by at most the tolerance."""
         return abs(self.again - self.kept) <= TOLERANCE
 
     def __str__(self) -> str:
@@ -43,10 +43,10 @@ class Repeated(NamedTuple):
 def repeat_cell(
     study: Study, sources: Sources, path: Path, row: str, targets: int, seed: int
 ) -> list[Repeated]:
-    """Fit and test the chosen model of one cell again, from nothing; no line is written.
+    """Fit and test the chosen model of one cell again, from scratch; no line is written.
 
-    Parameters: `path` of the kept lines; `row`, `targets`, `seed` as the lines have them.
-    Refuses: a cell that the lines do not have; a text that is not the one that they were made on.
+    Parameters: `path` of the recorded lines; `row`, `targets`, `seed` as in the lines.
+    Refuses: a cell that is not in the lines; a text other than the one the lines were made on.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
@@ -104,7 +104,7 @@ def _nats(line: Line) -> float:
 
 
 def summary(repeated: Sequence[Repeated]) -> str:
-    """One line per number, and where it was measured again."""
+    """One line per repeated number, and the machine of the repetition."""
     about = circumstances()
     where = f"measured on {about['machine']}, commit {about['commit']}"
     return "\n".join([*map(str, repeated), where]) + "\n"

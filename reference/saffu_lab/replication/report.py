@@ -1,7 +1,7 @@
 """Replication report: verdicts, one chapter per study, provenance, pictures.   (SPEC 7)
 
-It is made from the lines in the folder alone, so that it can be made again at any time, also while
-a run is under way.
+The report is made from the lines in the folder alone, so it can be made again at any time, even
+during a run.
 """
 
 from __future__ import annotations
@@ -34,48 +34,49 @@ STUDIES: Mapping[str, str] = {
     "roadmap": "roadmap",
     "precision": "precision",
 }
-"""The studies in the order of the report: their word, and their folder."""
+"""The studies in the order of the report: name and folder."""
 
 NEEDS: Mapping[str, str] = {"priming": "sklearn", "images": "sklearn"}
-"""The module without which a study cannot be done; for want of others it leaves out rows."""
+"""The module that a study cannot run without; without other optional modules, rows are left out."""
 
 INSTALL = {"sklearn": ("scikit-learn", "pip install 'saffu[images]'")}
 
 PAGE, FOLDER, WIDTH = "replication.md", "replication", 104
 
 HEAD = """\
-# What the papers claim, measured
+# Replication: the papers' claims, measured
 
-Made by `saffu replicate` from the lines in [`replication/`]({folder}): one line per measurement,
-with its settings, seed, versions and the digest of its data. No number that the papers publish was
-measured again; their claims are tried on other data.
+This report is made by `saffu replicate` from the lines in [`replication/`]({folder}): one line per
+measurement, with its settings, seed, versions and the digest of its data. It does not reproduce any
+number published in the papers; it tests their claims on other data.
 
 All choices were made on validation data, and test data were read after the choice; how often they
-were read is [below](#provenance). CPU seconds are those of one thread. [P1] and [P2] are the
-papers, [T] is the first author's later lecture (see [specification](specification.md)), [D] marks
-questions of our own.
+were read is stated [below](#provenance). CPU seconds are measured on one thread. [P1] and [P2] are
+the papers, [T] is the first author's later lecture (see [specification](specification.md)), and [D]
+marks questions of our own.
 """
 
 RULES = """\
-A claim is about several sizes, data sets or pairs of rows. Each of them is decided by the interval
-that is shown beside it: Student's 95 % interval over seeds where there are several, that of the
-resampled test documents or images where there is one. Where a claim has a threshold instead, its
+A claim covers several sizes, data sets or pairs of rows. Each of these is decided by the interval
+shown with it: Student's 95 % interval over seeds if there are several seeds, a bootstrap interval
+over test documents or images if there is one. If a claim is decided by a threshold instead, its
 evidence begins with the rule.
 
-- **holds**: the interval favours the claim everywhere;
-- **holds with conditions**: it favours the claim somewhere, which the evidence names;
-- **does not hold**: it favours the claim nowhere, and speaks against it somewhere;
-- **undecided**: no interval excludes zero. Nothing is decided, either, by a training that was still
-  improving when its limit of epochs ended it, if the claim is about where trainings end.
+- **holds**: the interval favours the claim in every case;
+- **holds with conditions**: it favours the claim in some cases, which the evidence names;
+- **does not hold**: it favours the claim in no case, and contradicts it in at least one;
+- **undecided**: no interval excludes zero. A case is also undecided if the claim is about where
+  training ends and the other training was still improving when it reached its epoch limit.
 
-One seed says nothing about other seeds; the table says how many there are.
+One seed says nothing about other seeds; the table gives the number of seeds.
 
-**Many comparisons.** {deciding} intervals decide the claims of this page. {significant} of them
-exclude zero at 95 %; if none of the differences were real, about {expected:.0f} would. The column
-*stricter* gives the verdict where an interval counts only if its p-value is at most
-{threshold:.2g}, so that among all that count 5 % are expected to be chance (Benjamini & Hochberg
-1995): {discovered} do. P-values are Student's over seeds; with one seed they are read off the
-width of the interval. Claims with a threshold have none, and the same verdict twice.
+**Multiple comparisons.** {deciding} intervals decide the claims on this page. {significant} of
+them exclude zero at 95 %; if none of the differences were real, about {expected:.0f} would. In the
+column *stricter*, an interval counts only if its p-value is at most {threshold:.2g}, which limits
+the expected share of false discoveries among those that count to 5 % (Benjamini & Hochberg 1995):
+{discovered} count. P-values are Student's over seeds; with one seed they are derived from the
+width of the interval. Claims decided by a threshold have no p-value and the same verdict in both
+columns.
 """
 
 TAIL = """\
@@ -84,49 +85,48 @@ TAIL = """\
 ## Data, test sets and machines
 
 The text is the King James Bible (`apt-get install bible-kjv`) and the English prose of CPython's
-own documentation. Documents, which are chapters and docstrings, are split at random by the seed:
-92 % to train on, 4 % for validation, 4 % to test on; smaller training sets are whole documents
-drawn from the training part. Equal documents stand there once; equal paragraphs of different
-docstrings stay: with the first seed 1.0 % of the words of the validation text and 1.9 % of those
-of the test text stand in paragraphs that the training part has too. MNIST has its own 10,000 test
-images; of scikit-learn's digits a fifth is held out; a tenth of the training images is for
-validation.
+own documentation. Documents (chapters and docstrings) are split at random by the seed: 92 % for
+training, 4 % for validation, 4 % for testing; smaller training sets are whole documents drawn from
+the training part. Duplicate documents were removed, but paragraphs shared by different docstrings
+were not: with the first seed, 1.0 % of the words of the validation text and 1.9 % of those of the
+test text are in paragraphs that also occur in the training part. MNIST has its own 10,000 test
+images; a fifth of scikit-learn's digits is held out for testing. A tenth of the training images is
+used for validation.
 
-How many models were tested on each test set, all lines counted, also those that a later choice
-replaced:
+Number of models tested on each test set, including those that a later choice replaced:
 
 {readings}
 
-A test set that many models were tested on is no fresh one: small differences between those models
-are less sure than their intervals say.
+A test set on which many models were tested is no longer fresh: small differences between those
+models are less certain than their intervals suggest.
 
 {machines}
 
 ## To repeat it, or to do it with other data
 
-    saffu replicate                       # everything; Ctrl-C at any time, the same command goes on
+    saffu replicate                       # everything; after Ctrl-C, the same command continues
     saffu replicate less-data contexts    # some of the studies
-    saffu replicate --report              # measure nothing, make this page again
+    saffu replicate --report              # make this page again, without measuring
     saffu replicate --tiny                # every step once, small; the numbers mean nothing
-    saffu replicate less-data --row warm --targets 30000 --seed 2 --out docs    # one cell again
+    saffu replicate less-data --row warm --targets 30000 --seed 2 --out docs    # repeat one cell
 
-The last command repeats one cell of the kept lines, writes nothing, and says whether it agrees
-with them within {tolerance:g} nats per target. The lines of this page took {hours:.1f} CPU hours,
-one thread each; two cores share them.
+The last command measures one cell again, writes nothing, and reports whether the result agrees with
+the recorded line within {tolerance:g} nats per target. The lines of this page took
+{hours:.1f} CPU hours, one thread each; they were run on two cores.
 
-`--corpus` names any other text, as files and folders. For the corpus of the BabyLM challenge,
-unpack its training text from the challenge's site (babylm.github.io) and name the folder: `saffu
+`--corpus` takes other text, as files or folders. For the corpus of the BabyLM challenge, unpack
+its training text from the challenge's site (babylm.github.io) and pass the folder: `saffu
 replicate --corpus babylm/train_10M --unit line`. MNIST is read from its four files (`--mnist
-FOLDER`); without them the chapters on images use scikit-learn's digits alone. The standard
+FOLDER`); without them, the chapters on images use scikit-learn's digits only. The standard
 transformer and the trained one-hot slots need PyTorch, the Kneser–Ney models KenLM's two programs
-(`--kenlm FOLDER`); rows whose program is missing are left out.
+(`--kenlm FOLDER`); rows whose package or program is missing are left out.
 """
 
 
 def study_of(name: str) -> Study:
     """The module of a study.
 
-    Refuses: a word that names none.
+    Refuses: an unknown name.
 
     >>> study_of("contexts").NAME
     'contexts'
@@ -137,7 +137,7 @@ def study_of(name: str) -> Study:
 
 
 def missing_for(name: str) -> Missing | None:
-    """What has to be installed before a study can be done, if anything.
+    """What must be installed before a study can run, or None.
 
     >>> missing_for("contexts") is None
     True
@@ -150,7 +150,7 @@ def missing_for(name: str) -> Missing | None:
 
 
 def newest(lines: Sequence[Line]) -> list[Line]:
-    """The lines on the data of the last line: those of one run.
+    """The lines with the same data as the last line: those of one run.
 
     >>> [line["text"] for line in newest([{"text": "a"}, {"text": "b"}, {"text": "b"}])]
     ['b', 'b']
@@ -182,13 +182,13 @@ def chapters(folder: Path) -> dict[str, Chapter]:
 
 
 def cpu_hours(lines: Mapping[str, Sequence[Line]]) -> float:
-    """What all lines took."""
+    """CPU hours of all lines."""
     every = (line for of_study in lines.values() for line in of_study)
     return float(sum(line.get("cpu_seconds", 0.0) for line in every)) / 3600
 
 
 def page(chapters_by_name: Mapping[str, Chapter], lines: Mapping[str, Sequence[Line]]) -> str:
-    """The report in Markdown, of its chapters and of the lines that they are made of."""
+    """The report in Markdown, from its chapters and their lines."""
     parts = [HEAD.format(folder=FOLDER), "## Verdicts", *verdicts(chapters_by_name)]
     for number, (name, chapter) in enumerate(chapters_by_name.items(), 1):
         parts += [f'<a id="{name}"></a>', f"## {number}. {chapter.title}"]
@@ -203,7 +203,7 @@ def page(chapters_by_name: Mapping[str, Chapter], lines: Mapping[str, Sequence[L
 
 
 def verdicts(chapters_by_name: Mapping[str, Chapter]) -> list[str]:
-    """The rules, with what many comparisons do to them, and one line for each claim."""
+    """The rules of the verdicts, the note on multiple comparisons, and one row per claim."""
     claims = [claim for chapter in chapters_by_name.values() for claim in chapter.claims]
     answers = [answer for claim in claims for answer in claim.answers]
     chances = [answer.chance for answer in answers if answer.chance is not None]
@@ -233,7 +233,7 @@ def verdicts(chapters_by_name: Mapping[str, Chapter]) -> list[str]:
 
 
 def evidence(claim: Claim) -> str:
-    """The verdict of a claim, with its numbers, as an item of a list."""
+    """The verdict of a claim with its evidence, as a list item."""
     seeds = f"{claim.seeds} seed{'s' * (claim.seeds != '1')}, {claim.size}"
     head = f"- **{claim.verdict}** ({seeds}): *{claim.statement.rstrip('.')}* {claim.source}. "
     end = "" if claim.evidence.endswith(".") else "."
@@ -247,7 +247,7 @@ def evidence(claim: Claim) -> str:
 def write_report(
     folder: Path, draw: Callable[[Any, Path], None] = save, *, pictures: bool = True
 ) -> list[str]:
-    """Write the page and its pictures; returns what was written."""
+    """Write the page and its pictures; returns the paths written."""
     by_name = chapters(folder)
     if not by_name:
         raise BadOption("--out", str(folder), "a folder with lines of some study", "SPEC 7")

@@ -1,12 +1,12 @@
-"""Statistics of a map: fronts, main effects, rank correlations.   [D]
+"""Statistics of a map: Pareto front, main effects, rank correlations.   [D]
 
-Main effects are a linear model of log perplexity, all factors at once,
+Main effects are those of a linear model of log perplexity with all factors,
 
     log perplexity = μ + Σ_f β_f[value of factor f] + ε,      Σ_values β_f = 0  for every factor
 
-by least squares, with Student's intervals (the textbook's; e.g. Montgomery, *Design and Analysis of
-Experiments*).  The models are solved, not observed: ε is what the factors do together and not one
-by one, and the intervals say how far another draw of models might have changed the effects.
+fitted by least squares, with Student's intervals (see e.g. Montgomery, *Design and Analysis of
+Experiments*).  Explicit solutions have no measurement noise: ε is the interaction of the factors,
+and the intervals say how much the effects might change with another draw of models.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from saffu.types import Array, IntArray
 from saffu_lab.records.evidence import Estimate
 
 DRAWS: Final = 2_000
-"""of a bootstrap"""
+"""bootstrap draws"""
 
 
 class Effect(NamedTuple):
-    """What one value of a factor is worth."""
+    """The main effect of one value of a factor."""
 
     factor: str
     value: Any
     models: int
-    """that have it"""
+    """how many models have the value"""
     nats: Estimate
-    """change of log perplexity from the mean of the factor's values"""
+    """change of log perplexity from the mean over the factor's values"""
 
 
 class Effects(NamedTuple):
@@ -44,15 +44,15 @@ class Effects(NamedTuple):
     """μ"""
     effects: Sequence[Effect]
     explained: float
-    """R²: the share of the variance of log perplexity that the factors explain one by one"""
+    """R²: the share of the variance of log perplexity explained without interactions"""
     spans: Mapping[str, float]
-    """of each factor: from its best value to its worst, in nats"""
+    """per factor, the difference between its worst and its best value, in nats"""
 
 
 def pareto_front(costs: Array, losses: Array) -> list[int]:
-    """Which points are on the front: no other is as cheap and as good, and better in one of both.
+    """Pareto front: points that no other point dominates (as cheap and as good, better in one).
 
-    Parameters: `costs` and `losses` [M].  Returns indices by rising cost.
+    Parameters: `costs` and `losses` [M].  Returns indices by increasing cost.
 
     >>> pareto_front(np.array([5.0, 1.0, 3.0, 3.0]), np.array([1.0, 3.0, 2.0, 4.0]))
     [1, 2, 0]
@@ -70,7 +70,7 @@ def pareto_front(costs: Array, losses: Array) -> list[int]:
 
 
 def effects_coding(values: IntArray, size: int) -> Array:
-    """Columns [M, size − 1] of one factor: 1 for its value, −1 everywhere for the last one.
+    """Columns [M, size − 1] of one factor: 1 for its value; the last value is −1 in all columns.
 
     >>> effects_coding(np.array([0, 1, 2]), 3).tolist()
     [[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]
@@ -83,7 +83,7 @@ def main_effects(points: Sequence[Mapping[str, Any]], logs: Array) -> Effects | 
     """The main effects of all factors that vary.
 
     Parameters: `points`, a value of each factor for every model; `logs` [M], log perplexities.
-    Returns None if the models are too few, or drawn too unluckily, to tell the effects apart.
+    Returns None if the models are too few, or too unbalanced, to separate the effects.
     """
     values = levels_of(points)
     columns = [np.ones((len(points), 1))]
@@ -131,14 +131,14 @@ def levels_of(points: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _in_order(value: Any) -> tuple[bool, Any]:
-    """Numbers before words; numbers inside of words by their size."""
+    """Sort key: numbers before words; numbers inside words by value."""
     if not isinstance(value, str):
         return False, value
     return True, re.sub(r"\d+", lambda number: number[0].zfill(9), value)
 
 
 def _spans(effects: Sequence[Effect]) -> dict[str, float]:
-    """From the best value of each factor to its worst; the widest first."""
+    """Per factor, the difference between its worst and its best value; the widest first."""
     means: dict[str, list[float]] = {}
     for effect in effects:
         means.setdefault(effect.factor, []).append(effect.nats.mean)
@@ -147,9 +147,9 @@ def _spans(effects: Sequence[Effect]) -> dict[str, float]:
 
 
 def rank_correlation(ones: Array, others: Array) -> Estimate | None:
-    """Spearman's rank correlation, with a percentile bootstrap over the models.
+    """Spearman's rank correlation, with a percentile bootstrap over models.
 
-    Returns None for fewer than four models, or where one of both does not vary.
+    Returns None for fewer than four models, or if either quantity is constant.
 
     >>> rank_correlation(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 4.0, 9.0, 16.0])).mean
     1.0
@@ -167,11 +167,11 @@ def rank_correlation(ones: Array, others: Array) -> Estimate | None:
 
 
 def bootstrap(statistic: Callable[[IntArray], Array], size: int, value: float) -> Estimate:
-    """The 95 % percentile interval of a statistic of models that are resampled.
+    """The 95 % percentile-bootstrap interval of a statistic over models.
 
-    Parameters: `statistic`, from the places of the models in each draw [draws, size] to its values
-    [draws]; `size`, how many models there are; `value`, of all of them.  Draws for which the
-    statistic has no value are left out.
+    Parameters: `statistic`, maps the model indices of each draw [draws, size] to values [draws];
+    `size`, the number of models; `value`, the statistic of all models.  Draws with a non-finite
+    value are left out.
     """
     drawn = np.random.default_rng(0).integers(0, size, (DRAWS, size))
     values = statistic(drawn)
@@ -181,8 +181,7 @@ def bootstrap(statistic: Callable[[IntArray], Array], size: int, value: float) -
 
 
 def _spearman(ones: Array, others: Array) -> Array:
-    """The correlation of the ranks row by row, ties at their mean rank; NaN where one does not
-    vary."""
+    """Rank correlation per row, ties at their mean rank; NaN where either row is constant."""
     a, b = (stats.rankdata(each, axis=1) for each in (ones, others))
     a, b = (each - each.mean(axis=1, keepdims=True) for each in (a, b))
     scale: Array = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))

@@ -1,13 +1,13 @@
-"""Which models of a space are measured: all of them, or a balanced draw.   [D]
+"""Experimental design: which models of a space are measured, all or a balanced draw.   [D]
 
-A draw gives every value of a factor to the same number of models, give or take one, factor by
-factor: each column of the table of models is made of random permutations of the values, and then
-shuffled.  A value that stands in its list twice gets twice as many models.  Of `DRAWS` such tables
-the one with the largest det(XᵀX) is kept, X the factors in effects coding (`effects_coding`), so
-that the effects of the factors can be distinguished as well as may be (D-optimality; Wald 1943).
+A draw is balanced factor by factor: every value of a factor is given to the same number of models,
+within one.  Each column of the table of models consists of random permutations of the values and is
+then shuffled.  A value listed twice gets twice as many models.  Of `DRAWS` such tables, the one
+with the largest det(XᵀX) is kept, where X holds the factors in effects coding (`effects_coding`),
+so that the effects of the factors are separated as well as possible (D-optimality; Wald 1943).
 
-Then a model that is refused, or is there twice, exchanges one value with another model.  That
-leaves the columns balanced; only choices without meaning (`Space.canonical`) do not.
+Then every model that is refused, or occurs twice, exchanges one value with another model.  This
+keeps the columns balanced, except for choices that have no effect (`Space.canonical`).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from saffu_lab.study.recipes import configuration_of
 
 DRAWS: Final = 20
 SMALL: Final = 10_000
-"""Combinations that are all looked at, to see whether they are few different models."""
+"""Up to this many combinations, all are enumerated to count the distinct models."""
 EXCHANGES: Final = 1_000
-"""Attempts for one model."""
+"""Attempted exchanges per model."""
 
 
 def models_of(space: Space, most: int, seed: int) -> list[Levels]:
-    """A limited number of different models: all there are, or a balanced draw.
+    """At most `most` distinct models: all of the space, or a balanced draw.
 
     Refuses: a space in which every combination is refused.
     """
@@ -64,7 +64,7 @@ def grid(space: Space) -> Iterator[Levels]:
 
 
 def draw(space: Space, models: int, random: np.random.Generator) -> list[Levels]:
-    """A balanced draw of different models; fewer than asked for, if exchanges find no more."""
+    """A balanced draw of distinct models; fewer than `models` if exchanges find no more."""
     sizes = [len(values) for values in space.factors.values()]
     tables = [balanced(sizes, models, random) for _ in range(DRAWS)]
     table = max(tables, key=_separation(space))
@@ -83,7 +83,7 @@ def draw(space: Space, models: int, random: np.random.Generator) -> list[Levels]
 
 
 def balanced(sizes: list[int], rows: int, random: np.random.Generator) -> IntArray:
-    """A table [rows, factors] of value numbers, each value of a factor equally often, give or take
+    """A table [rows, factors] of value indices; each value of a factor occurs equally often, within
     one.
 
     >>> balanced([2, 3], 6, np.random.default_rng(0)).sum(axis=0).tolist()
@@ -100,10 +100,10 @@ def balanced(sizes: list[int], rows: int, random: np.random.Generator) -> IntArr
 def exchanged(
     table: IntArray, identity: Callable[[IntArray], Hashable | None], random: np.random.Generator
 ) -> IntArray:
-    """The table with exchanges within columns, until every row is a model, and no model is there
-    twice; rows for which no exchange was found are left out.
+    """The table after exchanges within columns, so that rows are valid and distinct models; rows
+    for which no exchange was found are left out.
 
-    Parameters: `identity` of a row: what model it is, or None if it is none.
+    Parameters: `identity`, the model of a row, or None if it is not a valid model.
     """
     table = table.copy()
     names = [identity(row) for row in table]
@@ -133,7 +133,7 @@ def exchanged(
 
 
 def _separation(space: Space) -> Callable[[IntArray], float]:
-    """log det(XᵀX) of a table: how well its effects can be distinguished."""
+    """log det(XᵀX) of a table: how well its effects are separated."""
     lists = list(space.factors.values())
     distinct = [list(dict.fromkeys(values)) for values in lists]
     places = [

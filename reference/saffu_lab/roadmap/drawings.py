@@ -16,13 +16,13 @@ SHADES: Final = (
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"),
     *("#e377c2", "#7f7f7f", "#bcbd22", "#17becf", "#393b79", "#e7969c"),
 )
-"""For the values of a factor; a thirteenth value starts over."""
+"""Colours of the values of a factor; a thirteenth value reuses the first."""
 STEPS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-"""Numbers of each decade on an axis of perplexity."""
+"""Tick labels per decade on an axis of perplexity."""
 
 
 def drawings(name: str, findings: Findings) -> Mapping[str, Callable[[], Any]]:
-    """Those pictures for which there is something to draw, by the name of their file."""
+    """The figures that can be drawn from what is measured, by file name."""
     pictures: dict[str, Callable[[], Any]] = {}
     if findings.solved:
         pictures[f"{name}-map"] = partial(draw_map, findings)
@@ -34,7 +34,7 @@ def drawings(name: str, findings: Findings) -> Mapping[str, Callable[[], Any]]:
 
 
 def draw_map(findings: Findings) -> Any:
-    """Every model, its parameters against its perplexity, one panel for each of two factors."""
+    """Perplexity against parameters, all models; one panel per factor, for the two widest."""
     factors = list(findings.effects.spans) if findings.effects else []
     factors = (factors + list(levels_of([line["levels"] for line in findings.solved])))[:2]
     factors = list(dict.fromkeys(factors)) or [""]
@@ -54,7 +54,7 @@ def draw_map(findings: Findings) -> Any:
             level = np.exp(findings.baselines["bigram"]["validation_nats"])
             axes.axhline(level, color="0.5", linestyle=":", label="interpolated bigram")
         axes.set(xscale="log", yscale="log", xlabel="parameters")
-        axes.set_ylabel("perplexity on validation text" if place == 1 else "")
+        axes.set_ylabel("validation perplexity" if place == 1 else "")
         axes.set_title(f"coloured by {factor.replace('_', ' ')}" if factor else "all models")
         plain_numbers(axes.yaxis, steps=STEPS)
         axes.grid(alpha=0.3)
@@ -77,7 +77,7 @@ def _perplexity(line: Mapping[str, Any]) -> float:
 
 
 def draw_effects(effects: Effects) -> Any:
-    """The effect of every value of every factor, with its interval; the widest factor on top."""
+    """The main effect of every value with its interval; the widest factor on top."""
     order = list(effects.spans)
     rows = sorted(effects.effects, key=lambda effect: order.index(effect.factor))
     figure = canvas(7.5, 1.2 + 0.27 * (len(rows) + len(order)))
@@ -96,17 +96,19 @@ def draw_effects(effects: Effects) -> Any:
     axes.invert_yaxis()
     axes.axvline(0, color="0.4", linewidth=0.8)
     axes.grid(alpha=0.3, axis="x")
-    axes.set_xlabel("change of perplexity from the mean of the factor's values, % (95 % intervals)")
+    axes.set_xlabel(
+        "change of perplexity from the mean over the factor's values, % (95 % intervals)"
+    )
     axes.set_title("Main effects, explicit solutions")
     return figure
 
 
 def draw_trained(findings: Findings) -> Any:
-    """Perplexity of the explicit solution against that after training, model by model."""
+    """Perplexity after training against that of the explicit solution, one point per model."""
     figure = canvas(6.2, 5.6)
     axes = figure.add_subplot()
     groups: Sequence[tuple[str, bool, str]] = (
-        ("drawn by chance", True, COLOURS["explicit"]),
+        ("random draw", True, COLOURS["explicit"]),
         ("among the best", False, COLOURS["trained"]),
     )
     for label, drawn, colour in groups:
@@ -120,13 +122,13 @@ def draw_trained(findings: Findings) -> Any:
         before = np.exp([one.explicit for one in cold])
         after = np.exp([one.cold["validation_nats"] for one in cold if one.cold is not None])
         style = {"marker": "v", "s": 24, "color": COLOURS["cold"]}
-        axes.scatter(before, after, **style, label="drawn by chance, cold start")
+        axes.scatter(before, after, **style, label="random draw, cold start")
     line = np.exp([f(one.explicit for one in findings.trained) for f in (min, max)])
     axes.plot(line, line, color="0.5", linestyle=":", label="no change")
     axes.set(xscale="log", yscale="log")
-    axes.set_xlabel("perplexity of the explicit solution, validation text")
-    axes.set_ylabel("after backpropagation")
-    axes.set_title("Does the cheap ranking tell the expensive one?")
+    axes.set_xlabel("validation perplexity of the explicit solution")
+    axes.set_ylabel("validation perplexity after backpropagation")
+    axes.set_title("Do explicit solutions predict the ranking after training?")
     plain_numbers(axes.xaxis, axes.yaxis, steps=STEPS)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, framealpha=0.9)

@@ -1,4 +1,4 @@
-"""Fields of a map's file: defaults and allowed values.   (SPEC 8)"""
+"""Fields of a map's TOML file: defaults and allowed values.   (SPEC 8)"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saffu_lab.study.sources import NAMED
 
 
 class Field(NamedTuple):
-    """One field of a section: what it is when it is left out, and its check."""
+    """Default and check of one field of a section."""
 
     default: Any
     check: Callable[[Any], bool]
@@ -32,7 +32,7 @@ def _list(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 NUMBERS: Final = (_list(_number), "a list of numbers > 0")
-"""The check of a list, and its words."""
+"""The check of a list of numbers, and its description."""
 
 FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
     "text": {
@@ -71,13 +71,13 @@ FIELDS: Final[Mapping[str, Mapping[str, Field]]] = {
         "scales": Field([0.3, 1.0], *NUMBERS),
     },
 }
-"""All sections but [space] and [[skip]]."""
+"""All sections except [space] and [[skip]]."""
 
 
 def section(name: str, given: Any) -> dict[str, Any]:
-    """One section, with what it leaves out.
+    """One section, with its defaults filled in.
 
-    Refuses: fields that there are not; values that a field cannot have.
+    Refuses: unknown fields; values that a field cannot have.
 
     >>> section("walk", {"models": 7})
     {'models': 7, 'seed': 1}

@@ -1,4 +1,4 @@
-"""The report of a map as files: a page, its pictures.   (SPEC 7)"""
+"""Report of a map as files: the page and its pictures.   (SPEC 7)"""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from saffu_lab.study.task import Answers
 def own_lines(
     roadmap: Roadmap, models: Sequence[Drawn], sources: Sources, answers: Answers
 ) -> list[Line]:
-    """The lines of this map, each once; a file may hold those of other maps as well."""
+    """The lines of this map, each once; the file may hold lines of other maps too."""
     tasks = walk(roadmap, models, sources, answers)
     return [line for task in tasks if (line := answers.get(task.key)) is not None]
 
 
 def write_report(lines: Sequence[Line], folder: Path) -> Iterator[str]:
-    """Write `roadmap.md`, and the pictures as PNG and SVG; says what was written.
+    """Write `roadmap.md`, and the pictures as PNG and SVG; yields what was written.
 
-    Without matplotlib there are no pictures, and the page is there all the same.
+    Without matplotlib the page is written without pictures.
     """
     summary = findings(lines)
     path = folder / f"{NAME}.md"

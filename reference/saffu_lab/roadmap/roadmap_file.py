@@ -1,14 +1,14 @@
-"""The file that describes a map: what is measured on, the choices, how many models, the training.
+"""TOML file of a map: text, choices, number of models, training.
 
-    [text]       what is read, and how much of it
-    [space]      the choices: for each factor the list of its values
-    [[skip]]     combinations that are left out, any number of such tables
-    [search]     what the explicit solutions try on validation text
-    [walk]       how many models, and the seed of their drawing
+    [text]       the text, and how much of it is used
+    [space]      the choices: per factor, the list of its values
+    [[skip]]     combinations to leave out; any number of such tables
+    [search]     the values that explicit solutions try on validation text
+    [walk]       the number of models, and the seed of the draw
     [training]   which models are trained by backpropagation, and how
 
-`saffu roadmap --example` prints one that says what every field means.  What a file leaves out is as
-in `saffu_lab.roadmap.fields`; what it has besides is refused.
+`saffu roadmap --example` prints a file that explains every field.  Defaults of omitted fields are
+in `saffu_lab.roadmap.fields`; unknown fields are refused.
 """
 
 from __future__ import annotations
@@ -30,56 +30,56 @@ EXAMPLE: Final = "saffu roadmap --example"
 
 
 class Training(NamedTuple):
-    """What is trained, and how."""
+    """Which models are trained, and how."""
 
     best: int
-    """how many of the best explicit models are trained"""
+    """number of best explicit models that are trained"""
     random_share: float
-    """and this share of all, drawn before anything is measured"""
+    """share of all models that is drawn for training before anything is measured"""
     rates: tuple[float, ...]
     frozen: int
     thawed: int
     checks: int
     batch: int
     cold: bool
-    """whether the drawn ones also begin from random weights"""
+    """whether the drawn models are also trained from random weights"""
     scales: tuple[float, ...]
-    """standard deviations of those"""
+    """standard deviations of the random weights"""
 
 
 @dataclass(frozen=True)
 class Roadmap:
-    """What a file says."""
+    """Contents of a map's file."""
 
     text: tuple[str, ...]
     unit: str
     targets: int | None
-    """of training text; None: all"""
+    """training targets; None: all"""
     seed: int
-    """of parting the text, drawing from it, random weights and order"""
+    """seed of splitting and sampling the text, of random weights and of batch order"""
     space: Space
     models: int
     draw: int
-    """seed of drawing the models"""
+    """seed of the draw of models"""
     training: Training
 
     def sources(self, cache: Path | None = None) -> Sources:
-        """Where the text is, and where models lie between tasks; paths as other machines need
-        them."""
+        """The text, and the folder for models between tasks, with absolute paths for other
+        machines."""
         text = tuple(name if name in NAMED else str(Path(name).resolve()) for name in self.text)
         return Sources(text=text, unit=self.unit, cache=None if cache is None else str(cache))
 
 
 def bundled() -> str:
-    """The map of this package's own report, as text: 250 models on a million targets."""
+    """The map of the replication report, as TOML text: 250 models on a million targets."""
     return files("saffu_lab.roadmap").joinpath("transformers.toml").read_text(encoding="utf-8")
 
 
 def read_roadmap(path: Path) -> Roadmap:
     """Read a file.
 
-    Refuses: what cannot be read or is no TOML; sections and fields that there are not; values that
-    a field cannot have.
+    Refuses: files that cannot be read or are not TOML; unknown sections and fields; values that a
+    field cannot have.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -92,12 +92,12 @@ def read_roadmap(path: Path) -> Roadmap:
 
 
 def parse_roadmap(text: str, path: object) -> Roadmap:
-    """The same of a text; `path` names it in what is refused."""
+    """Parse the text of a file; `path` names it in errors."""
     try:
         record = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise BadFile(
-            path, f"it is no TOML: {problem}", f"compare it with '{EXAMPLE}'"
+            path, f"it is not TOML: {problem}", f"compare it with '{EXAMPLE}'"
         ) from problem
     try:
         return _roadmap(record)
@@ -168,11 +168,11 @@ def _level(where: str, name: str, value: Any) -> None:
 
 
 WIDTHS: Final = (11, 13, 17, 19, 23, 29, 31)
-"""Of the tiny map, for as many values as a width may have."""
+"""Code widths of the tiny map."""
 
 
 def tiny(roadmap: Roadmap) -> Roadmap:
-    """The same map in seconds: two values of each factor, narrow codes, few slots, little text."""
+    """A map that takes seconds: two values per factor, narrow codes, few slots, little text."""
     factors: dict[str, tuple[Any, ...]] = {}
     for name, values in roadmap.space.factors.items():
         ends = tuple(dict.fromkeys((values[0], values[-1])))

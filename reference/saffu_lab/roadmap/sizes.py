@@ -1,16 +1,15 @@
-"""Are some of the best models not the most parameterised?   [P1]
+"""Model size against quality: whether some of the best are not the most parameterised.   [P1]
 
-The answer follows a rule that was fixed before anything was measured (`not_the_largest`):
+The verdict follows a rule that was fixed before anything was measured (`not_the_largest`):
 
     holds                  one of the best on validation text has fewer parameters than the median
-                           model, and the best model of that half is better on the test text than
-                           the model with the most parameters, by the whole 95 % interval
-    holds with conditions  otherwise, if one of the best is not in the upper quarter by parameters
-    does not hold          all of the best are in the upper quarter
+                           model, and the best model below the median is better on the test text, by
+                           the whole 95 % interval, than the model with the most parameters
+    holds with conditions  otherwise, if one of the best is below the upper quartile of parameters
+    does not hold          all of the best are at or above the upper quartile
 
-`records.evidence.over_all` makes this verdict of the answers that `not_the_largest` gives.
-
-The best are the `saffu_lab.roadmap.summary.BEST`.
+`records.evidence.over_all` forms this verdict from the answers of `not_the_largest`.  How many
+models count as the best is `saffu_lab.roadmap.summary.BEST`.
 """
 
 from __future__ import annotations
@@ -27,26 +26,26 @@ from saffu_lab.roadmap.walk import largest_of
 
 
 class Sizes(NamedTuple):
-    """Where the best models stand by parameters."""
+    """Parameters of the best models, compared with all others."""
 
     best: int
-    """how many are called the best"""
+    """how many models count as the best"""
     below_median: int
-    """of those, with fewer parameters than the median model"""
+    """of those, how many have fewer parameters than the median model"""
     below_upper_quarter: int
     larger: int
-    """models with more parameters than the best one"""
+    """models with more parameters than the best model"""
     share: float
-    """parameters of the best one, as a share of the most"""
+    """parameters of the best model, as a share of those of the largest"""
     against_largest: Gap | None
-    """test nats of the best model of the lower half, less those of the model with the most
+    """test nats of the best model below the median, minus those of the model with the most
     parameters"""
     against_best: Gap | None
-    """the same, less those of the best model of all"""
+    """the same, minus those of the best model"""
 
 
 def where_the_best_are(findings: Findings) -> Sizes | None:
-    """The best by their parameters; None if there are no models."""
+    """Sizes of the best models; None if there are no models."""
     if not findings.solved:
         return None
     sizes, best = sizes_of(findings.solved), sizes_of(findings.best)
@@ -64,7 +63,7 @@ def where_the_best_are(findings: Findings) -> Sizes | None:
 
 
 def _compared(findings: Findings, one: Line | None, other: Line) -> Gap | None:
-    """The difference of two models on the test text, if they are two and both are tested."""
+    """Difference of two models on the test text, if they differ and both are tested."""
     if one is None or one is other:
         return None
     tests = [findings.tests.get(identity(line)) for line in (one, other)]
@@ -72,7 +71,7 @@ def _compared(findings: Findings, one: Line | None, other: Line) -> Gap | None:
 
 
 def not_the_largest(sizes: Sizes | None) -> list[Answer]:
-    """Whether some of the best are not the most parameterised, by the rule above."""
+    """The answers to whether some of the best are not the most parameterised, by the rule above."""
     if sizes is None or sizes.against_largest is None:
         return []
     if not sizes.below_upper_quarter:

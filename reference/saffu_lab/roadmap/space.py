@@ -1,10 +1,10 @@
-"""A space of models: factors, each with the values that it may take.   (SPEC 2–5)
+"""Space of models: factors, each with its possible values.   (SPEC 2–5)
 
     contexts × embedding × bits × label_bits × aggregation × attention × gain × depth × rounds
 
-A choice may be without meaning for a model: a layer of uniform attention has no rounds, a document
-no slots to put side by side.  Such a choice gets the first value of its list (`canonical`), so that
-two combinations are the same model exactly if they are written the same.
+A choice may have no effect on a model: a layer with uniform attention has no rounds, and a document
+context has no slots to concatenate.  Such a choice is set to the first value of its list
+(`canonical`), so that two combinations are the same model exactly if they are equal.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ FACTORS: Final[Mapping[str, str]] = {
     "depth": "SAFFU layers in each tower",
     "rounds": "how often attention is solved; 0 leaves it uniform",
 }
-"""What may vary, in words."""
+"""The factors that may vary, and their descriptions."""
 
 WHOLE: Final = {"bits": 1, "label_bits": 1, "depth": 1, "rounds": 0}
-"""Factors that are numbers, and their least."""
+"""Factors that are whole numbers, and their minimum."""
 
 WORDS: Final = {
     "aggregation": ("sum", "cat"),
     "attention": ("softmax", "surprisal", "uniform"),
     "gain": ("unit", "count"),
 }
-"""Factors that are one of some words."""
+"""Factors that take one of several words."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """Factors and their values, what all models share, and what is left out."""
+    """Factors and their values, settings shared by all models, and skipped combinations."""
 
     factors: Mapping[str, Sequence[Any]]
     shared: Mapping[str, Any]
-    """fields of a recipe that do not vary"""
+    """recipe fields that do not vary"""
     skip: Sequence[Mapping[str, Any]] = ()
-    """for some factors a value or several; a combination that has one of each is left out"""
+    """per entry, one or several values of some factors; combinations that match all are left out"""
 
     def recipe(self, levels: Levels) -> dict[str, Any]:
         """The recipe of a point.
@@ -68,13 +68,13 @@ class Space:
         return fields
 
     def canonical(self, levels: Levels) -> Levels:
-        """The same model, with the first value of its list for every choice without meaning."""
+        """The same model, with every choice without effect set to the first value of its list."""
         recipe = self.recipe(levels)
         void = {name: self.factors[name][0] for name in meaningless(recipe) if name in self.factors}
         return {**levels, **void}
 
     def allowed(self, levels: Levels) -> bool:
-        """Whether a point is a model that is to be measured."""
+        """Whether a point is a valid model and not skipped."""
         for one in self.skip:
             if all(levels[name] in several(value) for name, value in one.items()):
                 return False
@@ -86,12 +86,12 @@ class Space:
 
 
 def several(value: Any) -> Sequence[Any]:
-    """A list as it is, anything else as a list of one."""
+    """A list unchanged; anything else as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def meaningless(recipe: Mapping[str, Any]) -> tuple[str, ...]:
-    """Fields that make no difference to the model of a recipe.   (SPEC 3, 4)
+    """Fields that have no effect on the model of a recipe.   (SPEC 3, 4)
 
     >>> meaningless({"attention": "uniform"}), meaningless({"attention": "surprisal"})
     (('rounds',), ('gain',))

@@ -1,4 +1,4 @@
-"""What the lines of a map say, in numbers.   [P1]"""
+"""Summary of a map: best models, Pareto front, effects and correlations, from its lines.   [P1]"""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from saffu_lab.roadmap.walk import best_of, front_of
 from saffu_lab.study.task import digest
 
 BEST: Final = 10
-"""How many models are called the best; of fewer than forty, a quarter of them."""
+"""How many models count as the best; of fewer than forty, a quarter of them."""
 
 
 class Trained(NamedTuple):
-    """One model that was trained."""
+    """One trained model."""
 
     levels: Levels
     drawn: bool
-    """drawn by chance, not only because it was among the best"""
+    """drawn at random, not only because it was among the best"""
     parameters: int
     explicit: float
     """validation nats of its explicit solution"""
     warm: Line
-    """the best of its trainings from there"""
+    """the best of its trainings from the explicit solution"""
     cold: Line | None
     """the best of its trainings from random weights"""
     seconds: float
@@ -37,32 +37,32 @@ class Trained(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """Everything that a report needs."""
+    """The numbers of a map's report."""
 
     solved: Sequence[Line]
-    """explicit solutions, those that failed left out"""
+    """explicit solutions, without those that failed"""
     failed: int
     front: Sequence[Line]
-    """of parameters against validation loss, by rising parameters"""
+    """Pareto front of parameters against validation loss, by increasing parameters"""
     best: Sequence[Line]
-    """the best on validation text, `BEST` at most"""
+    """the best on validation text, at most `BEST`"""
     effects: Effects | None
     sizes: Estimate | None
-    """rank correlation of parameters and validation perplexity"""
+    """rank correlation between parameters and validation perplexity"""
     trained: Sequence[Trained]
     agreement: Estimate | None
-    """rank correlation of explicit and trained perplexity, over those drawn by chance"""
+    """rank correlation between explicit and trained perplexity, over the random draw"""
     gained: Estimate | None
-    """change of log perplexity by training, over those drawn by chance"""
+    """change of log perplexity by training, over the random draw"""
     warm_over_cold: Estimate | None
-    """log perplexity of a training from the explicit solution less that from random weights"""
+    """log perplexity after training from the explicit solution minus that from random weights"""
     tests: dict[str, Line]
     """tested models by `identity`"""
     baselines: Line | None
 
 
 def findings(lines: Sequence[Line]) -> Findings:
-    """Read the lines of a map, finished or not."""
+    """Summarise the lines of a map, finished or not."""
     explicit = [line for line in lines if line["do"] == "explicit"]
     solved = best_of(explicit, len(explicit))
     trained = _trained(solved, [line for line in lines if line["do"] == "train"])
@@ -91,7 +91,7 @@ def findings(lines: Sequence[Line]) -> Findings:
 
 
 def identity(line: Line) -> str:
-    """The same for a model and for its test."""
+    """Digest of a recipe: equal for a model and its test."""
     return digest(line["recipe"])
 
 
@@ -119,18 +119,18 @@ def _trained(solved: Sequence[Line], trainings: Sequence[Line]) -> list[Trained]
 
 
 class Cost(NamedTuple):
-    """CPU seconds: of what was done, and of training every model in one setting."""
+    """CPU seconds spent, and those of training every model in one setting."""
 
     explicit: float
     """of all explicit solutions"""
     training: float
-    """of all trainings done"""
+    """of all trainings"""
     everything: float
-    """all models trained: by the mean of those that were drawn by chance"""
+    """of training all models, estimated from the mean over the random draw"""
 
 
 def cost(findings: Findings, lines: Sequence[Line]) -> Cost | None:
-    """What the cheap ranking saves; None before something drawn by chance was trained."""
+    """CPU time of solving and of training; None until a randomly drawn model is trained."""
     chance = [one.seconds for one in findings.trained if one.drawn]
     if not chance:
         return None
@@ -140,7 +140,7 @@ def cost(findings: Findings, lines: Sequence[Line]) -> Cost | None:
 
 
 def in_words(levels: Levels, factors: Sequence[str]) -> str:
-    """A model in a few words: its value of each factor that varies.
+    """Name of a model: its values of the factors that vary.
 
     >>> in_words({"contexts": "radial:8", "bits": 64, "gain": "unit"}, ["contexts", "bits"])
     'radial:8, bits 64'

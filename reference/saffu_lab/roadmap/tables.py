@@ -16,7 +16,7 @@ MISSING = "–"
 
 
 def models_table(findings: Findings, lines: Sequence[Line]) -> str:
-    """Explicit models, with what training made of them."""
+    """Explicit models, with their perplexity after training."""
     factors = list(levels_of([line["levels"] for line in findings.solved]))
     head = ["model", "parameters", "CPU s", "validation", "after training", "test"]
     rows = []
@@ -36,7 +36,7 @@ def models_table(findings: Findings, lines: Sequence[Line]) -> str:
 
 
 def perplexity_of(line: Line) -> str:
-    """On validation text."""
+    """Validation perplexity of a line."""
     return f"{np.exp(line['validation_nats']):.1f}"
 
 
@@ -46,7 +46,7 @@ def _on_test(findings: Findings, line: Line) -> str:
 
 
 def percent(nats: Estimate) -> list[str]:
-    """A change of perplexity, and its interval."""
+    """A change of perplexity in per cent, and its interval."""
     mean, low, high = (100 * (float(np.exp(x)) - 1) for x in nats)
     return [f"{mean:+.1f} %", f"{low:+.1f} … {high:+.1f}"]
 

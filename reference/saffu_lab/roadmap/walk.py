@@ -1,13 +1,14 @@
 """Measurement of the models of a map, as small tasks.   (SPEC 7)
 
-    explicit    every model: its explicit solution, judged on validation text
-    train       those drawn by chance, and the best: backpropagation from the explicit solution, the
-                drawn ones also from random weights; each setting judged on validation text
-    test        when all of this is done, the test text once: the Pareto front, the model with the
+    explicit    every model: its explicit solution, evaluated on validation text
+    train       the randomly drawn models and the best: backpropagation from the explicit solution,
+                for the drawn ones also from random weights; each setting evaluated on validation
+                text
+    test        when all of this is done, the test text, once: the Pareto front, the model with the
                 most parameters, the best model after training and its explicit start, baselines
 
-Which models are drawn is settled before anything is measured.  Cold starts are those of cipher
-embeddings; there are none for radial ones.
+Which models are drawn is fixed before anything is measured.  Cold starts exist for cipher
+embeddings only, not for radial ones.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Drawn(NamedTuple):
 
     levels: Levels
     drawn: bool
-    """whether it is trained whatever comes out of its explicit solution"""
+    """whether it is trained regardless of its explicit solution"""
 
 
 def models_to_walk(roadmap: Roadmap) -> list[Drawn]:
@@ -84,13 +85,13 @@ def walk(
 
 
 def _of(roadmap: Roadmap, model: Drawn) -> Line:
-    """What a key says of a model."""
+    """The fields of a key that name a model."""
     recipe = roadmap.space.recipe(model.levels)
     return {"levels": model.levels, "drawn": model.drawn, "recipe": recipe}
 
 
 def _trainings(roadmap: Roadmap, common: Line, model: Drawn) -> list[Task]:
-    """Every setting in which a model is trained."""
+    """One task per training setting of a model."""
     about, how = _of(roadmap, model), roadmap.training
     limits = {name: getattr(how, name) for name in ("frozen", "thawed", "checks", "batch")}
     recipes = [("warm", {**about["recipe"], "rate": rate, **limits}) for rate in how.rates]
@@ -107,19 +108,19 @@ def _trainings(roadmap: Roadmap, common: Line, model: Drawn) -> list[Task]:
 
 
 def _seconds(key: Line, at_a_million: float) -> float:
-    """A guess for one task; models of several layers take several times as long."""
+    """Estimated duration of one task; it grows with the cube of the depth."""
     recipe = complete(key["recipe"])
     return at_a_million * (key["targets"] or 1_000_000) / 1_000_000 * float(recipe["depth"]) ** 3
 
 
 def best_of(lines: Sequence[Line], count: int) -> list[Line]:
-    """The best of some lines on validation text; those that failed are none."""
+    """The best lines on validation text, without failed ones."""
     good = [line for line in lines if "failed" not in line]
     return sorted(good, key=lambda line: float(line["validation_nats"]))[:count]
 
 
 def front_of(lines: Sequence[Line]) -> list[Line]:
-    """Those on the Pareto front of parameters against validation loss, by rising parameters."""
+    """The Pareto front of parameters against validation loss, by increasing parameters."""
     good = [line for line in lines if "failed" not in line]
     sizes = np.array([line["parameters"] for line in good], dtype=np.float64)
     losses = np.array([line["validation_nats"] for line in good], dtype=np.float64)
@@ -132,7 +133,7 @@ def largest_of(lines: Sequence[Line]) -> Line:
 
 
 def to_test(lines: Sequence[Line]) -> list[Line]:
-    """Which models the test text is read for, as parts of keys, each once."""
+    """The models to be tested, as parts of keys, each once."""
     solved = [line for line in lines if line["do"] == "explicit" and "failed" not in line]
     if not solved:
         return []
@@ -145,10 +146,10 @@ def to_test(lines: Sequence[Line]) -> list[Line]:
 
 
 def explicit(key: Line, sources: Sources) -> Line:
-    """In a worker: an explicit solution, judged on validation text.
+    """In a worker: an explicit solution, evaluated on validation text.
 
-    Its model is kept only where it is sure to be needed again: hundreds of them fill a disk, and
-    any of them can be made again in seconds.
+    Its model file is kept only if the model was drawn for training: hundreds of files would fill
+    the disk, and any model can be solved again in seconds.
     """
     line = fit_and_judge(key, sources)
     if not key["drawn"]:

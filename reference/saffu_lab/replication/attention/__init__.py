@@ -1,1 +1,1 @@
-"""Does explicit attention help, and what does it look at?   (SPEC 7)"""
+"""Attention study: whether explicit attention helps, and which slots it attends to.   (SPEC 7)"""

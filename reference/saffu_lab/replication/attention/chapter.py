@@ -1,4 +1,4 @@
-"""Chapter on self-attention: tables, claims and pictures."""
+"""Attention study: the chapter's text, tables, claims and figures, made from its lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAIRS = {
     "sum, gain unit": ("softmax sum unit", "uniform sum unit"),
     "cat, 16 slots": ("softmax cat count, radial:16", "uniform cat count, radial:16"),
 }
-"""Explicit attention, and the same without it."""
+"""Pairs of rows: explicit attention, and the same model with uniform attention."""
 BY_SLOT = {
     "8 slots": ("softmax cat count, λ by slot", "uniform cat count, λ by slot"),
     "16 slots": (
@@ -29,43 +29,44 @@ BY_SLOT = {
         "uniform cat count, λ by slot, radial:16",
     ),
 }
-"""The same where every slot has a temper of its own."""
+"""The same pairs with one temper per slot."""
 
 TEXT = """\
 One layer on eight radial slots (128 bits), {targets} training targets, {seeds} seeds. `uniform`
-has no W; `softmax` and `surprisal` get theirs from hidden targets, in one round unless it is said
-otherwise. All of these models are explicit; smoothing and tempers are chosen on validation text.
-U has one λ, or, "by slot", one for each slot, fitted together to the layer's own targets once W is
-known (W is not solved again for them): numbers that weigh the slots for all contexts alike, where
-attention weighs them by what they hold.
+attention has no W; `softmax` and `surprisal` attention solve W from hidden targets, in one round
+unless the row states another number. All of these models are explicit; smoothing and tempers are
+chosen on validation text. U has one λ or, in rows marked "λ by slot", one λ per slot. The λ per
+slot are fitted jointly to the layer's own targets after W is solved, and W is not solved again.
+They weight the slots in the same way for all contexts, whereas attention weights them by their
+contents.
 
 {explicit}
 
 {reading}
 
-Then, on {trained_targets} targets and one seed, the same models trained by Adam (embeddings
-frozen, the better of two rates on validation text, early stopping), from the explicit and from a
-random start:
+The same models trained by Adam from the explicit solution and from random weights, on
+{trained_targets} targets with one seed (frozen embeddings, the better of two learning rates on
+validation text, early stopping); test perplexity:
 
 {trained}
 
 ![W, and the mean attention of each slot](replication/attention-maps.png)
 
-*Left and middle: W, explicit and after training; rows are comparisons with the slots, columns the
-slots that get attention. Right: the mean attention of each slot, with its standard deviation over
-contexts; 1/8 is uniform attention.*
+*Left and middle: W, explicit and after training. Rows are comparisons with the slots, columns the
+slots that receive attention. Right: mean attention per slot, with its standard deviation over
+contexts; uniform attention is 1/8.*
 
 ![Attention along a sentence](replication/attention-sentence.png)
 
-*One line for each context of a validation sentence: what the model attends to when it predicts
-the word after the one at the left; slot 0 is that word itself.*
+*One row per context of a validation sentence: the attention of the model when it predicts the word
+after the one on the left. Slot 0 is that word itself.*
 
     saffu replicate attention
 """
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     tests = select(lines, do="test")
     alone = [line for line in tests if ":" not in line["row"] or "radial:16" in line["row"]]
     trained = [line for line in tests if line not in alone]
@@ -120,17 +121,17 @@ def claims(alone: Sequence[Line], trained: Sequence[Line], trials: Sequence[Line
     begun = rows_in_pairs(trained, starts, unfinished)
     return [
         Claim(
-            "Attention can be solved explicitly, and the explicit attention is better than none",
+            "Attention can be solved explicitly, and explicit attention is better than none",
             "[P1], [D]",
             explicit.answers,
-            f"perplexity of explicit softmax attention against uniform: {explicit.words}",
+            f"perplexity with explicit softmax attention against uniform: {explicit.words}",
             *(explicit.seeds, explicit.size),
         ),
         Claim(
-            "Explicit attention is better than none also where every slot has a λ of its own",
+            "Explicit attention is better than none even with one λ per slot",
             "[D]",
             by_slot.answers,
-            "perplexity of explicit softmax attention against uniform, both with λ by slot: "
+            "perplexity with explicit softmax attention against uniform, both with one λ per slot: "
             + by_slot.words,
             *(by_slot.seeds, by_slot.size),
         ),
@@ -138,7 +139,7 @@ def claims(alone: Sequence[Line], trained: Sequence[Line], trials: Sequence[Line
             "Attention trained from the explicit solution ends better than from a random start",
             "[P1]",
             begun.answers,
-            f"perplexity after training, explicit start against random: {begun.words}"
+            f"perplexity after training, explicit start against random start: {begun.words}"
             + _untuned(runs),
             *(begun.seeds, begun.size),
         ),
@@ -146,16 +147,16 @@ def claims(alone: Sequence[Line], trained: Sequence[Line], trials: Sequence[Line
 
 
 def _untuned(runs: Sequence[Line]) -> str:
-    """How far the random starts are from being tuned and at their end."""
+    """What the random starts were given: rates, scales, and how many reached their limit."""
     if not runs:
         return ""
     still = sum(map(still_improving, runs))
     rates = sorted({run["recipe"].get("rate") for run in runs if "rate" in run["recipe"]})
     scales = len({run["recipe"].get("scale") for run in runs})
     return (
-        f". Of the {len(runs)} random starts (rates {' and '.join(map('{:g}'.format, rates))}, "
-        f"with {scales} initial scale{'s' * (scales != 1)}), {still} were still improving at their "
-        "limit of epochs"
+        f". Of the {len(runs)} runs from random starts (learning rates "
+        f"{' and '.join(map('{:g}'.format, rates))}, {scales} initial scale"
+        f"{'s' * (scales != 1)}), {still} were still improving when they reached the epoch limit"
     )
 
 
@@ -165,7 +166,7 @@ def _amounts(lines: Sequence[Line]) -> str:
 
 
 def _explicit_table(alone: Sequence[Line]) -> str:
-    """Every explicit model: test perplexity and its change from uniform attention."""
+    """Test perplexity of every explicit model, and its change from uniform attention."""
     names = sorted({line["row"] for line in alone}, key=_order)
     rows = []
     for name in names:
@@ -182,7 +183,7 @@ def _explicit_table(alone: Sequence[Line]) -> str:
 
 
 def _order(name: str) -> tuple[str, ...]:
-    """By slots, aggregation and gain; uniform first, surprisal last."""
+    """Sort key: slots, aggregation and gain; uniform first, surprisal last."""
     words = name.split(",", maxsplit=1)[0].split()
     kind = {"uniform": "0", "softmax": "1", "surprisal": "2"}[words[0]]
     gain = words[2] if len(words) > 2 else "without"
@@ -190,7 +191,7 @@ def _order(name: str) -> tuple[str, ...]:
 
 
 def _reading(alone: Sequence[Line]) -> str:
-    """What of the options is best, in words."""
+    """The best options, in sentences."""
     if not alone:
         return ""
     mean: dict[str, float] = {}
@@ -199,17 +200,18 @@ def _reading(alone: Sequence[Line]) -> str:
         mean[name] = float(np.exp(np.mean(logs)))
     best, worst = min(mean, key=lambda n: mean[n]), max(mean, key=lambda n: mean[n])
     text = (
-        f"Of those with eight slots, *{best}* is the best ({mean[best]:.1f}) and *{worst}* the\n"
+        f"With eight slots, *{best}* is the best ({mean[best]:.1f}) and *{worst}* the\n"
         f"worst ({mean[worst]:.1f})."
     )
     for kind in ("uniform", "softmax"):
         pair = [select(alone, row=f"{kind} cat count{more}") for more in (", λ by slot", "")]
         if all(pair):
-            text += f" One λ per slot against one for all, {kind} cat: {change(*pair)}."
+            text += f" One λ per slot against one λ for all slots, {kind} cat: {change(*pair)}."
     pair = [select(alone, row=name) for name in ("softmax cat count", BY_SLOT["8 slots"][1])]
     if all(pair):
         text += (
-            " Attention with one λ for all slots against one λ per slot without attention, cat: "
+            " Softmax attention with one λ for all slots against uniform attention with one λ per "
+            "slot, cat: "
             f"{change(*pair)}."
         )
     for kind in ("cat", "sum"):
@@ -229,7 +231,7 @@ def _trained_table(trained: Sequence[Line]) -> str:
 
 
 def draw_maps(maps: Sequence[Line]) -> Any:
-    """W explicit, W trained, and the mean attention of each slot."""
+    """W explicit, W trained, and mean attention per slot."""
     shown = [line for line in maps if line["row"].startswith("softmax cat:")]
     explicit = [line for line in shown if line["row"].endswith(": explicit")]
     trained = [line for line in shown if line["row"].endswith("explicit, trained")]
@@ -263,12 +265,12 @@ def draw_maps(maps: Sequence[Line]) -> Any:
 
 
 def way_of(line: Line) -> str:
-    """How the model of a line came about."""
+    """How the model of a line was made."""
     return str(line["row"].split(": ")[1])
 
 
 def draw_sentence(maps: Sequence[Line]) -> Any:
-    """The attention of every context of one sentence, explicit and trained."""
+    """Attention in every context of one sentence, explicit and trained."""
     shown = [
         line
         for line in maps

@@ -1,8 +1,9 @@
-"""Self-attention: uniform, explicit, trained, and what the options of a layer do.   [P1, T]
+"""Attention study: uniform, explicit and trained self-attention, and layer options.   [P1, T]
 
-Every combination of attention, aggregation and gain, explicit only, and the number of rounds; then
-backpropagation from some of them.  The weights W of the explicit and of the trained attention are
-kept, with what they make of one sentence, so that they can be looked at.
+Explicit models are measured for every combination of attention, aggregation and gain, and for
+several numbers of rounds; some of them are then trained by backpropagation.  The weights W of
+explicit and trained attention are recorded together with their attention over one sentence, so that
+they can be inspected.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ TINY: Line = {"vocabulary": 251, "contexts": "radial:3", "bits": 31, "label_bits
 LIMITS: Line = {"frozen": 10, "thawed": 0, "patience": 3}
 RATES = (0.003, 0.01)
 SENTENCE = 24
-"""tokens of the sentence that is looked at"""
+"""tokens of the sentence shown in the figure"""
 
 __all__ = ["ABOUT", "NAME", "chapter", "tasks"]
 
 
 def name_of(recipe: Line) -> str:
-    """A row's name: its options in words.
+    """The name of a row: its options in words.
 
     >>> name_of({"attention": "softmax", "aggregation": "cat", "gain": "count", "rounds": 2})
     'softmax cat count, 2 rounds'
@@ -97,7 +98,7 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 
 
 def trained_rows(base: Line, *, tiny: bool) -> list[Row]:
-    """Explicit and trained models of one amount of text, for the first seed."""
+    """Explicit and trained models on one amount of text, with the first seed."""
     amount = 2_000 if tiny else TRAINED_TARGETS
     limits = {"frozen": 1, "thawed": 0} if tiny else LIMITS
     rates = RATES[:1] if tiny else RATES
@@ -121,7 +122,7 @@ def trained_rows(base: Line, *, tiny: bool) -> list[Row]:
 
 
 def map_key(row: Row, recipe: Line, sources: Sources) -> Line:
-    """The key of a look at the attention of a model."""
+    """The key of the task that records the attention of a model."""
     return {
         "study": NAME,
         "do": "map",
@@ -134,7 +135,7 @@ def map_key(row: Row, recipe: Line, sources: Sources) -> Line:
 
 
 def read_map(key: Line, sources: Sources) -> Line:
-    """In a worker: W, the mean attention of each slot, and that of one sentence."""
+    """In a worker: W, the mean attention per slot, and the attention over one sentence."""
     recipe, seed = key["recipe"], key["seed"]
     model = build_model(recipe, key["targets"], seed, sources).model
     configuration = configuration_of(recipe)

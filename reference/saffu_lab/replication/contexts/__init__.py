@@ -1,1 +1,1 @@
-"""Which context models does a model profit from?   (SPEC 7)"""
+"""Context study: which context models lower perplexity.   (SPEC 7)"""

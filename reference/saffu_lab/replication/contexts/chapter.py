@@ -1,4 +1,4 @@
-"""Chapter on context models: tables, claims and a picture."""
+"""Context study: the chapter's text, tables, claims and figure, made from its lines."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from saffu_lab.replication.chapters import (
 )
 
 TEXT = """\
-One layer for each context model, 128 bits, explicit only, {targets} training targets, {seeds}
-seeds. `radial:r` sees the r newest tokens, `block:b` the present block of b tokens as far as it
-goes, `document` the mean of all tokens so far. Lists are towers side by side, read by one output
-layer.
+One layer per context model, 128 bits, explicit only, {targets} training targets, {seeds} seeds.
+`radial:r` reads the r most recent tokens, `block:b` the tokens so far of the current block of b,
+and `document` the mean of all tokens so far. A list names several towers side by side, read by one
+output layer.
 
 {all}
 
-![Perplexity by the length of the context](replication/contexts-lengths.png)
+![Perplexity by context length](replication/contexts-lengths.png)
 
 {reading}
 
-**Dynamic or padded.** The same explicit layer on eight radial slots, by the plain functions, on
-{filled} targets: with the slots that a document has, and with all eight, the missing ones filled
-with the marker of the document's start. Nats of validation text; "early" targets are those with
-fewer than eight tokens before them.
+**Dynamic or padded contexts.** The same explicit layer on eight radial slots, computed by the plain
+functions on {filled} targets: "dynamic" uses only the slots that hold a token, "padded" uses all
+eight and fills the missing ones with the start-of-document token. Validation nats per target;
+"early" targets have fewer than eight tokens before them.
 
 {padded}
 
@@ -46,7 +46,7 @@ fewer than eight tokens before them.
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     tests, filled = select(lines, do="test"), select(lines, do="filled")
     text = TEXT.format(
         targets=f"{tests[0]['targets']:,}" if tests else "–",
@@ -61,7 +61,7 @@ def chapter(lines: Sequence[Line]) -> Chapter:
 
 
 def all_table(tests: Sequence[Line]) -> str:
-    """Every context, and what it brings over radial:8."""
+    """Test perplexity of every context model, and its change from radial:8."""
     base = select(tests, row="radial:8")
     rows = []
     for name in sorted({line["row"] for line in tests}, key=_order):
@@ -72,7 +72,7 @@ def all_table(tests: Sequence[Line]) -> str:
 
 
 def _order(name: str) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
-    """Single contexts first; radial, block, document; by length."""
+    """Sort key: single context models first; radial, block, document; by length."""
     parts = [part.partition(":") for part in name.split(",")]
     kinds = tuple("0" if kind == "radial" else kind for kind, _, _ in parts)
     return len(parts), kinds, tuple(int(size or 0) for _, _, size in parts)
@@ -84,7 +84,7 @@ def logs(tests: Sequence[Line], row: str) -> list[float]:
 
 
 def reading(tests: Sequence[Line]) -> str:
-    """Which context is the best."""
+    """The best context models, in a sentence."""
     if not tests:
         return ""
     mean = {
@@ -92,10 +92,10 @@ def reading(tests: Sequence[Line]) -> str:
     }
     best = min(mean, key=lambda row: mean[row])
     radial = {row: m for row, m in mean.items() if row.startswith("radial") and "," not in row}
-    text = f"The best of all is `{best}` ({np.exp(mean[best]):.1f})"
+    text = f"The best context is `{best}` ({np.exp(mean[best]):.1f})"
     if radial:
         alone = min(radial, key=lambda row: radial[row])
-        text += f"; of the radial contexts alone, `{alone}` ({np.exp(mean[alone]):.1f})"
+        text += f"; the best single radial context is `{alone}` ({np.exp(mean[alone]):.1f})"
     return text + "."
 
 
@@ -120,7 +120,7 @@ def claims(tests: Sequence[Line], filled: Sequence[Line]) -> list[Claim]:
     statement = "Several contexts, read together by the output layer, are better than one"
     return [
         Claim(statement, "[T]", *several),
-        Claim("Longer radial contexts make a better explicit solution", "[D]", *longer),
+        Claim("Longer radial contexts give better explicit solutions", "[D]", *longer),
         dynamic_claim(filled),
     ]
 
@@ -139,17 +139,17 @@ def dynamic_claim(filled: Sequence[Line]) -> Claim:
     }
     words = [f"{name}: perplexity {one.percent}" for name, one in by_targets.items()]
     return Claim(
-        "Dynamic contexts, with the parameters of their valid slots, are better than padded ones",
+        "Dynamic contexts, which use only the parameters of valid slots, beat padded ones",
         "[T]",
         [one.answer for name, one in by_targets.items() if name == "all targets"],
-        "Rule: over all targets. Dynamic against padded, " + "; ".join(words),
+        "Rule: decided over all targets. Dynamic against padded, " + "; ".join(words),
         seeds_of(filled),
         amounts(line["targets"] for line in filled),
     )
 
 
 def padded_table(filled: Sequence[Line]) -> str:
-    """Nats of dynamic and padded slots."""
+    """Nats with dynamic and with padded slots."""
     rows = [
         [
             line["row"],

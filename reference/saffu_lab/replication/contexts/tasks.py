@@ -1,8 +1,8 @@
-"""Contexts: block, radial, document, their combinations and lengths; dynamic or padded.   [T]
+"""Context study: radial, block and document contexts, combined, by length; padding.   [T]
 
-All of it explicit only, so that a model takes seconds.  "Dynamic" contexts use the slots that a
-document has; "padded" ones always use all of them, the missing ones filled with the marker of a
-document's start, which then is a token like any other.
+All models are explicit only, so that each takes seconds.  "Dynamic" contexts use only the slots
+that hold a token; "padded" ones always use all slots and fill the missing ones with the
+start-of-document token, which is then treated like any other token.
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 
 
 def solve_filled(key: Line, sources: Sources) -> Line:
-    """In a worker: one explicit layer by the plain functions, its slots dynamic or all filled.
+    """In a worker: one explicit layer by the plain functions, with dynamic or padded slots.
 
-    Smoothing is fixed and tempers are fitted; the nats are of validation text, with those of the
-    first targets of each document apart.
+    Smoothing is fixed and tempers are fitted.  Nats are those of validation text, also separately
+    for the first targets of each document.
     """
     small = TINY if sources.tiny else {"vocabulary": SMALL.vocabulary}
     configuration = replace(SMALL, contexts=(RadialContext(FILLED_RADIUS),), **small)

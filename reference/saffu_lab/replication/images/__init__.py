@@ -1,1 +1,1 @@
-"""Explicit solutions of stacks of softmax layers on images.   (SPEC 7)"""
+"""Image study: explicit solutions of one and two softmax layers on images of digits.   (SPEC 7)"""

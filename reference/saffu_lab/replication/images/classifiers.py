@@ -1,11 +1,11 @@
-"""A classifier of digits from a record of plain values: its layers, its start, its training.
+"""Digit classifiers built from a recipe: layers, initialisation, training.
 
-    {"hidden": [[4, null]]}                     layers below the output: axes, width
-    {"smoothing": 1.0, "temper": 1.0}           an explicit solution; what is left out is chosen
-    {"start": "cold", "scale": [0.03, 10.0]}    or random weights
-    {"steps": 100}  or  {"rate": 0.003}         iterative scaling, or Adam, from there
+    {"hidden": [[4, null]]}                     hidden layers: principal axes, width
+    {"smoothing": 1.0, "temper": 1.0}           explicit solution; what is omitted is chosen
+    {"start": "cold", "scale": [0.03, 10.0]}    or random initial weights
+    {"steps": 100}  or  {"rate": 0.003}         then iterative scaling, or Adam
 
-The same record, images and seed give the same network.  (SPEC 1, 5, 6)
+The same recipe, images and seed give the same network.  (SPEC 1, 5, 6)
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import digest
 
 MOST_TINY = 300
-"""images for training where the numbers mean nothing"""
+"""training images of a tiny run, whose numbers mean nothing"""
 
 DEFAULTS: Mapping[str, Any] = {
     "hidden": [],
@@ -52,21 +52,21 @@ DEFAULTS: Mapping[str, Any] = {
     "rate": None,
     "epochs": 20,
 }
-"""What a record flatten out.  `soft`: a factor on λ of hidden layers."""
+"""Defaults of a recipe.  `soft`: a factor on λ of hidden layers."""
 
 
 class Made(NamedTuple):
-    """A network, and how it came about."""
+    """A network, and how it was made."""
 
     network: SoftmaxNetwork
     validation_nats: float
     cpu_seconds: float
     about: Line
-    """what was chosen; the course of the training"""
+    """the settings chosen, and the history of the training"""
 
 
 def images(name: str, sources: Sources, seed: int) -> Data:
-    """`mnist` or `digits`, a tenth of the training images apart for validation."""
+    """The data set `mnist` or `digits`, with a tenth of the training images for validation."""
     folder = sources.mnist if name == "mnist" else None
     return _loaded(folder, seed, MOST_TINY if sources.tiny else None)
 
@@ -78,7 +78,7 @@ def _loaded(folder: str | None, seed: int, most: int | None) -> Data:
 
 @lru_cache(maxsize=4)
 def images_digest(name: str, sources: Sources) -> str:
-    """Sixteen hexadecimal digits for all images of a data set and their labels."""
+    """Digest of all images and labels of a data set: sixteen hexadecimal digits."""
     digest = sha256()
     for part in images(name, sources, 1):
         digest.update(np.ascontiguousarray(part.features).tobytes())
@@ -87,9 +87,9 @@ def images_digest(name: str, sources: Sources) -> str:
 
 
 def complete(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A record with everything that it flatten out.
+    """A recipe with its defaults filled in.
 
-    Refuses: fields that there are not.
+    Refuses: unknown fields.
 
     >>> complete({"rate": 0.01})["epochs"]
     20
@@ -101,7 +101,7 @@ def complete(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make(key: Line, recipe: Mapping[str, Any], sources: Sources) -> Made:
-    """The network of a record on the images that a key names; from its file, if it is there."""
+    """The network of a recipe on the images named by a key, loaded from its file if possible."""
     named = {"recipe": complete(recipe)} | {n: key[n] for n in ("images", "size", "seed")}
     path = sources.models / f"{digest(named)}.layers"
     about = path.with_suffix(".layers.json")
@@ -137,7 +137,7 @@ def _made(recipe: Mapping[str, Any], data: Data, seed: int) -> Made:
 
 
 def _solve(network: SoftmaxNetwork, recipe: Mapping[str, Any], data: Data) -> Line:
-    """The explicit solution; returns what was chosen for it."""
+    """Solve the network explicitly; returns the settings chosen for it."""
     alpha = recipe["smoothing"]
     settings = ExplicitSettings(
         smoothing=None if alpha is None else Backoff(alpha),
@@ -155,7 +155,7 @@ def _solve(network: SoftmaxNetwork, recipe: Mapping[str, Any], data: Data) -> Li
 
 
 def _scale(network: SoftmaxNetwork, data: Data, steps: int) -> list[float]:
-    """Iterative scaling of one layer; its bias weighs a feature of one, its slack goes into both.
+    """Iterative scaling of one layer; its bias belongs to a constant feature, its slack to both.
 
     h U + b + (K − 1 − Σ h) u  =  h (U − u) + (b + (K − 1) u)
     """
@@ -170,7 +170,7 @@ def _scale(network: SoftmaxNetwork, data: Data, steps: int) -> list[float]:
 
 
 def try_out(key: Line, sources: Sources) -> Line:
-    """In a worker: one network, judged on validation images."""
+    """In a worker: one network, evaluated on validation images."""
     made = make(key, key["recipe"], sources)
     return {
         "validation_nats": round(made.validation_nats, 6),
@@ -182,7 +182,7 @@ def try_out(key: Line, sources: Sources) -> Line:
 
 
 def read_test(key: Line, sources: Sources) -> Line:
-    """In a worker: the test images, once, for all networks that were chosen."""
+    """In a worker: read the test images once, for all chosen networks."""
     test = images(key["data"], sources, key["seed"]).test
     logits = {
         name: make(key, recipe, sources).network.predict_log_probabilities(test.features)

@@ -1,9 +1,9 @@
-"""Classifiers compared on the same test samples: intervals of each, and of their differences.
+"""Bootstrap and Wilson intervals of classifiers, and of their differences on one test set.
 
-Images, or the documents of a text, are resampled with replacement, 2,000 times, the same draws
-for all classifiers; the middle 95 % of the means are the interval (percentile bootstrap).  Accuracy
-has Wilson's (1927) interval of a share.  Both say how far a number depends on which images or
-documents happened to be the test.
+Images, or the documents of a text, are resampled with replacement 2,000 times, with the same draws
+for all classifiers; the interval holds the middle 95 % of the means (percentile bootstrap).
+Accuracy has Wilson's (1927) interval for a proportion.  Both measure how much a number depends on
+which images or documents are in the test set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ QUANTILES = (0.025, 0.975)
 
 
 def wilson(right: int, of: int) -> Estimate:
-    """A share and its 95 % interval (Wilson 1927).
+    """A proportion and its 95 % interval (Wilson 1927).
 
     >>> f"{wilson(9, 10):.3f}"
     '0.900 (0.596 … 0.982)'
@@ -35,10 +35,10 @@ def wilson(right: int, of: int) -> Estimate:
 
 
 def drawn_means(values: Array, borders: IntArray | None = None, seed: int = 0) -> Array:
-    """Means of columns of `values` [M, R] in each of many draws: [draws, R].
+    """Column means of `values` [M, R] in each bootstrap draw: [draws, R].
 
     Parameters: `borders`, the first row of each group of rows that is drawn as a whole, such as a
-    document; by default each row is drawn by itself.
+    document; by default rows are drawn one by one.
 
     >>> drawn_means(np.array([[1.0, 2.0]] * 5), np.array([0, 3])).mean(axis=0).round(9).tolist()
     [1.0, 2.0]
@@ -58,12 +58,12 @@ def drawn_means(values: Array, borders: IntArray | None = None, seed: int = 0) -
 def judge_all(
     logits: Mapping[str, Logits], labels: IntArray, borders: IntArray | None = None
 ) -> Line:
-    """Each classifier by itself, and every two of them against each other.
+    """Test each classifier, and compare every pair of them.
 
     Parameters: `borders`, see `drawn_means`.
-    Returns `rows`: right, nats and the interval of nats of each; `pairs`: of two, named "a|b", how
-    many nats more a needs than b, the interval of that, and how many samples one of them alone gets
-    right.
+    Returns `rows`, per classifier: correct answers, nats and their interval; `pairs`, per pair
+    "a|b": the nats of a minus those of b, their interval, and how many samples only one of the two
+    gets right.
 
     >>> z = {"a": np.log(np.array([[3.0, 1.0]] * 8)), "b": np.zeros((8, 2))}
     >>> judged = judge_all(z, np.zeros(8, dtype=int))
@@ -96,7 +96,7 @@ def judge_all(
 
 
 def pair_of(tested: Line, one: str, other: str) -> Estimate | None:
-    """Nats that one row needs more than another in a tested line; None if one of them is missing.
+    """Nats of one row of a test minus those of another; None if one of them is missing.
 
     >>> line = {"pairs": {"a|b": {"nats": -1.0, "low": -2.0, "high": -0.5}}}
     >>> pair_of(line, "b", "a")

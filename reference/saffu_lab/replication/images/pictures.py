@@ -11,7 +11,7 @@ from saffu_lab.replication.images.chapter import CHANCE, NAMES, Group, groups
 
 
 def picture(lines: Sequence[Line]) -> Any:
-    """Test nats of all rows, and the course of training."""
+    """Test nats of all rows, and validation nats by epoch."""
     data_sets = groups(lines)
     figure = canvas(11.0, 1.2 + 3.2 * max(1, len(data_sets)))
     axes = figure.subplots(max(1, len(data_sets)), 2, squeeze=False)
@@ -28,7 +28,7 @@ def _bars(group: Group, axis: Any) -> None:
         axis.plot([low, high], [at, at], color=COLOURS[kind], linewidth=2)
         axis.plot(mean, at, "o", color=COLOURS[kind])
     axis.axvline(CHANCE, color="0.5", linestyle="--", linewidth=1)
-    axis.set(xscale="log", xlabel="nats of a test image", title=group.name)
+    axis.set(xscale="log", xlabel="nats per test image", title=group.name)
     plain_numbers(axis.xaxis)
     axis.set_yticks(range(len(NAMES)), list(reversed(NAMES)), fontsize=8)
     axis.grid(alpha=0.3)

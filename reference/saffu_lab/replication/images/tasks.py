@@ -1,9 +1,10 @@
-"""Images of digits: one and two softmax layers, explicit, trained from there, and cold.   [P2]
+"""Image study: one and two softmax layers, explicit, trained from there, and cold.   [P2]
 
-MNIST, if its files are there, whole and with fewer training images, and scikit-learn's digits.
-Every row of the tables has trials, of which the one with the lowest cross-entropy on validation
-images stands for the row.  The first seed makes all trials, the others take the settings found
-there.  The test images are read once for each seed and size, when all its trials are done.
+Data sets are MNIST, if its files are available, with all and with fewer training images, and
+scikit-learn's digits.  Each row of the tables has several trials, and is represented by the one
+with the lowest cross-entropy on validation images.  All trials are run with the first seed; the
+other seeds use the settings chosen there.  The test images are read once per seed and size, after
+all of its trials.
 """
 
 from __future__ import annotations
@@ -30,19 +31,19 @@ SIZES: dict[str, tuple[int | None, ...]] = {"mnist": (1000, 10_000, None), "digi
 
 
 class Row(NamedTuple):
-    """One line of the tables."""
+    """One row of the tables."""
 
     name: str
     trials: Sequence[Line]
     """recipes, see `saffu_lab.replication.images.classifiers`"""
     seconds: float
-    """a guess for one trial with all of MNIST"""
+    """estimated duration of one trial on all of MNIST"""
 
 
 def rows(few: bool, tiny: bool) -> list[Row]:
-    """All rows and what is tried for each: as many trials from explicit as from cold starts.
+    """All rows and their trials; explicit and cold starts get equally many.
 
-    Parameters: `few`, whether there are few images, so that an epoch is short and costs little.
+    Parameters: `few`, whether there are few images, so that epochs are short and cheap.
     """
     rates = (0.003,) if tiny else (0.001, 0.003, 0.01, 0.03)[: 4 if few else 3]
     axes = (1,) if tiny else (2, 4, 6)
@@ -97,7 +98,7 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 def _tasks(
     data: str, size: int | None, seed: int, sources: Sources, answers: Answers
 ) -> list[Task]:
-    """The trials of one seed, and its test when they are done."""
+    """The trials of one seed, and its test once they are done."""
     key = {"study": NAME, "data": data, "size": size, "images": images_digest(data, sources)}
     share = 0.05 if data == "digits" else (size or 54_000) / 54_000
     best = partial(best_recipe, key, answers=answers)
@@ -122,7 +123,7 @@ def trial_key(key: Line, row: str, seed: int, recipe: Line) -> Line:
 
 
 def best_recipe(key: Line, row: Row, *, answers: Answers, seed: int) -> Line | None:
-    """The recipe of a row with the lowest validation nats; None while one is not done."""
+    """The recipe of a row with the lowest validation nats; None until all trials are done."""
     lines = [answers.get(trial_key(key, row.name, seed, recipe)) for recipe in row.trials]
     done = [line for line in lines if line is not None]
     good = [line for line in done if "failed" not in line]
@@ -133,7 +134,7 @@ def best_recipe(key: Line, row: Row, *, answers: Answers, seed: int) -> Line | N
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     return Chapter(
         "Images of digits: one and two softmax layers",
         text(lines),

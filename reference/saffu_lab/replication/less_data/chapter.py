@@ -1,4 +1,4 @@
-"""Chapter on less data: tables, the best explicit models, how trainings were chosen and ended."""
+"""Less-data study: the chapter's text and tables, made from its lines."""
 
 from __future__ import annotations
 
@@ -16,65 +16,72 @@ from saffu_lab.replication.less_data.pictures import draw_curves, draw_sizes
 from saffu_lab.replication.less_data.row_names import EXPLICIT, ROWS, TRAINED, short
 
 TEXT = """\
-{sizes} training targets of one text, V = 2,048. Of the SAFFU models of 128 bits on eight radial
-slots, the cold start is the best of up to seven settings of learning rate *and* initial scale on
-validation text, the warm one the best of two rates; both for the first seed, and the other seeds
-take the settings found there, as all rows do. All trainings of one size have the same limits (24
-epochs with frozen and 8 with thawed embeddings up to 100,000 targets, 12 and 4 at 300,000, 5 and 2
-at 1,000,000) and the same early stopping; at 10,000, 300,000 and 1,000,000, where most ended by
-their limit, those of the first seed were done once more with three times as many epochs. Cold
-starts of 512 bits are the better of two settings and warm ones the better of two rates up to
-100,000 targets, in three seeds; beyond, they are one run of one setting. The standard transformer
-has four blocks of width 128 and contexts of 64 tokens (AdamW, dropout, cosine), one seed, the best
-of four rates up to 30,000 targets and the one chosen there beyond, and at most 24, 18, 12, 6 and 3
-epochs. The one-hot slots are trained with the best of six rates up to 100,000 targets, and with
-the one chosen there at 300,000. Perplexities of the test text, over seeds with Student's 95 %
-interval:
+All models are made from {sizes} training targets of one text, V = 2,048.
+
+*SAFFU models of 128 bits* read eight radial slots. The cold start is the best of up to seven
+settings of learning rate *and* initial scale on validation text, the warm start the best of two
+learning rates. As in every row, settings are chosen with the first seed and used for the others.
+All trainings at one size have the same epoch limits (24 epochs with frozen and 8 with thawed
+embeddings up to 100,000 targets, 12 and 4 at 300,000, 5 and 2 at 1,000,000) and the same early
+stopping. At 10,000, 300,000 and 1,000,000 targets, where most runs reached their limit, those of
+the first seed were repeated with three times as many epochs.
+
+*SAFFU models of 512 bits*: up to 100,000 targets, cold starts are the better of two settings and
+warm starts the better of two learning rates, with three seeds; above that, one run of one setting
+each.
+
+*The standard transformer* has four blocks of width 128 and contexts of 64 tokens (AdamW, dropout,
+cosine schedule), one seed, the best of four learning rates up to 30,000 targets and the rate chosen
+there for larger sizes, and at most 24, 18, 12, 6 and 3 epochs. *One-hot slots* are trained with the
+best of six learning rates up to 100,000 targets, and with the rate chosen there at 300,000.
+
+Test perplexity, over seeds with Student's 95 % interval:
 
 {all}
 
 ![Test perplexity by training targets](replication/less-data-sizes.png)
 
-**What was compared with what.** Change of perplexity; over seeds with Student's interval, of one
-seed with that of the test documents.
+**Pairwise comparisons.** Change of perplexity from the second model to the first: with several
+seeds, the mean with Student's interval; with one seed, the interval over test documents.
 
 {gaps}
 
-**The open problem: the best explicit-only model.** Tried at every size, on validation text: with
-a hidden layer {layers} models (code widths from 128 to 2,048, which is one-hot; 0 to 3 rounds,
-uniform attention, one λ for all slots or one for each; two layers, radial embeddings, radial 4, 8
-and 16, a document context), without one {direct} (radial 4, 8 and 16, a block beside it, attention
-on top). Up to 300,000 targets, layers of 128 bits are also
-*refined*, without a learning rate: up to 20 steps of iterative scaling of the output layer, alone
-or together with the hidden one, whose units get the hidden targets that the output layer implies;
-the validation text tells when to stop. The best of each family, and CPU seconds to make it:
+**The open problem: the best explicit-only model.** At every size, {layers} models with a hidden
+layer were tried on validation text (code widths from 128 to 2,048, which is one-hot; 0 to 3
+rounds; uniform attention; one λ for all slots or one λ per slot; two layers; radial embeddings;
+radial contexts of 4, 8 and 16; a document context), and {direct} without one (radial contexts of
+4, 8 and 16; with a block context; with attention). Up to 300,000 targets, layers of 128 bits are
+also *refined*, which needs no learning rate: up to 20 steps of iterative scaling of the output
+layer, alone or together with the hidden layer, whose units are fitted to the hidden targets
+implied by the output layer; the number of steps is chosen on validation text. The best model of
+each family, and the CPU seconds to make it:
 
 {best}
 
 {reading}
 
-**What was chosen for the trainings**, on the validation text of the first seed; a star where it is
-the smallest or the largest of several that were tried there.{earlier}
+**Training settings**, chosen on validation text with the first seed; a star marks the smallest or
+largest of several values tried at that size.{earlier}
 
 {chosen}
 
-**How far from the end the trainings were.** {limits}
+**Whether the trainings had converged.** {limits}
 
-![Validation perplexity along the trainings](replication/less-data-curves.png)
+![Validation perplexity during training](replication/less-data-curves.png)
 
     saffu replicate less-data
 """
 
-EARLIER = """ Some settings were tried
-only after rows had been tested: rates, because the best one was at an end of what had been tried,
-and kinds of models. Each row stands by validation text alone, but of some the test text was read
-again: {tests} tests of earlier choices are among the lines. No table and no verdict uses them, but
-what was tried later was decided by people who had seen them (eight more were deleted from the lines
-of the published run)."""
+EARLIER = """ Some
+settings were tried only after rows had been tested: learning rates, because the best one was at an
+end of the range tried, and kinds of models. Each row is still chosen on validation text alone, but
+for some rows the test text was read again: the lines contain {tests} tests of earlier choices. No
+table and no verdict uses them, but the people who decided what to try later had seen them (eight
+more were deleted from the lines of the published run)."""
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     trials = select(lines, do="trial")
     tests = standing(select(lines, do="test"), trials)
     sizes = sorted({line["targets"] for line in tests})
@@ -107,7 +114,7 @@ def chapter(lines: Sequence[Line]) -> Chapter:
 
 
 def earlier(tests: int) -> str:
-    """What is to be said of tests that stand for nothing, since more was tried later.
+    """The note on tests of earlier choices, which were replaced after more was tried.
 
     >>> earlier(0)
     ''
@@ -116,7 +123,7 @@ def earlier(tests: int) -> str:
 
 
 def all_table(tests: Sequence[Line], sizes: Sequence[int], counted: dict[str, int]) -> str:
-    """Every row at every size."""
+    """Test perplexity of every row at every size."""
     rows = [
         [look.name.format(**counted), *(spread(select(tests, row=row, targets=s)) for s in sizes)]
         for row, look in ROWS.items()
@@ -126,7 +133,7 @@ def all_table(tests: Sequence[Line], sizes: Sequence[int], counted: dict[str, in
 
 
 def best_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[int]) -> str:
-    """What stood for each explicit family at each size."""
+    """The best model of each explicit family at each size."""
     rows = []
     for row in EXPLICIT[1:]:
         for size in sizes:
@@ -139,18 +146,16 @@ def best_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[in
                 [
                     ROWS[row].name.split(",")[0],
                     f"{size:,}",
-                    in_words(first["recipe"]) or "as it is",
+                    in_words(first["recipe"]) or "defaults",
                     spread(tested),
                     f"{runs[0]['fit_cpu_seconds']:.1f}" if runs else "–",
                 ]
             )
-    return table(
-        ["family", "targets", "the best on validation text", "test perplexity", "CPU s"], rows
-    )
+    return table(["family", "targets", "best on validation text", "test perplexity", "CPU s"], rows)
 
 
 def in_words(recipe: Line) -> str:
-    """What a recipe asks for; what it starts from comes first.
+    """The fields of a recipe in words; those of its base come first.
 
     >>> in_words({"base": {"bits": 512, "rounds": 3}, "steps": 20, "units": True})
     'bits 512, rounds 3, steps 20, units'
@@ -167,7 +172,7 @@ def in_words(recipe: Line) -> str:
 
 
 def reading(tests: Sequence[Line], sizes: Sequence[int]) -> str:
-    """Who is best at each size, explicit and not."""
+    """The best explicit model at each size, and its distance from the best of all."""
     items = []
     for size in sizes:
         log_means = {
@@ -185,16 +190,16 @@ def reading(tests: Sequence[Line], sizes: Sequence[int]) -> str:
             min(explicit, key=lambda r: explicit[r]),
         )
         behind = np.exp(log_means[best] - log_means[top]) - 1
-        more = "" if top == best else f", {100 * behind:.0f} % above the best of all, {short(top)}"
+        more = "" if top == best else f", {100 * behind:.0f} % above the best model, {short(top)}"
         items.append(f"{size:,}: {short(best)} ({np.exp(log_means[best]):.1f}){more}")
     return "The best explicit model at each size: " + "; ".join(items) + "." if items else ""
 
 
 def chosen_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[int]) -> str:
-    """Learning rates, and initial scales of cold starts."""
+    """Learning rates of trainings, and initial scales of cold starts."""
     rows = []
     for row in ("cold", "cold wide", "warm", "warm wide", "transformer", "one-hot cold"):
-        for field, name in (("rate", "rate"), ("scale", "initial scale")):
+        for field, name in (("rate", "learning rate"), ("scale", "initial scale")):
             cells = [_chosen(tests, trials, row, size, field) for size in sizes]
             if any(cell != "–" for cell in cells):
                 rows.append([f"{short(row)}: {name}", *cells])
@@ -202,7 +207,7 @@ def chosen_table(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[
 
 
 def _chosen(tests: Sequence[Line], trials: Sequence[Line], row: str, size: int, field: str) -> str:
-    """A setting of the first seed's chosen run."""
+    """One setting of the run chosen with the first seed."""
     lines = [
         line for line in select(tests, row=row, targets=size, seed=1) if field in line["recipe"]
     ]
@@ -219,7 +224,7 @@ def _chosen(tests: Sequence[Line], trials: Sequence[Line], row: str, size: int, 
 
 
 def limits(tests: Sequence[Line], trials: Sequence[Line]) -> str:
-    """How many of the tested trainings ended by their limit of epochs, still falling."""
+    """How many of the tested runs were still improving when they reached their epoch limit."""
     sentences = []
     for row in TRAINED:
         runs = [
@@ -234,7 +239,8 @@ def limits(tests: Sequence[Line], trials: Sequence[Line]) -> str:
         if runs:
             sizes = ", ".join(f"{size:,}" for size in sorted({x["targets"] for x in still}))
             sentences.append(
-                f"Of {len(runs)} tested runs of *{short(row)}*, {len(still)} were still falling "
-                f"at their last validation" + (f" (at {sizes} targets)" if still else "")
+                f"Of {len(runs)} tested runs of *{short(row)}*, {len(still)} "
+                f"{'was' if len(still) == 1 else 'were'} still improving at the last validation"
+                + (f" (at {sizes} targets)" if still else "")
             )
     return ". ".join(sentences) + "." if sentences else "–"

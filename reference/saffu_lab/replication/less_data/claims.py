@@ -1,4 +1,4 @@
-"""Comparisons and claims of the less-data study."""
+"""Less-data study: its pairwise comparisons and its claims."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COMPARED = (
 
 
 def gaps_table(tests: Sequence[Line], sizes: Sequence[int]) -> str:
-    """Pairs of rows."""
+    """Change of perplexity of every compared pair of rows, at every size."""
     rows = []
     for one, other in COMPARED:
         cells = [_change(tests, one, other, size) for size in sizes]
@@ -55,16 +55,16 @@ def _change(tests: Sequence[Line], one: str, other: str, size: int) -> str:
 
 
 class About(NamedTuple):
-    """What a claim compares."""
+    """Statement and rows of a claim."""
 
     statement: str
     source: str
     one: str
     other: str
     to_the_end: bool = True
-    """whether it is about where a training ends, and not about a number of epochs"""
+    """whether it is about where training ends, not about a number of epochs"""
     more: str = ""
-    """what the reader has to know besides the numbers"""
+    """evidence added after the numbers"""
 
 
 def one_claim(
@@ -88,7 +88,7 @@ def one_claim(
 
 
 def limited(tests: Sequence[Line], trials: Sequence[Line]) -> bool:
-    """Whether more than half of the tested trainings were still improving at their last epoch."""
+    """Whether more than half of the tested runs were still improving at their last epoch."""
     runs = [
         run
         for test in tests
@@ -125,7 +125,7 @@ CLAIMS = (
         *("[P1]", "warm", "cold"),
     ),
     About(
-        "At 512 bits, too, training ends ahead from a warm start",
+        "At 512 bits, too, training ends better from a warm start",
         *("[P1], [D]", "warm wide", "cold wide"),
     ),
     About(
@@ -156,7 +156,7 @@ def claims(tests: Sequence[Line], trials: Sequence[Line], sizes: Sequence[int]) 
 
 
 def slots_alike(trials: Sequence[Line], sizes: Sequence[int]) -> str:
-    """Explicit against trained one-hot slots where both have eight, on validation text."""
+    """Explicit against trained one-hot slots, eight on both sides, on validation text."""
     words = []
     for size in sizes:
         trained = select(trials, row="one-hot cold", targets=size, seed=1)

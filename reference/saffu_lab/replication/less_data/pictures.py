@@ -1,4 +1,4 @@
-"""The pictures of the study on less data."""
+"""Less-data study: its figures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draw_sizes(tests: Sequence[Line]) -> Any:
 
 
 def draw_curves(tests: Sequence[Line], trials: Sequence[Line]) -> Any:
-    """Validation perplexity against CPU seconds: the chosen trainings of the first seed."""
+    """Validation perplexity against CPU seconds: the chosen runs of the first seed."""
     sizes = sorted({line["targets"] for line in tests})
     figure = canvas(3.4 * max(len(sizes), 1), 3.6)
     axes = figure.subplots(1, max(len(sizes), 1), squeeze=False)[0]

@@ -8,14 +8,14 @@ from saffu_lab.records.pictures import COLOURS
 
 
 class Look(NamedTuple):
-    """A row in tables, in sentences and in pictures."""
+    """A row in tables, sentences and figures."""
 
     name: str
     short: str
     kind: str = "outside"
-    """of its colour"""
+    """key of its colour"""
     style: str | None = "-"
-    """of its line over sizes; None: the picture leaves it to the table"""
+    """line style in the figure over sizes; None: in the table only"""
 
 
 ROWS = {
@@ -31,7 +31,10 @@ ROWS = {
     ),
     "cold": Look("SAFFU 128 bits, Adam from a cold start", "cold SAFFU", "cold"),
     "cold longer": Look(
-        "SAFFU 128 bits, the same start, three times as long", "cold SAFFU, longer", "cold", None
+        "SAFFU 128 bits, Adam from a cold start, three times the epochs",
+        "cold SAFFU, longer",
+        "cold",
+        None,
     ),
     "cold wide": Look(
         "SAFFU 512 bits, Adam from a cold start", "cold SAFFU, 512 bits", "cold", "--"
@@ -39,24 +42,24 @@ ROWS = {
     "explicit": Look("SAFFU 128 bits, explicit only", "explicit SAFFU", "explicit"),
     "warm": Look("SAFFU 128 bits, explicit, then Adam", "warm SAFFU", "trained"),
     "warm longer": Look(
-        "SAFFU 128 bits, explicit, then Adam, three times as long",
+        "SAFFU 128 bits, explicit, then Adam, three times the epochs",
         *("warm SAFFU, longer", "trained", None),
     ),
     "warm wide": Look(
         "SAFFU 512 bits, explicit, then Adam", "warm SAFFU, 512 bits", "trained", "--"
     ),
     "explicit wide": Look(
-        "SAFFU 512 bits, explicit only, the best of {wide}",
+        "SAFFU 512 bits, explicit only, best of {wide}",
         *("best explicit SAFFU, 512 bits", "explicit", None),
     ),
     "explicit layers": Look(
-        "SAFFU, explicit only, the best of {layers}", "best explicit SAFFU", "explicit", "--"
+        "SAFFU, explicit only, best of {layers}", "best explicit SAFFU", "explicit", "--"
     ),
     "explicit refined": Look(
         "SAFFU 128 bits, explicit, refined", "refined explicit SAFFU", "explicit", "-."
     ),
     "explicit direct": Look(
-        "one-hot slots, explicit only, the best of {direct}", "explicit one-hot slots", "direct"
+        "one-hot slots, explicit only, best of {direct}", "explicit one-hot slots", "direct"
     ),
     "explicit phrases": Look(
         "one-hot slots and phrases, explicit only", "explicit phrases", "direct", "--"
@@ -70,14 +73,14 @@ EXPLICIT = (
 TRAINED = (
     "cold", "cold wide", "cold longer", "warm", "warm wide", "warm longer", "transformer"
 )  # fmt: skip
-"""Rows that may end by their limit of epochs."""
+"""Rows of trainings, which may reach their epoch limit."""
 
 
 def short(row: str) -> str:
-    """What a row is called in a sentence."""
+    """The name of a row in a sentence."""
     return ROWS[row].short
 
 
 def colour_of(row: str) -> str:
-    """One colour for each way."""
+    """The colour of a row."""
     return COLOURS[ROWS[row].kind]

@@ -1,10 +1,10 @@
-"""Less data: explicit only, the best cold start, and backpropagation after a warm start.   [P1]
+"""Less-data study: explicit only, the best cold start, and training from a warm start.   [P1]
 
-10,000 to 1,000,000 training targets of one text.  The cold start is tuned over learning rate *and*
-initial scale, the warm one over the rate; both on validation text, for the first seed, and the
-other seeds take the settings found there.  All runs of one size have the same limits of epochs and
-the same early stopping; where those limits ended most of them, one run of each kind gets three
-times as long.
+Models are made from 10,000 to 1,000,000 training targets of one text.  The cold start is tuned over
+learning rate *and* initial scale, the warm start over the learning rate; both on validation text
+with the first seed, and the other seeds use the settings chosen there.  All runs at one size have
+the same epoch limits and the same early stopping; where most runs reached those limits, one run of
+each kind is repeated with three times as many epochs.
 """
 
 from __future__ import annotations
@@ -33,45 +33,47 @@ from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task
 
 NAME = "less-data"
-ABOUT = "10,000 to 1,000,000 targets: explicit, cold, warm, and models from outside"
+ABOUT = "10,000 to 1,000,000 targets: explicit, cold, warm, and external baselines"
 
 __all__ = ["ABOUT", "NAME", "chapter", "tasks"]
 
 
 class Size(NamedTuple):
-    """One amount of training text, and how much is tried there."""
+    """One amount of training text, and what is tried on it."""
 
     targets: int
     cold: Sequence[tuple[float, float]]
     """learning rate, initial scale"""
     frozen: int
-    """epochs at most"""
+    """epoch limit with frozen embeddings"""
     thawed: int
+    """epoch limit with thawed embeddings"""
     checks: int
-    """validations an epoch"""
+    """validations per epoch"""
     seconds: float
-    """a guess for one training"""
+    """estimated duration of one training"""
     decoder: Line
     """epochs and dropout of the standard transformer"""
     decoder_rates: Sequence[float] | None
-    """None: the best one of the size before"""
+    """learning rates of the transformer; None: the best one at the previous size"""
     slot_rates: Sequence[float] | None
-    """of the one-hot slots by Adam; none given: they are not trained"""
+    """learning rates of trained one-hot slots; None: the best one at the previous size; empty: not
+    trained"""
     wide: Sequence[tuple[float, float]] = ((0.01, 0.3),)
-    """learning rate, initial scale of wide cold models"""
+    """learning rate and initial scale of 512-bit cold starts"""
     wide_seeds: int = 1
-    """for how many seeds wide models are trained"""
+    """number of seeds with which 512-bit models are trained"""
     wide_warm: Sequence[float] = (0.003,)
-    """learning rates of wide models after their explicit solution"""
+    """learning rates of 512-bit warm starts"""
     longer: bool = False
-    """whether one run of each kind gets three times as many epochs"""
+    """whether one run of each kind is repeated with three times as many epochs"""
 
 
 MANY = (*product((0.003, 0.01, 0.03), (0.3, 1.0)), (0.01, 0.1))
 FEWER = ((0.003, 0.3), (0.003, 1.0), (0.01, 0.3), (0.01, 1.0), (0.03, 1.0))
 FEWEST = ((0.003, 1.0), (0.01, 0.3))
 WARM = (0.003, 0.01)
-"""learning rates after the explicit solution"""
+"""learning rates of warm starts"""
 DECODER_RATES = (0.0003, 0.001, 0.003, 0.01)
 SLOT_RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 SIZES = (
@@ -91,7 +93,7 @@ SIZES = (
     Size(1_000_000, FEWEST, 5, 2, 2, 210, {"epochs": 3, "dropout": 0.0}, None, (), longer=True),
 )
 LONGER = 3
-"""times as many epochs"""
+"""factor on the epoch limits of longer runs"""
 SEEDS = (1, 2, 3)
 
 LAYERS: Sequence[Line] = (
@@ -125,8 +127,8 @@ LAYERS: Sequence[Line] = (
     {"slot_tempers": True, "bits": 1024, "label_bits": 1024, "contexts": "radial:4"},
     {"slot_tempers": True, "bits": 2048, "label_bits": 1024, "contexts": "radial:4"},
 )
-"""Explicit models with a hidden layer, one of which stands for the family; codes of 2048 bits are
-one-hot vectors."""
+"""Explicit models with a hidden layer, the best of which represents the family; codes of 2048 bits
+are one-hot vectors."""
 _TABLES: Line = {"output": "direct", "attention": "uniform"}
 DIRECT: Sequence[Line] = (
     {**_TABLES, "contexts": "radial:4"},
@@ -135,7 +137,7 @@ DIRECT: Sequence[Line] = (
     {**_TABLES, "contexts": "radial:8,block:8"},
     {**_TABLES, "contexts": "radial:8", "attention": "softmax"},
 )
-"""Explicit models of one-hot slots, with discounts and a temper per slot."""
+"""Explicit models on one-hot slots, with discounts and one temper per slot."""
 PHRASES: Sequence[Line] = (
     {"phrases": 4, "discount": 0.75},
     {"phrases": 3, "discount": 0.75},
@@ -143,17 +145,17 @@ PHRASES: Sequence[Line] = (
     {"phrases": 1, "discount": 0.75},
     {"phrases": 4, "discount": 0.9},
 )
-"""One-hot slots and phrases of a number of tokens."""
+"""One-hot slots with phrases of up to a number of tokens."""
 REFINED: Sequence[tuple[Line, int, bool]] = (
     ({}, 20, False),
     ({}, 20, True),
     ({"contexts": "radial:4", "rounds": 3}, 20, True),
 )
-"""Explicit layers that are refined: which, by how many steps at most, and whether U too."""
+"""Refined explicit layers: recipe, limit of steps, and whether U is refined too."""
 REFINED_UP_TO = 300_000
-"""targets; a step computes the probabilities of all words for each of them"""
+"""targets; each step computes the probabilities of all words for every target"""
 WIDE: Line = {"bits": 512, "label_bits": 512}
-"""The width at which models are also trained from random weights."""
+"""The larger width at which models are also trained from random weights."""
 
 TINY_SHAPE: Line = {"vocabulary": 251, "contexts": "radial:3", "bits": 31, "label_bits": 29}
 TINY_DECODER: Line = {"epochs": 1, "dropout": 0.0, "width": 16, "blocks": 1, "context": 8}
@@ -184,7 +186,7 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 
 
 def refined_tasks(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Task]:
-    """Explicit layers, refined; later seeds take the choice of the first one."""
+    """Refined explicit layers; later seeds use the first seed's choice."""
     if size.targets > REFINED_UP_TO:
         return []
     shape = TINY_SHAPE if sources.tiny else {}
@@ -202,7 +204,7 @@ def refined_tasks(size: Size, seed: int, sources: Sources, answers: Answers) -> 
 
 
 def phrase_tasks(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Task]:
-    """One-hot slots and phrases, explicit only; later seeds take the choice of the first one."""
+    """One-hot slots and phrases, explicit only; later seeds use the first seed's choice."""
     shape = {"vocabulary": TINY_VOCABULARY if sources.tiny else VOCABULARY, "slots": 8}
     trials = [{**shape, **more} for more in (PHRASES[:1] if sources.tiny else PHRASES)]
     row = Row("explicit phrases", trials, size.targets, SEEDS[0], 15.0)
@@ -215,7 +217,7 @@ def phrase_tasks(size: Size, seed: int, sources: Sources, answers: Answers) -> l
 
 
 def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]:
-    """The rows of one amount of text and one seed."""
+    """The rows for one amount of text and one seed."""
     shape = TINY_SHAPE if sources.tiny else {}
     limits = {"frozen": size.frozen, "thawed": size.thawed, "checks": size.checks}
     cold = [{**shape, "start": "cold", "scale": s, "rate": r, **limits} for r, s in size.cold]
@@ -252,7 +254,7 @@ def rows(size: Size, seed: int, sources: Sources, answers: Answers) -> list[Row]
 
 
 def longer(named: Sequence[Row], size: Size, sources: Sources, answers: Answers) -> list[Row]:
-    """The trainings that were chosen, each once more with several times as many epochs."""
+    """The chosen trainings, each repeated with several times as many epochs."""
     rows = []
     for row in named:
         best = best_trial(NAME, row, sources, answers) if row.name in ("warm", "cold") else None
@@ -264,9 +266,9 @@ def longer(named: Sequence[Row], size: Size, sources: Sources, answers: Answers)
 
 
 def outside_tasks(sizes: Sequence[Size], sources: Sources, answers: Answers) -> list[Task]:
-    """Models in PyTorch, for the first seed.
+    """PyTorch models, with the first seed.
 
-    A size without rates of its own waits for what is best at the size before.
+    A size without learning rates of its own waits for the best one at the previous size.
     """
     tasks: list[Task] = []
     decoder_rates, slot_rates = sizes[0].decoder_rates, sizes[0].slot_rates
@@ -285,6 +287,6 @@ def outside_tasks(sizes: Sequence[Size], sources: Sources, answers: Answers) -> 
 
 
 def chosen_rate(row: Row, sources: Sources, answers: Answers) -> Sequence[float]:
-    """The learning rate of the best trial; nothing while that is not known."""
+    """The learning rate of the best trial; empty until it is known."""
     best = best_trial(NAME, row, sources, answers)
     return () if best is None else (best["recipe"]["rate"],)

@@ -1,1 +1,1 @@
-"""What float32 and float64 cost, and what they are worth.   (SPEC 7)"""
+"""Precision study: accuracy and cost of float32 and float64.   (SPEC 7)"""

@@ -1,4 +1,4 @@
-"""Chapter on precision and cost: float32 against float64, CPU seconds per perplexity."""
+"""Precision study: the chapter on float32 against float64, and CPU seconds per perplexity."""
 
 from __future__ import annotations
 
@@ -15,45 +15,47 @@ from saffu_lab.records.results import Line, table
 from saffu_lab.replication.chapters import Chapter, Claim, amounts, seeds_of, select
 
 SMALL = 0.005
-"""nats per target: a smaller difference is called none"""
+"""nats per target: a smaller difference counts as none"""
 BORROWED = "less-data"
-"""the study whose tuned cold starts and warm starts stand in the table of prices"""
+"""the study whose tuned cold and warm starts are in the table of costs"""
 TUNED = {"cold": "Adam from a cold start, tuned", "warm": "explicit, then Adam, tuned"}
-"""its rows, and what they are called here"""
+"""its rows, and their names here"""
 LEVELS = (150, 120, 100, 90, 80, 75, 70)
-"""validation perplexities whose price is given"""
+"""validation perplexities whose cost is given"""
 
 TEXT = """\
-Each way to a model of {targets} targets, in both precisions, with the same recipe and seed. The
-gap is that of the test text, float32 minus float64, with the interval over its documents.
+Every kind of model on {targets} targets, in both precisions, with the same recipe and seed: test
+perplexity, CPU seconds, and the difference on the test text, float32 minus float64, with the
+interval over its documents.
 
 {types}
 
-{same}**What a perplexity costs.** CPU seconds, one thread, from the training text to the
-first model that is as good on validation text; for the trained models read off their histories,
-the explicit start included. The trainings of this study have one setting each, which nobody tuned.
-The tuned rows are the runs of the chapter on [less data](#less-data) at the same amount of text
-and with the first seed, in the setting that was the best on validation text; the time of the other
-settings is not counted. Energy was not measured: the machine does not say what it draws.
+{same}**CPU time to reach a perplexity.** CPU seconds on one thread from the training text to the
+first model with that validation perplexity. For trained models they are read off the training
+history and include the explicit start. The trainings of this study use one untuned setting each.
+The tuned rows are runs of the chapter on [less data](#less-data) with the same amount of text and
+the first seed, in the setting that was best on validation text; the time spent on the other
+settings is not counted. Energy was not measured, because the machine does not report its power
+draw.
 
 {prices}
 
 {reading}
 
-![What a perplexity costs](replication/precision-cost.png)
+![CPU time to reach a perplexity](replication/precision-cost.png)
 
     saffu replicate precision
 """
 SAME = """\
-*{ways}*: both rows are one measurement, the same to the last digit, because direct models always
-compute in double precision, whatever `dtype` says. They are no evidence for float32 and are left
-out of the claim.
+*{ways}*: both columns are one measurement, identical to the last digit, because direct
+models always compute in double precision, whatever their `dtype`. They are no evidence for float32
+and are excluded from the claim.
 
 """
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say; those of the study on less data are there for comparison."""
+    """The chapter made from the lines; those of the less-data study are for comparison."""
     own = [line for line in lines if line.get("study") != BORROWED]
     tests, trials = select(own, do="test"), select(own, do="trial")
     same = identical(tests)
@@ -70,7 +72,7 @@ def chapter(lines: Sequence[Line]) -> Chapter:
 
 
 def tuned(lines: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
-    """The chosen runs of the study on less data, at the same amount and text, first seed."""
+    """The chosen runs of the less-data study on the same amount of the same text, first seed."""
     runs = []
     for targets, text in {(line["targets"], line["text"]) for line in trials}:
         for row, name in TUNED.items():
@@ -83,7 +85,7 @@ def tuned(lines: Sequence[Line], trials: Sequence[Line]) -> list[Line]:
 
 
 def identical(tests: Sequence[Line]) -> list[str]:
-    """Ways whose two precisions gave the same nats in every document."""
+    """Direct models whose two precisions gave the same nats in every document."""
     return [
         way
         for way in ways(tests)
@@ -99,7 +101,7 @@ def _pair(tests: Sequence[Line], way: str) -> list[Line]:
 
 
 def ways(lines: Sequence[Line]) -> list[str]:
-    """The ways, without their precision."""
+    """The names of the ways, without their precision."""
     return list(dict.fromkeys(line["row"].rpartition(", ")[0] for line in lines))
 
 
@@ -121,8 +123,8 @@ def claim(tests: Sequence[Line]) -> Claim:
         f"float32 is enough: it changes less than {SMALL} nats per target",
         "[D]",
         answers,
-        "Rule: the whole interval of the difference is nearer to zero than that. float32 minus "
-        "float64, nats: " + "; ".join(parts),
+        "Rule: the whole interval of the difference lies within that bound. float32 minus float64, "
+        "nats: " + "; ".join(parts),
         seeds_of(lines),
         amounts(line["targets"] for line in lines),
     )
@@ -145,11 +147,11 @@ def types_table(tests: Sequence[Line], trials: Sequence[Line]) -> str:
         else:
             cells.append("–")
         rows.append(cells)
-    return table(["way", "float32", "CPU s", "float64", "CPU s", "gap, nats"], rows)
+    return table(["model", "float32", "CPU s", "float64", "CPU s", "difference, nats"], rows)
 
 
 def course(run: Line) -> list[tuple[float, float]]:
-    """CPU seconds and validation perplexity along a way."""
+    """CPU seconds and validation perplexity at every validation of a run."""
     if "history" not in run:
         return [(run["fit_cpu_seconds"], float(np.exp(run["validation_nats"])))]
     before = run["fit_cpu_seconds"] - run["history"][-1][2]
@@ -162,17 +164,17 @@ def price(run: Line, level: int) -> float | None:
 
 
 def price_table(runs: Sequence[Line]) -> str:
-    """CPU seconds until each perplexity."""
+    """CPU seconds to reach each perplexity."""
     rows = []
     for run in runs:
         prices = [price(run, level) for level in LEVELS]
         cells = ["–" if seconds is None else f"{seconds:.1f}" for seconds in prices]
         rows.append([run["row"].rpartition(", ")[0], *cells])
-    return table(["way", *(f"≤ {level}" for level in LEVELS)], rows)
+    return table(["model", *(f"≤ {level}" for level in LEVELS)], rows)
 
 
 def reading(runs: Sequence[Line]) -> str:
-    """The explicit layer against the tuned cold start, level by level."""
+    """The explicit layer against the tuned cold start, perplexity by perplexity."""
     by_way = {run["row"].rpartition(", ")[0]: run for run in runs}
     explicit, cold = by_way.get("explicit, 128 bits"), by_way.get(TUNED["cold"])
     if explicit is None or cold is None:
@@ -181,9 +183,9 @@ def reading(runs: Sequence[Line]) -> str:
     for level in LEVELS:
         one, other = price(explicit, level), price(cold, level)
         if one is not None and other is not None:
-            words.append(f"{one:.1f} s against {other:.1f} s for ≤ {level}")
+            words.append(f"{one:.1f} s against {other:.1f} s to reach {level}")
     return (
-        "The explicit layer of 128 bits against the tuned cold start of the same shape: "
+        "The explicit layer of 128 bits compared with the tuned cold start of the same shape: "
         + ", ".join(words)
         + "."
     )

@@ -1,7 +1,7 @@
-"""Precision and cost: float32 against float64, and CPU seconds for each perplexity.   [D]
+"""Precision study: float32 against float64, and CPU seconds to reach a perplexity.   [D]
 
-The same recipes in both precisions; the histories of all trainings give the price of every
-perplexity that was reached, the explicit start included.
+The same recipes are run in both precisions; the training histories give the CPU time to reach each
+perplexity, including the explicit start.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task
 
 NAME = "precision"
-ABOUT = "float32 against float64; CPU seconds for each perplexity that is reached"
+ABOUT = "float32 against float64; CPU seconds to reach each perplexity"
 
 READS_ALSO = ("less-data",)
-"""studies whose lines the chapter compares with"""
+"""other studies whose lines the chapter reads for comparison"""
 TARGETS = 100_000
 LIMITS: Line = {"frozen": 12, "thawed": 4}
 WAYS: dict[str, Line] = {

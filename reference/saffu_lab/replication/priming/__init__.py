@@ -1,1 +1,1 @@
-"""Priming: is (K−1)/K the best exponent, and K the best number in it?   (SPEC 7)"""
+"""Priming study: whether the mean norm of the inputs is the best priming number K.   (SPEC 7)"""

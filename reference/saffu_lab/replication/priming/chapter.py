@@ -1,4 +1,4 @@
-"""What the lines of the study of the priming number say.   (SPEC 7)"""
+"""Priming study: the chapter's text, tables and claims, made from its lines.   (SPEC 7)"""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ WAYS = {
     "both": "best K and λ",
 }
 CLOSE = 0.01
-"""The mean norm counts as the best K if it costs no more than this share of the nats, …"""
+"""The mean norm counts as the best K if it costs at most this share of the nats, …"""
 POINTS = 0.01
-"""… and no more than this of accuracy."""
+"""… and at most this much accuracy."""
 ABOUT = {
     "digits": "scikit-learn's digits",
     "mnist": "MNIST",
-    "slots": "text, the last 5 tokens in slots of their own",
+    "slots": "text, the last 5 tokens in separate slots",
     "sentence bags": "text, a bag of the sentence so far",
     "sentence means": "text, the mean of the sentence so far",
 }
 
 
 class Group(NamedTuple):
-    """One data set in one scale, with its test."""
+    """The lines of one data set at one scale."""
 
     sweeps: Sequence[Line]
     test: Line
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Title of the data set in the report."""
         scale = float(self.test["scale"])
         return ABOUT[self.test["data"]] + (f", pixels × {scale:g}" if scale != 1 else "")
 
@@ -48,7 +48,7 @@ class Group(NamedTuple):
         return float(self.sweeps[0]["mean_norm"])
 
     def sweep(self, way: str) -> Line:
-        """The sweep with the smoothing that was chosen for a way."""
+        """The sweep with the smoothing chosen for a way."""
         strength = self.test["chosen"][way]["strength"]
         return select(self.sweeps, strength=strength)[0]
 
@@ -58,16 +58,16 @@ class Group(NamedTuple):
         return Estimate(row["nats"], row["low"], row["high"])
 
     def accuracy(self, way: str) -> Estimate:
-        """Of the test data; as of images, its interval is Wilson's."""
+        """Accuracy on test data, with Wilson's interval."""
         return wilson(self.test["rows"][way]["right"], self.test["tested"])
 
     def cost(self) -> float:
-        """What share of its nats the mean norm costs against the best K."""
+        """The share of its nats that the mean norm loses to the best K."""
         return 1 - self.nats("best").mean / self.nats("mean").mean
 
 
 def groups(lines: Sequence[Line]) -> list[Group]:
-    """Data sets that are tested, in the order of the lines."""
+    """The tested data sets, in the order of the lines."""
     data_sets = []
     for test in select(lines, do="test"):
         same = {"data": test["data"], "scale": test["scale"]}
@@ -80,21 +80,22 @@ def text(lines: Sequence[Line]) -> str:
     """The chapter below its title."""
     data_sets = groups(lines)
     idea = (
-        "The explicit solution U[d,i] = log F[d,i] − ((K−1)/K) log Σ_d' F[d',i] has one number "
-        "that is not counted, the priming number K; the lecture says that the mean norm of the "
-        "inputs is the best choice. Its logits are s + κ t, with s_i = Σ_d h_d log(F[d,i]/n_i), "
-        "t_i = ‖h‖ log n_i and κ = 1/K: K says how much the prior log n weighs, and nothing of how "
-        "far the evidence s can be trusted. That is what the temper λ says: λ s + κ t. "
-        "Cross-entropy is convex in κ, in λ, and in both, so the best ones are found exactly. "
-        "Where all inputs have one norm, K equal to it counts the prior once, which is "
-        "naive Bayes."
+        "The explicit solution U[d,i] = log F[d,i] − ((K−1)/K) log Σ_d' F[d',i] has one free "
+        "parameter that is not a count: the priming number K. The lecture states that the mean "
+        "norm of the inputs is the best choice. The logits are s + κ t, with "
+        "s_i = Σ_d h_d log(F[d,i]/n_i), t_i = ‖h‖ log n_i and κ = 1/K. K therefore sets the weight "
+        "of the prior log n, but not that of the evidence s; the temper λ does: λ s + κ t. "
+        "Cross-entropy is convex in κ, in λ and in both jointly, so the best values are found "
+        "exactly. If all inputs have the same norm, K equal to it counts the prior exactly once, "
+        "which is naive Bayes."
     )
     setting = (
-        "Smoothing (`Backoff`), K and λ of each way were chosen on validation data; the test data "
-        "were read once, for all ways. Images are scaled to other units, too: pixels times a "
-        "constant change the norm, and with it what λ = 1 means. Features of text are one-hot "
-        "slots (norm 5, less at the beginning of a document), bags of the sentence so far (norms "
-        "vary), and the same bags over their norm (norm 1)."
+        "Smoothing (`Backoff`), K and λ were chosen on validation data for each way; the test data "
+        "were read once, for all of them. Images were also measured with rescaled pixels: "
+        "multiplying the pixels by a constant changes the norm, and with it the meaning of λ = 1. "
+        "Text features are one-hot slots (norm 5, less at the beginning of a document), bags of "
+        "words of the sentence so far (norms vary), and the same bags divided by their norm "
+        "(norm 1)."
     )
     parts = [idea, setting]
     for group in data_sets:
@@ -105,14 +106,14 @@ def text(lines: Sequence[Line]) -> str:
         )
     if data_sets:
         parts.append(
-            "Intervals are of 95 % and of the test data: whole documents of text or single images "
-            "resampled for nats, Wilson's for accuracy (which takes the targets of a text for "
-            "independent, and is too narrow there)."
+            "The 95 % intervals are over the test data. For nats they come from resampling whole "
+            "documents or single images; for accuracy they are Wilson's, which treats the targets "
+            "of a text as independent and is therefore too narrow for text."
         )
         parts.append(
-            "![Loss over K](replication/priming-curves.png)\n\nValidation nats over K, for the "
-            "smoothing that suits the mean norm best: at λ = 1 (full), and with the best λ at "
-            "every K (dashed). The vertical line is the mean norm, the dot the best K."
+            "![Loss against K](replication/priming-curves.png)\n\nValidation nats against K, with "
+            "the smoothing that is best at the mean norm: λ = 1 (solid), and the best λ for each "
+            "K (dashed). The vertical line is the mean norm, the dot the best K."
         )
         parts.append(_conclusion(data_sets))
     parts.append("To repeat it: `saffu replicate priming`.")
@@ -137,17 +138,20 @@ def _table(group: Group) -> str:
 
 
 def _edges(group: Group) -> str:
-    """Ways whose smoothing is the least or the largest that was tried."""
+    """Ways whose smoothing is the smallest or the largest that was tried."""
     tried = sorted(float(sweep["strength"]) for sweep in group.sweeps)
     ends = (tried[0], tried[-1])
     ways = [name for way, name in WAYS.items() if group.test["chosen"][way]["strength"] in ends]
     if not ways:
         return ""
-    return f" α was tried from {ends[0]:g} to {ends[1]:g}, and is at an end for: {'; '.join(ways)}."
+    return (
+        f" α was tried from {ends[0]:g} to {ends[1]:g}; the chosen α is at an end of that range "
+        f"for: {'; '.join(ways)}."
+    )
 
 
 def _k(kappa: float) -> str:
-    """K for κ; no K is large enough where κ is not above zero."""
+    """K = 1/κ in words; if κ <= 0, no K is large enough."""
     return f"{1 / kappa:.4g}" if kappa > 0 else f"none (1/K = {kappa:.2g})"
 
 
@@ -156,16 +160,16 @@ def _conclusion(data_sets: Sequence[Group]) -> str:
     far = [group.name for group in data_sets if not _optimal(group)]
     sentences = []
     if close:
-        sentences.append(f"The mean norm is as good as the best K for {'; '.join(close)}.")
+        sentences.append(f"The mean norm is as good as the best K on: {'; '.join(close)}.")
     if far:
-        sentences.append(f"It is not for {'; '.join(far)}.")
+        sentences.append(f"It is worse on: {'; '.join(far)}.")
     more = [group for group in data_sets if _worth(group).favours]
     if more:
         top = max(more, key=_gained)
         sentences.append(
-            f"The temper is another matter: at K the mean norm it takes away up to "
-            f"{_gained(top):.0%} of the nats ({top.name}), and it helps for {len(more)} of "
-            f"{len(data_sets)} data sets."
+            "Fitting the temper does more: with K the mean norm, it removes up to "
+            f"{_gained(top):.0%} of the nats ({top.name}), and it beats the best K on {len(more)} "
+            f"of {len(data_sets)} data sets."
         )
     scaled = [group for group in data_sets if float(group.test["scale"]) != 1]
     sentences += [
@@ -178,15 +182,15 @@ def _conclusion(data_sets: Sequence[Group]) -> str:
 
 
 def _units(one: Group, other: Group) -> str:
-    """What it does to measure the same images in other units."""
+    """The effect of rescaling the pixels of the same images."""
     mean, cool = ([group.nats(way).mean for group in (one, other)] for way in ("mean", "tempered"))
     sentence = (
-        f"Other units of the pixels of {ABOUT[one.test['data']]} change the nats at the mean norm "
-        f"from {mean[0]:.3f} to {mean[1]:.3f}, and with the best λ from {cool[0]:.3f} to "
+        f"Rescaling the pixels of {ABOUT[one.test['data']]} changes the nats at the mean norm from "
+        f"{mean[0]:.3f} to {mean[1]:.3f}, and those with the best λ from {cool[0]:.3f} to "
         f"{cool[1]:.3f}"
     )
     undone = abs(cool[0] - cool[1]) < 0.1 * abs(mean[0] - mean[1])
-    return sentence + (": λ makes up for the units, K does not." if undone else ".")
+    return sentence + (": λ compensates for the scale, K does not." if undone else ".")
 
 
 def _optimal(group: Group) -> bool:
@@ -200,13 +204,13 @@ def _gained(group: Group) -> float:
 
 
 def _worth(group: Group) -> Answer:
-    """Whether λ at the mean norm is better than the best K at λ = 1."""
+    """Whether the best λ at the mean norm beats the best K at λ = 1."""
     gap = pair_of(group.test, "tempered", "best")
     return Answer(None) if gap is None else of_interval(gap).answer
 
 
 def claims(lines: Sequence[Line]) -> list[Claim]:
-    """Three claims, each judged by the rule that its evidence names."""
+    """Three claims, each decided by the rule stated in its evidence."""
     data_sets = groups(lines)
     size = f"{len(data_sets)} data sets"
     return [
@@ -214,9 +218,9 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
             "The mean norm of the inputs is the best K.",
             "[T]",
             [Answer(_optimal(group)) for group in data_sets],
-            f"Rule: on test data it costs at most {CLOSE:.0%} of the nats and {POINTS:.0%} of "
-            "the samples against the best K (of the validation data, by nats, at λ = 1). Mean "
-            "norm and best K; nats and accuracy of both: "
+            f"Rule: compared with the best K (chosen by validation nats, at λ = 1), it loses at "
+            f"most {CLOSE:.0%} of the nats and {POINTS:.0%} of accuracy on test data. Mean norm "
+            "and best K; nats and accuracy of both: "
             + "; ".join(
                 f"{g.name}: {g.mean:.3g} and {_k(g.test['chosen']['best']['kappa'])}; "
                 f"{g.nats('mean').mean:.3f} and {g.nats('best').mean:.3f}, "
@@ -230,7 +234,7 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
             "With the temper fitted, the mean norm is the best K.",
             "[D]",
             [Answer(1 - g.nats("both").mean / g.nats("tempered").mean <= CLOSE) for g in data_sets],
-            f"Rule: at most {CLOSE:.0%} of the nats more than with K and λ fitted together. Nats: "
+            f"Rule: it loses at most {CLOSE:.0%} of the nats to K and λ fitted jointly. Nats: "
             + "; ".join(
                 f"{g.name}: {g.nats('tempered').mean:.3f} and {g.nats('both').mean:.3f}"
                 for g in data_sets
@@ -239,10 +243,11 @@ def claims(lines: Sequence[Line]) -> list[Claim]:
             *("1", size),
         ),
         Claim(
-            "A fitted temper at the mean norm does more than the best K.",
+            "Fitting the temper at the mean norm gains more than choosing the best K.",
             "[D]",
             [_worth(group) for group in data_sets],
-            "Rule: fewer nats on test data, by the whole interval of the difference. Differences: "
+            "Rule: fewer nats on test data, by the whole interval of the difference. Differences, "
+            "nats: "
             + "; ".join(f"{g.name}: {_gap(g, 'tempered', 'best')}" for g in data_sets)
             + ".",
             *("1", size),

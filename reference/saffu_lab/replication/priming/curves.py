@@ -1,12 +1,12 @@
-"""The loss of the explicit solution as a function of K and λ.   (SPEC 1)
+"""Priming study: loss of the explicit solution as a function of K and λ.   (SPEC 1)
 
 With F smoothed and n_i = Σ_d F[d,i], the logits of U[d,i] = log F[d,i] − ((K−1)/K) log n_i are
 
     z = s + κ t,     s_i = Σ_d h_d log(F[d,i]/n_i),     t_i = ‖h‖ log n_i,     κ = 1/K
 
 so cross-entropy is convex in κ, and in (λ, κ) for z = λ s + κ t: Newton's method finds the best K,
-the best λ and the best of both to the last digit.  κ ‖h‖ is how often the prior log n counts; at
-K = ‖h‖ it counts once.   [D]
+the best λ and the best pair to the last digit.  κ ‖h‖ is the weight of the prior log n; at K = ‖h‖
+it is 1.   [D]
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from saffu_lab.study.texts import texts
 
 RADIUS = 5
 OCTAVES = 8
-"""how far the curves reach from the mean norm to either side, in powers of two"""
+"""reach of the curves on either side of the mean norm, in octaves"""
 FITTED = 3
-"""how far λ is fitted at every K"""
+"""reach within which λ is fitted for each K, in octaves"""
 
 
 class Part(NamedTuple):
-    """Features and labels of one part of the data."""
+    """Features and labels of the training, validation or test part."""
 
     features: Any
     """H [M, D], dense or sparse"""
     labels: IntArray
     borders: IntArray | None
-    """the first sample of each document of a text"""
+    """index of the first sample of each document; None for images"""
 
 
 class Bench(NamedTuple):
@@ -75,7 +75,7 @@ def _bench(name: str, scale: float, sources: Sources) -> Bench:
 
 
 def bench_of(key: Line, sources: Sources) -> Bench:
-    """The data that a key names."""
+    """The data set named by a key."""
     return _bench(key["data"], key["scale"], sources)
 
 
@@ -92,10 +92,10 @@ def _text_part(name: str, corpus: Corpus, size: int, ends: IntArray) -> Part:
 
 
 def sentence_bags(chunk: Samples, size: int, ends: IntArray) -> Any:
-    """How often each token stood in the sentence so far: H [M, V], sparse.
+    """Bags of words of the sentence so far: H [M, V], sparse.
 
-    Parameters: `ends`, the tokens after which a sentence begins; the end itself is still seen by
-    the first target after it, which would have an empty bag otherwise.
+    Parameters: `ends`, the tokens that end a sentence; the first target after one still has it in
+    its bag, which would be empty otherwise.
 
     >>> chunk = Samples(np.array([0, 3, 4, 3]), np.array([3, 4, 3, 1]), np.array([0, 1, 2, 3]))
     >>> sentence_bags(chunk, 5, np.array([4])).toarray().astype(int).tolist()
@@ -113,7 +113,7 @@ def sentence_bags(chunk: Samples, size: int, ends: IntArray) -> Any:
 
 
 class Terms(NamedTuple):
-    """What the logits of some samples are made of."""
+    """Terms of the logits of some samples: evidence and prior."""
 
     evidence: Logits
     """s [M, N]"""
@@ -127,13 +127,13 @@ class Terms(NamedTuple):
         return z
 
     def judged(self, lam: float, kappa: float) -> tuple[float, float]:
-        """Mean nats, and the share of labels that are the likeliest."""
+        """Mean nats, and accuracy."""
         z = self.logits(lam, kappa)
         right = float((z.argmax(axis=1) == self.labels).mean())
         return float(token_nats(z, self.labels).mean()), right
 
     def fit(self, free: str, lam: float, kappa: float) -> tuple[float, float]:
-        """The best λ, the best κ, or both (`free`: "lambda", "kappa", "both"); the other as given.
+        """The best λ, κ or both (`free`: "lambda", "kappa", "both"); the other stays as given.
 
         Refuses: an optimum at infinity (`NotConverged`).
         """
@@ -150,7 +150,7 @@ class Terms(NamedTuple):
 
 
 def _minimum(fixed: Logits, scores: Array, targets: Array, start: list[float]) -> Minimum:
-    """The best factors of some scores, which are brought to one size for that."""
+    """The best factors of some scores, which are first scaled to unit mean square."""
     size = np.sqrt(np.mean(np.square(scores), axis=(0, 2)))
     minimum = minimise_convex(
         lambda x: temper_curve(x, fixed, scores / size[:, None], targets), np.array(start) * size
@@ -159,7 +159,7 @@ def _minimum(fixed: Logits, scores: Array, targets: Array, start: list[float]) -
 
 
 def terms_of(train: Part, classes: int, strength: float, part: Part) -> tuple[Terms, float]:
-    """s and t of one part of the data, from co-occurrences of another; and K, the mean norm.
+    """s and t of `part`, from the co-occurrences of `train`; and the mean norm of `train`, K.
 
     >>> one = Part(np.array([[1.0, 1.0], [2.0, 0.0]]), np.array([0, 1]), None)
     >>> terms, mean = terms_of(one, 2, 1.0, one)
@@ -176,7 +176,7 @@ def terms_of(train: Part, classes: int, strength: float, part: Part) -> tuple[Te
 
 
 def sweep(key: Line, sources: Sources) -> Line:
-    """In a worker: the curve over K, and the best K, λ and both, on validation data."""
+    """In a worker: loss against K, and the best K, λ and both, on validation data."""
     bench = bench_of(key, sources)
     terms, mean = terms_of(bench.train, bench.classes, key["strength"], bench.validation)
     lam, kappa = 1.0, 1 / mean
@@ -214,7 +214,7 @@ def sweep(key: Line, sources: Sources) -> Line:
 
 
 def read_test(key: Line, sources: Sources) -> Line:
-    """In a worker: the test data, once, for every way with the smoothing that was chosen for it."""
+    """In a worker: read the test data once, for every way with the smoothing chosen for it."""
     bench = bench_of(key, sources)
     logits = {}
     for name, chosen in key["chosen"].items():

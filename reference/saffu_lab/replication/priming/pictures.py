@@ -1,4 +1,4 @@
-"""The picture of the study of the priming number.   (SPEC 7)"""
+"""Priming study: its figure.   (SPEC 7)"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saffu_lab.replication.priming.chapter import groups
 
 
 def curves(lines: Sequence[Line]) -> Any:
-    """Validation nats over K, one panel for each data set."""
+    """Validation nats against K, one panel per data set."""
     data_sets = groups(lines)
     rows = max(1, (len(data_sets) + 1) // 2)
     figure = canvas(11.0, 0.6 + 3.2 * rows)
@@ -23,7 +23,7 @@ def curves(lines: Sequence[Line]) -> Any:
         full = [(point[0], point[1]) for point in sweep["curve"]]
         cool = [(point[0], point[3]) for point in sweep["curve"] if len(point) > 3]
         axis.plot(*zip(*full, strict=True), color=COLOURS["explicit"], label="λ = 1")
-        style = {"linestyle": "--", "color": COLOURS["direct"], "label": "best λ at every K"}
+        style = {"linestyle": "--", "color": COLOURS["direct"], "label": "best λ for each K"}
         axis.plot(*zip(*cool, strict=True), **style)
         axis.axvline(group.mean, color=COLOURS["outside"], label="mean norm")
         best = sweep["ways"]["best"]

@@ -1,9 +1,9 @@
-"""The priming number: is the mean norm of the inputs the best K?   [T]
+"""Priming study: whether the mean norm of the inputs is the best priming number K.   [T]
 
-The explicit solution has one number that is not counted, K.  The lecture says that the mean norm is
-the best; here K is swept on images and on text, beside the temper λ, which weighs the evidence
-itself.  The smoothing of each way is chosen on validation data, as are the best K and the best λ,
-which Newton's method finds; the test data are read once.
+K is the one parameter of the explicit solution that is not a count.  The lecture states that the
+mean norm is the best choice; here K is swept on images and text, next to the temper λ, which weighs
+the evidence.  Smoothing, the best K and the best λ are chosen on validation data, the latter two by
+Newton's method; the test data are read once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ NAME = "priming"
 ABOUT = "the priming number K against the mean norm, and the temper λ"
 
 IMAGES = {"digits": (1.0, 0.1), "mnist": (1.0, 0.01)}
-"""data sets of images, and what pixels in 0 … 1 are multiplied by"""
+"""image data sets, and the factors by which pixels in 0 … 1 are multiplied"""
 TEXTS = ("slots", "sentence bags", "sentence means")
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
-"""α of `Backoff`, for features in units of their mean norm where images are scaled"""
+"""α of `Backoff`, multiplied by the factor of the pixels"""
 WAYS = ("mean", "unit", "best", "tempered", "both")
 
 
@@ -52,7 +52,7 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 
 
 def best_of_each(lines: Sequence[Line]) -> Line:
-    """For every way the smoothing with the least validation nats, with its λ and κ."""
+    """For each way, the smoothing with the lowest validation nats, with its λ and κ."""
     good = [line for line in lines if "failed" not in line]
     chosen: Line = {}
     for way in WAYS if good else ():
@@ -67,7 +67,7 @@ def _nats(way: str, line: Line) -> float:
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     return Chapter(
         "The priming number",
         text(lines),

@@ -1,1 +1,1 @@
-"""A map of 250 transformers.   (SPEC 7)"""
+"""Roadmap study: a map of 250 explicitly solved transformers.   (SPEC 7)"""

@@ -1,7 +1,7 @@
-"""A map of 250 transformers: are some of the best not the most parameterised?   [P1]
+"""Roadmap study: 250 transformers, and whether the best are the most parameterised.   [P1]
 
-The map itself is described by `roadmap/transformers.toml`, and walked by `saffu_lab.roadmap`; here
-is the study of the report.  The rule of its verdict stands in `saffu_lab.roadmap.sizes`.
+The map is described by `roadmap/transformers.toml` and measured by `saffu_lab.roadmap`; this module
+makes it a study of the report.  The rule of its verdict is stated in `saffu_lab.roadmap.sizes`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from saffu_lab.study.task import Answers, Task
 
 __all__ = ["ABOUT", "NAME", "chapter", "tasks"]
 
-ABOUT = "250 transformers on a million tokens: parameters against perplexity, what each choice does"
+ABOUT = "250 transformers on a million tokens: parameters against perplexity, effect of each choice"
 
 
 @lru_cache(maxsize=2)
 def described(small: bool) -> tuple[Roadmap, tuple[Drawn, ...]]:
-    """The map of the report and its models; `small`: the same in seconds."""
+    """The map of the report and its models; `small`: a version that takes seconds."""
     roadmap = parse_roadmap(bundled(), "transformers.toml")
     roadmap = tiny(roadmap) if small else roadmap
     return roadmap, tuple(models_to_walk(roadmap))
@@ -40,7 +40,7 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     summary = findings(lines)
     end = f"To repeat it: `saffu replicate {NAME}`; to draw a map of your own, `saffu roadmap`."
     return Chapter(
@@ -61,16 +61,16 @@ def size_claim(summary: Findings) -> Claim:
         evidence = (
             f"Of the {sizes.best} best of {len(summary.solved)} models on validation text, "
             f"{sizes.below_median} have fewer parameters than the median model and "
-            f"{sizes.below_upper_quarter} fewer than the upper quarter; the best has "
+            f"{sizes.below_upper_quarter} fewer than the upper quartile; the best model has "
             f"{sizes.share:.0%} of the parameters of the largest."
         )
         if sizes.against_largest is not None:
             evidence += (
-                " On the test text, the perplexity of the best model of the lower half differs "
-                f"from that of the largest by {sizes.against_largest.percent}."
+                " On the test text, the perplexity of the best model below the median differs from "
+                f"that of the largest model by {sizes.against_largest.percent}."
             )
         if summary.sizes is not None:
-            evidence += f" Rank correlation of parameters and perplexity: {summary.sizes:.2f}."
+            evidence += f" Rank correlation between parameters and perplexity: {summary.sizes:.2f}."
     return Claim(
         "Some of the best models are not the most parameterised",
         "[P1]",
@@ -85,26 +85,26 @@ def _size(summary: Findings) -> str:
 
 
 def ranking_claim(summary: Findings) -> Claim:
-    """Whether the explicit solutions rank models as training would."""
+    """Whether explicit solutions rank models in the same order as training."""
     answers: list[Answer] = []
     evidence = "Not measured."
     if summary.agreement is not None:
         drawn = sum(one.drawn for one in summary.trained)
         evidence = (
-            f"Over {drawn} models drawn by chance, the rank correlation of perplexity before and "
-            f"after backpropagation is {summary.agreement:.2f}."
+            f"Over {drawn} randomly drawn models, the rank correlation between perplexity before "
+            f"and after backpropagation is {summary.agreement:.2f}."
         )
         mean, low, high = summary.agreement
         against = of_interval(Estimate(-mean, -high, -low))
         answers = [against.answer, against.less(-STRONG).answer]
     return Claim(
-        "Explicit solutions alone tell which models are good after backpropagation",
+        "Explicit solutions alone predict which models are good after backpropagation",
         "[D]",
         answers,
-        f"Rule: the whole interval is above 0, with conditions, or above {STRONG:g}. {evidence}",
+        f"Rule: the whole interval is above {STRONG:g} (with conditions: above 0). {evidence}",
         *("1", _size(summary)),
     )
 
 
 STRONG = 0.5
-"""A rank correlation that is above this by its whole interval is called agreement."""
+"""A rank correlation whose whole interval is above this counts as agreement."""

@@ -1,4 +1,4 @@
-"""What the lines of the study of one softmax layer say.   (SPEC 7)"""
+"""Single-layer study: the chapter's text and tables, made from its lines.   (SPEC 7)"""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ COLD = ("Adam from zeros", "Adam from random")
 
 
 class Group(NamedTuple):
-    """One radius that is tested."""
+    """The lines of one tested context radius."""
 
     radius: int
     lines: Sequence[Line]
 
     @property
     def test(self) -> Line:
-        """The tested line."""
+        """The line of the test."""
         return select(self.lines, do="test")[0]
 
     @property
@@ -53,7 +53,7 @@ class Group(NamedTuple):
         return select(self.lines, do="descend", start="zeros")[0]
 
     def of(self, row: str) -> Line:
-        """A row of the test as a line of its own."""
+        """One row of the test, as a line of its own."""
         return {"nats": self.test["nats"][row], "targets_tested": self.test["targets_tested"]}
 
     def perplexity(self, row: str) -> float:
@@ -61,43 +61,44 @@ class Group(NamedTuple):
         return perplexity(self.of(row))
 
     def gap(self, one: str, other: str) -> Gap:
-        """Nats a test target that one row needs more than another."""
+        """Difference of two rows in nats per test target: the first minus the second."""
         return gap(self.of(one), self.of(other))
 
     def better(self, one: str, other: str) -> Answer:
-        """By the interval of the test documents."""
+        """Whether the first row is better, by the interval over test documents."""
         return of_interval(self.gap(one, other)).answer
 
     def run(self, row: str) -> Line:
-        """The training that was tested."""
+        """The training run that was tested."""
         key: Mapping[str, Any] = self.test["made"][row]
         return select(self.lines, do="train", start=key["start"], rate=key["rate"])[0]
 
 
 def leaves(run: Line, mark: str) -> bool:
-    """Whether a training that went on ends farther from a mark than it has been, by a tenth."""
+    """Whether a run's last distance from a mark exceeds its smallest one by more than a tenth."""
     column = 2 + run["marks"].index(mark)
     far = [float(entry[column][0]) for entry in run["history"]]
     return far[-1] > 1.1 * min(far)
 
 
 class Way(NamedTuple):
-    """From the start of a training to its best epoch, as seen from a mark."""
+    """Distance and direction to a mark, at the start of a run and at its best epoch."""
 
     first: float
-    """distance"""
+    """distance at the start"""
     last: float
+    """distance at the best epoch"""
     cosine: float
-    """at the best epoch"""
+    """cosine at the best epoch"""
 
     @property
     def covered(self) -> float:
-        """The share of the distance that is gone."""
+        """The share of the initial distance that was covered."""
         return 1 - self.last / self.first if self.first else 0.0
 
 
 def way(run: Line, mark: str) -> Way:
-    """How the weights of a training went to or from a mark.
+    """Distance of a run's weights from a mark at the start, and at the best epoch with the cosine.
 
     >>> course = [[0, 5.0, [2.0, 0.0]], [1, 4.0, [1.0, 0.9]], [2, 4.5, [0.5, 0.99]]]
     >>> way({"marks": ["optimum"], "history": course}, "optimum")
@@ -109,7 +110,7 @@ def way(run: Line, mark: str) -> Way:
 
 
 def groups(lines: Sequence[Line]) -> list[Group]:
-    """Radii with a test, the smallest first."""
+    """The tested radii, smallest first."""
     radii = sorted({int(line["radius"]) for line in select(lines, do="test")})
     return [Group(radius, select(lines, radius=radius)) for radius in radii]
 
@@ -120,23 +121,25 @@ def text(lines: Sequence[Line]) -> str:
     size = by_radius[0].test["vocabulary"] if by_radius else "V"
     amount = f"{by_radius[0].test['targets']:,}" if by_radius else "some"
     features = (
-        f"The features of this language model are the last r tokens as one-hot vectors, each in a "
-        f"slot of its own: D = r V, V = {size}, norm r, less at the beginning of a document; "
-        f"{amount} training targets. Logits are log q + h U, with q the shares of the targets, "
-        "which the tempered explicit solution has as its bias; all rows have it, the cold ones "
-        "too. Softmax does not see a number added to a row of U, so weights are compared with "
-        "rows of mean zero."
+        f"The language model is one softmax layer. Its features are the last r tokens as one-hot "
+        f"vectors, one slot per position: D = r V, V = {size}, norm r (less at the beginning of a "
+        f"document); {amount} training targets. The logits are log q + h U, where q is the unigram "
+        "distribution of the targets. The tempered explicit solution has log q as its bias; every "
+        "row has it, cold starts included. Adding a constant to a row of U does not change the "
+        "softmax, so weights are compared after each row is centred to mean zero."
     )
     problem = (
-        "The cross-entropy of such a layer has no minimum: where a token was never seen before a "
-        "target, the weight runs away. So the optimum is that of P(α), which adds α imagined "
-        "samples of each feature alone, with targets spread as q; this is what `Backoff(α)` "
-        "means, and for r = 1 its minimum is the explicit solution. L-BFGS goes on to a gradient "
-        "of length 1e-8. α of explicit solutions and of P(α), tempers, and the rate of Adam (the "
-        "same four rates for every start) are chosen on validation text, and Adam, on the training "
-        "text without imagined samples, keeps its best epoch there. The test text is read once for "
-        "each r. One seed. P(α) has one minimum, where descent ends from every start; what "
-        "a cold start adds is how long that takes."
+        "The cross-entropy of such a layer has no minimum: the weight of a pair of context token "
+        "and target that never occurs in the training text diverges. The optimum reported here is "
+        "therefore that of P(α): the cross-entropy with α pseudo-samples added per feature, each "
+        "with that feature alone and targets distributed as q. This is the meaning of "
+        "`Backoff(α)`, and for r = 1 the minimum of P(α) is the explicit solution. L-BFGS runs "
+        "until the norm of the gradient is 1e-8. The α of the explicit solutions and of P(α), the "
+        "tempers, and the learning rate of Adam (the same four candidates for every start) are "
+        "chosen on validation text. Adam minimises the training loss without pseudo-samples and "
+        "keeps the epoch with the best validation loss. The test text is read once per r. One "
+        "seed. P(α) has a single minimum, which descent reaches from every start; starts differ "
+        "only in how long that takes."
     )
     parts = [features, problem]
     if by_radius:
@@ -146,18 +149,19 @@ def text(lines: Sequence[Line]) -> str:
     return "\n\n".join(parts)
 
 
-ABOVE = """Mean nats of P(α) above its optimum, at the α that is best for the optimum on validation
-text (a discounted table is no approximation of P(α), and is left out):"""
-WAYS = """Distance (root mean square of the weights, rows of mean zero) from cold starts to the
-explicit solutions and to the optimum, at the start and at the best epoch, and the cosine there:"""
+ABOVE = """Value of P(α) above its optimum, in nats per sample, at the α whose optimum is best on
+validation text; a star marks an α at the end of the range that was tried. The discounted solution
+does not approximate P(α) and is left out:"""
+WAYS = """Distance (root mean square over centred weights) from the weights of cold starts to the
+explicit solutions and the optimum: at the start → at the best epoch, then the cosine at the best
+epoch:"""
 COURSES = """![Courses of training](replication/single-layer-courses.png)
 
-Validation perplexity during training, for the chosen rate of every start; the dotted line is the
-optimum of P(α)."""
+Validation perplexity during training, at the learning rate chosen for each start; the dotted line
+is the optimum of P(α)."""
 DISTANCES = """![Distances](replication/single-layer-distances.png)
 
-Distance of the weights of cold starts to the explicit solutions and to the optimum, epoch by
-epoch."""
+Distance between the weights of cold starts and the explicit solutions or the optimum, by epoch."""
 
 
 def _perplexities(by_radius: Sequence[Group]) -> str:
@@ -174,13 +178,13 @@ def _gaps(by_radius: Sequence[Group]) -> str:
     rows = [
         ["α", *(_strength(group) for group in by_radius)],
         ["P(α) at the optimum", *(f"{group.optimum['values'][-1]:.4f}" for group in by_radius)],
-        ["length of the gradient there", *(f"{g.optimum['slope_length']:.1e}" for g in by_radius)],
+        ["norm of the gradient there", *(f"{g.optimum['slope_length']:.1e}" for g in by_radius)],
         ["iterations from one λ per slot", *(f"{g.optimum['iterations']}" for g in by_radius)],
     ]
     names = {
         "unigram": "unigram",
-        "same α, λ = 1": "explicit, the same α, λ = 1",
-        "explicit": "explicit, its own α, λ = 1",
+        "same α, λ = 1": "explicit, same α, λ = 1",
+        "explicit": "explicit, own α, λ = 1",
         "tempered": "explicit, one λ",
         "slots": "explicit, one λ per slot",
     }
@@ -192,7 +196,7 @@ def _gaps(by_radius: Sequence[Group]) -> str:
     cold = [group.from_zeros["values"][-1] - group.optimum["values"][-1] for group in by_radius]
     rows.append(
         [
-            f"L-BFGS from zeros, {by_radius[0].from_zeros['most']} iterations at most",
+            f"L-BFGS from zeros, at most {by_radius[0].from_zeros['most']} iterations",
             *(f"{max(gap, 0):.1e}" for gap in cold),
         ]
     )
@@ -200,7 +204,7 @@ def _gaps(by_radius: Sequence[Group]) -> str:
 
 
 def _strength(group: Group) -> str:
-    """α of the optimum; with a star, if it is the least or the largest that was tried."""
+    """α of the optimum, with a star if it is the smallest or largest that was tried."""
     tried = select(group.lines, do="descend", by="lbfgs", start="explicit", keep=False)
     chosen = group.optimum["strength"]
     ends = sorted(line["strength"] for line in tried)
@@ -208,7 +212,7 @@ def _strength(group: Group) -> str:
 
 
 def _above(group: Group, row: str) -> float:
-    """Nats of P(α) of an explicit solution above the optimum."""
+    """P(α) of an explicit solution minus that of the optimum, in nats."""
     optimum = group.optimum
     return float(optimum["explicit"][row]["objective"] - optimum["values"][-1])
 
@@ -238,21 +242,23 @@ def _conclusion(by_radius: Sequence[Group]) -> str:
         best = min(NAMES, key=group.perplexity)
         cold = min(COLD, key=group.perplexity)
         items.append(
-            f"- r = {group.radius}: best row *{NAMES[best]}* ({group.perplexity(best):.1f}); best "
-            f"explicit row *{NAMES[explicit]}* ({group.perplexity(explicit):.1f}), against the "
-            f"best cold start ({NAMES[cold]}, {group.perplexity(cold):.1f}) "
-            f"{group.gap(explicit, cold).percent} of perplexity, against the optimum of P(α) "
-            f"({group.perplexity('optimum'):.1f}) {group.gap(explicit, 'optimum').percent}."
+            f"- r = {group.radius}: the best row is *{NAMES[best]}* "
+            f"({group.perplexity(best):.1f}); the best explicit row is *{NAMES[explicit]}* "
+            f"({group.perplexity(explicit):.1f}). Its perplexity differs by "
+            f"{group.gap(explicit, cold).percent} from the best cold start ({NAMES[cold]}, "
+            f"{group.perplexity(cold):.1f}) and by {group.gap(explicit, 'optimum').percent} from "
+            f"the optimum of P(α) ({group.perplexity('optimum'):.1f})."
         )
     runs = [group.run(row) for group in by_radius for row in COLD]
     away = sum(leaves(run, "explicit") for run in runs)
     more = sum(way(run, "optimum").covered > way(run, "explicit").covered for run in runs)
     between = [_between(group) for group in by_radius]
     items.append(
-        f"- Of {len(runs)} cold starts, {away} have left the explicit solution (λ = 1) again, by a "
-        f"tenth or more of the least distance, when training stops. At their best epochs {more} "
-        "have covered more of the way to the optimum than of that to the explicit solution; the "
-        f"cosine between those two is {min(between):.2f} to {max(between):.2f}, and the closer it "
-        "is to one, the less can a drift to one be distinguished from a drift to the other."
+        f"- Of {len(runs)} cold starts, {away} moved away from the explicit solution (λ = 1) "
+        "again: when training stops, their distance from it is more than a tenth above its "
+        f"minimum. At the best epoch, {more} have covered a larger share of the distance to the "
+        "optimum than of the distance to the explicit solution. The cosine between the optimum and "
+        f"the explicit solution is {min(between):.2f} to {max(between):.2f}; the closer it is to "
+        "one, the harder it is to distinguish drift towards one from drift towards the other."
     )
-    return "What remains, in test perplexity and in distance:\n\n" + "\n".join(items)
+    return "Summary of test perplexities and distances:\n\n" + "\n".join(items)

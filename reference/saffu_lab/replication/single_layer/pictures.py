@@ -1,4 +1,4 @@
-"""The pictures of the study of one softmax layer.   (SPEC 7)"""
+"""Single-layer study: its figures.   (SPEC 7)"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saffu_lab.replication.single_layer.chapter import COLD, NAMES, Group, group
 
 
 def courses(lines: Sequence[Line]) -> Any:
-    """Validation perplexity during training."""
+    """Validation perplexity by epoch, one panel per radius."""
     styles = {
         "Adam from zeros": (COLOURS["cold"], "-"),
         "Adam from random": (COLOURS["cold"], "--"),
@@ -37,7 +37,7 @@ def courses(lines: Sequence[Line]) -> Any:
 
 
 def distances(lines: Sequence[Line]) -> Any:
-    """Distances of the weights of cold starts, epoch by epoch."""
+    """Distance of cold starts from the explicit solutions and the optimum, by epoch."""
     marks = {"explicit": COLOURS["explicit"], "slots": COLOURS["direct"], "optimum": "0.3"}
     names = {"explicit": "λ = 1", "slots": "one λ per slot", "optimum": "optimum"}
     figure, axes = _panels(groups(lines))
@@ -57,7 +57,7 @@ def distances(lines: Sequence[Line]) -> Any:
 
 
 def _panels(by_radius: Sequence[Group]) -> tuple[Any, list[tuple[Group, Any]]]:
-    """A figure with one panel for each radius."""
+    """A figure with one panel per radius."""
     columns = min(3, max(1, len(by_radius)))
     rows = max(1, -(-len(by_radius) // columns))
     figure = canvas(12.0, 0.4 + 3.3 * rows)

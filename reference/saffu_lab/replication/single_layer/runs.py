@@ -1,8 +1,7 @@
-"""What is done for the study of one softmax layer: solutions, descents, a test.   (SPEC 1, 6)
+"""Single-layer study: solving, minimising, training and testing.   (SPEC 1, 6)
 
-Every work function gets a key with the radius of the contexts, the size of the vocabulary and the
-amount of text; weights that later tasks need lie in a file between tasks, and are made again if it
-is gone.
+Every work function takes a key that names the context radius, the vocabulary size and the amount of
+text. Weights that later tasks need are kept in a file, and computed again if the file is gone.
 """
 
 from __future__ import annotations
@@ -49,14 +48,14 @@ from saffu_lab.study.sources import Sources
 from saffu_lab.study.texts import texts
 
 TEMPER_SAMPLES = 2_000
-"""validation targets on which the tempers of slots are fitted"""
+"""validation targets on which the tempers per slot are fitted"""
 BATCH = 512
 PATIENCE = 2
-"""epochs of Adam without a better validation loss"""
+"""epochs without a better validation loss after which Adam stops"""
 
 
 def solve(key: Line, sources: Sources) -> Line:
-    """In a worker: explicit solutions of one smoothing, judged on validation text."""
+    """In a worker: explicit solutions with one smoothing, evaluated on validation text."""
     setting = setting_of(key, sources)
     kind = Discount if key["kind"] == "discount" else Backoff
     weights = slot_evidence(setting, kind(key["strength"]))
@@ -76,7 +75,7 @@ def solve(key: Line, sources: Sources) -> Line:
 
 
 def plain_nats(setting: Setting, strength: float) -> float:
-    """Validation nats of the formula of [P2] itself: logits h U, K the mean norm, no bias."""
+    """Validation nats of the formula in [P2] as published: logits h U, K the mean norm, no bias."""
     norm = float(setting.train.features.sum())
     state = Cooccurrence(setting.counts, norm, setting.train.targets.shape[0])
     weights = explicit_weights(smooth(state.counts, Backoff(strength)), state.priming)
@@ -85,7 +84,7 @@ def plain_nats(setting: Setting, strength: float) -> float:
 
 
 def fit_slots(setting: Setting, weights: Weights) -> list[float]:
-    """λ of each slot, by Newton's method on some validation samples; their loss is convex."""
+    """One λ per slot, by Newton's method on a subset of validation samples (a convex loss)."""
     text = setting.validation
     few = np.linspace(0, text.targets.shape[0] - 1, TEMPER_SAMPLES).astype(np.int64)
     few = np.unique(few)
@@ -107,7 +106,7 @@ def fit_slots(setting: Setting, weights: Weights) -> list[float]:
 
 
 def descend(key: Line, sources: Sources) -> Line:
-    """In a worker: P(α) from zeros, from an explicit solution, or by iterative scaling."""
+    """In a worker: minimise P(α) from zeros or an explicit solution, or by iterative scaling."""
     setting = setting_of(key, sources)
     problem = Problem(setting.train, setting.prior, key["strength"], setting.counts)
     course = _course(key, setting, problem)
@@ -139,7 +138,7 @@ def _course(key: Line, setting: Setting, problem: Problem) -> Course:
 
 
 def _explicit_against(key: Line, setting: Setting, problem: Problem, best: Weights) -> Line:
-    """How far explicit solutions are from the optimum: P(α), training nats, slope, distance."""
+    """Explicit solutions against the optimum: P(α), training nats, gradient norm, distance."""
     zero, mark = np.zeros_like(best), centred(best)
     own = {"kind": "backoff", "strength": key["strength"], "tempers": [1.0]}
     comparisons: Line = {}
@@ -157,7 +156,7 @@ def _explicit_against(key: Line, setting: Setting, problem: Problem, best: Weigh
 
 
 def train(key: Line, sources: Sources) -> Line:
-    """In a worker: Adam on the training text alone, stopped early, and where its weights go."""
+    """In a worker: Adam on the training loss with early stopping, and its distance to marks."""
     setting = setting_of(key, sources)
     marks = {name: explicit_of(setting, chosen) for name, chosen in key["explicit"].items()}
     marks["optimum"] = centred(recall(key["optimum"], sources, descend))
@@ -178,7 +177,7 @@ def train(key: Line, sources: Sources) -> Line:
 
 
 def begin(key: Line, setting: Setting, marks: dict[str, Weights]) -> Weights:
-    """Where Adam begins: one of the marks, or random weights of a scale (zeros at scale 0)."""
+    """Initial weights of Adam: one of the marks, or random normal weights (zeros at scale 0)."""
     if key["start"] in marks:
         return marks[key["start"]].astype(np.float32)
     random = np.random.default_rng(key["seed"])
@@ -187,7 +186,7 @@ def begin(key: Line, setting: Setting, marks: dict[str, Weights]) -> Weights:
 
 
 def _adam(setting: Setting, start: Weights, key: Line) -> Iterator[Weights]:
-    """The weights before the first epoch and after each."""
+    """The weights before the first epoch, then after each epoch."""
     h, y = setting.train.features.astype(np.float32), setting.train.targets
     prior = setting.prior.astype(np.float32)
     (weights,), state = (start,), adam_start((start,))
@@ -203,7 +202,7 @@ def _adam(setting: Setting, start: Weights, key: Line) -> Iterator[Weights]:
 
 
 def read_test(key: Line, sources: Sources) -> Line:
-    """In a worker: the test text of one radius, once, for all that was chosen."""
+    """In a worker: read the test text of one radius once, for every chosen model."""
     setting = setting_of(key, sources)
     corpus: Corpus = texts(sources, key["vocabulary"], key["seed"]).test
     test = one_hot(corpus, key["radius"], key["vocabulary"])

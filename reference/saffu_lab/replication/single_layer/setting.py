@@ -1,4 +1,4 @@
-"""One radius of the study of one softmax layer: its text, its counts, its explicit solutions."""
+"""Single-layer study: features, counts and explicit solutions for one context radius."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saffu_lab.study.texts import texts
 
 
 class Setting(NamedTuple):
-    """One radius: the text in features, and what is counted on it."""
+    """One radius: features of the text, and the counts made from them."""
 
     train: OneHot
     validation: OneHot
@@ -43,32 +43,32 @@ def _setting(sources: Sources, radius: int, size: int, targets: int, seed: int) 
 
 
 def setting_of(key: Line, sources: Sources) -> Setting:
-    """The setting that a key names."""
+    """The setting named by a key."""
     return _setting(sources, key["radius"], key["vocabulary"], key["targets"], key["seed"])
 
 
 def slot_evidence(setting: Setting, smoothing: Smoothing) -> Weights:
-    """The explicit solution at λ = 1 as weights beside log q, rows of mean zero."""
+    """The explicit solution at λ = 1, without its bias log q; each row centred to mean zero."""
     q = np.exp(setting.prior)
     pairs = slot_counts(setting.train, setting.size)
     return centred(evidence(pairs, q, smoothing))
 
 
 def tempered(weights: Weights, tempers: list[float]) -> Weights:
-    """U with each slot, or all of them, times its λ."""
+    """U multiplied by one λ per slot, or by one λ for all slots."""
     by_slot = weights.reshape(len(tempers), -1, weights.shape[1])
     scaled: Weights = (np.array(tempers)[:, None, None] * by_slot).reshape(weights.shape)
     return scaled
 
 
 def explicit_of(setting: Setting, chosen: Line) -> Weights:
-    """The weights that an explicit solution's record describes."""
+    """The weights described by the record of an explicit solution."""
     kind = Discount if chosen["kind"] == "discount" else Backoff
     return tempered(slot_evidence(setting, kind(chosen["strength"])), chosen["tempers"])
 
 
 def rms(weights: Weights) -> float:
-    """The root of the mean square of the entries: a distance that does not grow with their number.
+    """Root mean square of the entries: a distance that does not grow with their number.
 
     >>> rms(np.array([[3.0, -3.0]]))
     3.0
@@ -77,7 +77,7 @@ def rms(weights: Weights) -> float:
 
 
 def cosine(one: Weights, other: Weights) -> float:
-    """The cosine of the angle between two sets of weights; 0 if one of them is zero.
+    """Cosine of the angle between two weight matrices; 0 if one of them is zero.
 
     >>> cosine(np.array([[3.0, 4.0]]), np.array([[0.0, 2.0]]))
     0.8
@@ -87,7 +87,7 @@ def cosine(one: Weights, other: Weights) -> float:
 
 
 def recall(key: Line, sources: Sources, work: Callable[[Line, Sources], Line]) -> Weights:
-    """The weights of a task from their file; if it is gone, the task is done once more."""
+    """Load the weights of a task from their file; if it is gone, run the task again."""
     path = sources.models / f"{digest(key)}.npy"
     if not path.exists():
         work(key, sources)
@@ -96,7 +96,7 @@ def recall(key: Line, sources: Sources, work: Callable[[Line, Sources], Line]) -
 
 
 def keep(key: Line, sources: Sources, weights: Weights) -> None:
-    """Write the weights of a task to their file."""
+    """Save the weights of a task to their file."""
     path = sources.models / f"{digest(key)}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npy")
@@ -105,5 +105,5 @@ def keep(key: Line, sources: Sources, weights: Weights) -> None:
 
 
 def rounded(value: float, digits: int = 6) -> float:
-    """A number for the record."""
+    """A number rounded for the record."""
     return round(float(value), digits)

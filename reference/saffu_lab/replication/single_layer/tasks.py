@@ -1,10 +1,11 @@
-"""One softmax layer as a language model: explicit, true optimum, and descent from both.   [P2]
+"""Single-layer study: explicit solutions, the optimum, and training from each start.   [P2]
 
-One-hot contexts of 1 to 10 tokens.  Explicit solutions of several smoothings and tempers; the
-optimum of the same layer under a penalty of imagined samples, whose strength is chosen on
-validation text; Adam from zeros, from random weights and from explicit solutions, with the same
-rates to choose from, stopped early; and how far the weights are from the explicit solutions and
-from the optimum on the way.  The test text is read once for each radius.
+The model is one softmax layer on one-hot contexts of 1 to 10 tokens.  Measured are explicit
+solutions with several smoothings and tempers; the optimum of the same layer with pseudo-samples,
+whose number is chosen on validation text; Adam with early stopping from zeros, from random weights
+and from explicit solutions, each with the same candidate learning rates; and the distance of the
+weights from the explicit solutions and from the optimum at every epoch.  The test text is read once
+per radius.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ ABOUT = "one softmax layer on one-hot contexts: explicit, optimal, trained"
 
 RADII = (1, 2, 3, 5, 10)
 STRENGTHS = (3.0, 10.0, 30.0, 100.0, 300.0)
-"""α of `Backoff`; all but the least also of P(α)"""
+"""α of `Backoff`; all but the smallest are also tried for P(α)"""
 DISCOUNTS = (0.6, 0.75, 0.9)
 RATES = (0.001, 0.003, 0.01, 0.03)
 MOST = 300
-"""iterations of L-BFGS to the optimum; a fifth of it from zeros, a tenth by iterative scaling"""
+"""limit of L-BFGS iterations; a fifth of it from zeros, a tenth for iterative scaling"""
 STARTS = ("zeros", "random", "explicit", "slots")
 SCALE = 0.1
-"""standard deviation of random weights"""
+"""standard deviation of the random initial weights"""
 
 
 def tasks(sources: Sources, answers: Answers) -> list[Task]:
@@ -46,7 +47,7 @@ def tasks(sources: Sources, answers: Answers) -> list[Task]:
 
 
 class _Radius:
-    """The tasks of one radius, each step when the one before is done."""
+    """The tasks of one radius; each step is named once the previous one is done."""
 
     def __init__(self, radius: int, sources: Sources, answers: Answers) -> None:
         self.tiny, self.answers = sources.tiny, answers
@@ -62,14 +63,14 @@ class _Radius:
         self.todo: list[Task] = []
 
     def lines(self, keys: Sequence[Line], work: Any, seconds: float) -> list[Line] | None:
-        """Ask for tasks; their lines, once all are there."""
+        """Request tasks; returns their lines once all of them are there."""
         self.todo += [Task(key, work, seconds * self.slow) for key in keys]
         answers = [self.answers.get(key) for key in keys]
         done = [line for line in answers if line is not None]
         return done if len(done) == len(keys) else None
 
     def tasks(self) -> list[Task]:
-        """What can be named so far."""
+        """All tasks that can be named so far."""
         self._named()
         return self.todo
 
@@ -113,7 +114,7 @@ class _Radius:
         return {**self.common, **about, **start}
 
     def _training(self, start: str, rate: float, explicit: Line, optimum: Line) -> Line:
-        """The key of a training by Adam."""
+        """The key of a run of Adam."""
         return {
             **self.common,
             "do": "train",
@@ -127,7 +128,7 @@ class _Radius:
 
 
 def chosen_explicit(solved: Sequence[Line]) -> Line:
-    """For each way to solve, the smoothing that is best on validation text."""
+    """For each kind of explicit solution, the smoothing that is best on validation text."""
     backoff = [line for line in solved if line["kind"] == "backoff"]
     discount = [line for line in solved if line["kind"] == "discount"]
     ways = {
@@ -152,7 +153,7 @@ def _nats(field: str, line: Line) -> float:
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     return Chapter(
         "One softmax layer as a language model",
         text(lines),

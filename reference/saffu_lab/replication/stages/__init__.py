@@ -1,1 +1,1 @@
-"""Freeze, then thaw: what each stage of training is worth, by amount of text.   (SPEC 7)"""
+"""Stages study: gain and cost of each stage of training, warm, frozen and thawed.   (SPEC 7)"""

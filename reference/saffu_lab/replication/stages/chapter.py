@@ -1,4 +1,4 @@
-"""Chapter on the three stages of training, and how much text a warm start needs."""
+"""Stages study: the chapter on warm, frozen and thawed training, made from its lines."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from saffu_lab.replication.chapters import (
 )
 
 TENTH = 0.1
-"""of the text, at which a warm start is said to be saturated [T]"""
+"""the share of the text at which [T] states that a warm start saturates"""
 NEAR = 0.05
-"""a warm start within this share of the perplexity with all of the text is saturated"""
+"""a warm start whose perplexity is within this share of that with all of the text is saturated"""
 ALIKE = 0.01
-"""two trainings within this share of perplexity end alike"""
+"""two trainings whose perplexities differ by less than this share end equally well"""
 
 TEXT = """\
-**How much text a warm start needs.** Explicit models of growing amounts of training text; test
-perplexity, {seeds} seeds:
+**How much text a warm start needs.** Test perplexity of explicit models solved on increasing
+amounts of training text, {seeds} seeds:
 
 {amounts}
 
-![Explicit models of more and more text](replication/stages-amounts.png)
+![Explicit models by amount of text](replication/stages-amounts.png)
 
 {saturated}
 
-**The stages.** A model of 128 bits on {trained} targets, one seed, Adam at rate 0.003, E at a
-tenth of it in the thawed stage; each stage ends by early stopping on validation text. CPU seconds
-are those of the whole way from the training text to the model.
+**The stages.** A model of 128 bits on {trained} targets, one seed. Adam has learning rate 0.003; in
+the thawed stage E has a tenth of it. Each stage ends by early stopping on validation text. CPU
+seconds are the total from the training text to the model.
 
 {stages}
 
-![Curves of the stages](replication/stages-curves.png)
+![Validation perplexity by stage](replication/stages-curves.png)
 
-**A warm start that reads less.** The same training on all {trained} targets, from explicit
-solutions of a part of them:
+**Warm starts solved on part of the text.** The same training on all {trained} targets, starting
+from explicit solutions of some of them:
 
 {starts}
 
@@ -57,7 +57,7 @@ solutions of a part of them:
 
 
 def chapter(lines: Sequence[Line]) -> Chapter:
-    """What the lines say."""
+    """The chapter made from the lines."""
     tests, trials = select(lines, do="test"), select(lines, do="trial")
     explicit = [line for line in tests if line["row"].startswith("explicit")]
     rest = [line for line in tests if not line["row"].startswith("explicit")]
@@ -83,7 +83,7 @@ def chapter(lines: Sequence[Line]) -> Chapter:
 
 
 def saturation_claim(explicit: Sequence[Line]) -> Claim:
-    """Whether a tenth of the largest amount is as good as all of it, to 5 %, at every width."""
+    """Whether a tenth of the text gives the perplexity of all of it within 5 %, at every width."""
     answers, parts, lines = [], [], []
     for row in dict.fromkeys(line["row"] for line in explicit):
         by_amount = {
@@ -99,11 +99,12 @@ def saturation_claim(explicit: Sequence[Line]) -> Claim:
             continue
         answers.append(comparison.less(np.log1p(NEAR)).answer)
         parts.append(
-            f"{row.removeprefix('explicit, ')}: {tenth:,} targets give {comparison.percent} "
-            f"perplexity against {most:,}, {last:,} give {change(by_amount[last], by_amount[most])}"
+            f"{row.removeprefix('explicit, ')}: perplexity with {tenth:,} targets is "
+            f"{comparison.percent} against {most:,}, with {last:,} "
+            f"{change(by_amount[last], by_amount[most])}"
         )
         lines += [*by_amount[tenth], *by_amount[most]]
-    rule = f"Rule: the whole interval is below {100 * NEAR:+.0f} %. "
+    rule = f"Rule: the whole interval of the change is below {100 * NEAR:+.0f} %. "
     return Claim(
         "A warm start saturates near a tenth of the text",
         "[T]",
@@ -115,7 +116,7 @@ def saturation_claim(explicit: Sequence[Line]) -> Claim:
 
 
 def start_claim(starts: Sequence[Line], whole: Sequence[Line]) -> Claim:
-    """Whether a warm start of a part of the text is as good to train from as one of all."""
+    """Whether training from a warm start on part of the text ends as well as from one on all."""
     result = compared({line["row"]: ([line], whole) for line in starts})
     answers = [
         comparison.less(np.log1p(ALIKE)).answer
@@ -126,8 +127,8 @@ def start_claim(starts: Sequence[Line], whole: Sequence[Line]) -> Claim:
         "A sample of the text suffices for the warm start, if backpropagation follows",
         "[T]",
         answers,
-        f"Rule: the whole interval is below {100 * ALIKE:+.0f} %. Perplexity after the same "
-        f"training, against a warm start of all of it: {result.words}",
+        f"Rule: the whole interval of the change is below {100 * ALIKE:+.0f} %. Perplexity after "
+        f"the same training, against a warm start on all of the text: {result.words}",
         result.seeds,
         result.size,
     )
@@ -145,7 +146,7 @@ def amounts_table(explicit: Sequence[Line]) -> str:
 
 
 def stages_table(tests: Sequence[Line], trials: Sequence[Line]) -> str:
-    """Perplexity, targets and CPU seconds of each way."""
+    """Perplexity, targets read and CPU seconds of each way."""
     rows = []
     runs = [
         (line, run)
@@ -193,7 +194,7 @@ def draw_amounts(explicit: Sequence[Line]) -> Any:
 
 
 def draw_curves(trials: Sequence[Line]) -> Any:
-    """Validation perplexity against CPU seconds of training, for each way."""
+    """Validation perplexity against CPU seconds, one curve per way."""
     figure = canvas(7.5, 4.6)
     axis = figure.subplots()
     shown = [x for x in trials if "history" in x and not x["row"].startswith("warm start")]
@@ -206,8 +207,8 @@ def draw_curves(trials: Sequence[Line]) -> Any:
         for first, second in pairwise(history):
             if first[0] != second[0] and second[0] == "thawed":
                 axis.plot(before + first[2], np.exp(first[3]), "o", color=colour)
-    axis.set(xlabel="CPU seconds, the warm start included", ylabel="validation perplexity")
-    axis.set(yscale="log", title="dots: where the embedding is thawed")
+    axis.set(xlabel="CPU seconds, including the warm start", ylabel="validation perplexity")
+    axis.set(yscale="log", title="dots: the embedding is thawed")
     plain_numbers(axis.yaxis)
     axis.grid(alpha=0.3, which="both")
     if shown:

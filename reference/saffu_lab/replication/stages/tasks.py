@@ -1,7 +1,7 @@
-"""Warm, freeze, thaw: what each stage brings and costs, and how much text a warm start needs.   [T]
+"""Stages study: gain and cost of warm, frozen and thawed training; text for a warm start.   [T]
 
-The explicit solution of ever more text; then the three stages on 100,000 targets, from warm starts
-that read only a part of them; and the stages left out one by one.
+Measured are explicit solutions of increasing amounts of text; the three stages on 100,000 targets,
+also with stages left out; and the same training from warm starts solved on part of the targets.
 """
 
 from __future__ import annotations
