@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -34,6 +34,8 @@ from saffu.errors import (
     ZeroEntry,
 )
 from saffu.types import Array
+
+_SPEC: Final = "SPEC 1"
 
 
 def refuse_where(bad: Array, x: Array, name: str, source: str, error: type[BadEntry]) -> None:
@@ -105,7 +107,7 @@ def samples(name: str, x: Array, source: str) -> None:
 
 
 def features(
-    x: Array, name: str = "features", source: str = "SPEC 1", *, width: int | None = None
+    x: Array, name: str = "features", source: str = _SPEC, *, width: int | None = None
 ) -> None:
     """Refuse arrays that are not features [M, D]: finite, non-negative, at least one sample."""
     _fit(name, tuple(x.shape), (None, width), "M D", source)
@@ -115,7 +117,7 @@ def features(
 
 
 def targets(
-    x: Array, rows: int, name: str = "targets", source: str = "SPEC 1", *, width: int | None = None
+    x: Array, rows: int, name: str = "targets", source: str = _SPEC, *, width: int | None = None
 ) -> None:
     """Refuse arrays that are not targets [M, N]: finite, non-negative, no row of zeros."""
     _fit(name, tuple(x.shape), (rows, width), "M N", source)
@@ -139,10 +141,10 @@ def token_ids(x: Array, size: int, name: str = "tokens") -> None:
 
 def labels(x: Array, rows: int, classes: int, name: str = "labels") -> None:
     """Refuse class labels that are not integers [M] in 0 … classes−1."""
-    _fit(name, tuple(x.shape), (rows,), "M", "SPEC 1")
+    _fit(name, tuple(x.shape), (rows,), "M", _SPEC)
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "integral"):
-        raise BadOption(f"{name}.dtype", str(x.dtype), "an integer type", "SPEC 1")
+        raise BadOption(f"{name}.dtype", str(x.dtype), "an integer type", _SPEC)
     bad = (x < 0) | (x >= classes)
     if bool(xp.any(bad)):
         index = _first(bad)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from saffu import checks
 from saffu.contexts import (
@@ -24,6 +24,9 @@ from saffu.contexts import (
 from saffu.embedding import check_radii
 from saffu.errors import BadOption, SaffuError, TooFewBits
 from saffu.layer import LayerOptions
+
+_SPEC_2: Final = "SPEC 2"
+_SPEC_4: Final = "SPEC 4"
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,17 @@ class Configuration:
 
     def __post_init__(self) -> None:
         for name, least, source in (
-            ("vocabulary", 2, "SPEC 2"),
-            ("bits", 1, "SPEC 2"),
-            ("label_bits", 1, "SPEC 2"),
-            ("depth", 1, "SPEC 4"),
+            ("vocabulary", 2, _SPEC_2),
+            ("bits", 1, _SPEC_2),
+            ("label_bits", 1, _SPEC_2),
+            ("depth", 1, _SPEC_4),
         ):
             number = checks.whole(name, getattr(self, name), least, source)
             object.__setattr__(self, name, number)  # NumPy's integers become Python's
-        checks.choice("combine", self.combine, ("sum", "cat"), "SPEC 2")
-        checks.choice("output", self.output, ("softmax", "direct"), "SPEC 4")
+        checks.choice("combine", self.combine, ("sum", "cat"), _SPEC_2)
+        checks.choice("output", self.output, ("softmax", "direct"), _SPEC_4)
         if not isinstance(self.layer, LayerOptions):
-            raise BadOption("layer", self.layer, "a LayerOptions", "SPEC 4")
+            raise BadOption("layer", self.layer, "a LayerOptions", _SPEC_4)
         for bits in (self.bits, self.label_bits):
             if bits < self.vocabulary.bit_length():
                 raise TooFewBits(self.vocabulary, bits)
@@ -76,7 +79,7 @@ class Configuration:
                 raise BadOption(f"contexts[{c}]", context, expected, "SPEC 3")
         if self.output == "direct" and (self.depth > 1 or not all(map(has_slots, self.contexts))):
             raise BadOption(
-                "output", "direct", "'softmax' for depth > 1 or a DocumentContext", "SPEC 4"
+                "output", "direct", "'softmax' for depth > 1 or a DocumentContext", _SPEC_4
             )
 
     @property

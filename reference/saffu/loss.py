@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from saffu.arrays.namespace import beside, namespace, on_host
 from saffu.arrays.operation import operation
 from saffu.numerics import check_logits, log_softmax_unchecked, softmax_unchecked
 from saffu.types import Array, Logits, Nats, Targets, TokenIds
+
+_SPEC_0: Final = "SPEC 0"
+_SPEC_7: Final = "SPEC 7"
 
 
 @operation
@@ -73,8 +77,8 @@ def token_nats(logits: Logits, tokens: TokenIds) -> Nats:
     >>> token_nats(np.zeros((2, 4)), np.array([3, 0])).round(6).tolist()
     [1.386294, 1.386294]
     """
-    checks.shape("logits", logits, (None, None), "M N", "SPEC 7")
-    checks.shape("tokens", tokens, (logits.shape[0],), "M", "SPEC 7")
+    checks.shape("logits", logits, (None, None), "M N", _SPEC_7)
+    checks.shape("tokens", tokens, (logits.shape[0],), "M", _SPEC_7)
     checks.token_ids(tokens, logits.shape[1])
     check_logits(logits)
     return token_nats_unchecked(logits, tokens)
@@ -99,9 +103,9 @@ def perplexity(nats: Nats) -> float:
     >>> perplexity(np.log(np.array([8.0, 2.0])))
     4.0
     """
-    checks.shape("nats", nats, (None,), "M", "SPEC 7")
-    checks.samples("nats", nats, "SPEC 7")
-    checks.finite("nats", nats, "SPEC 7")
+    checks.shape("nats", nats, (None,), "M", _SPEC_7)
+    checks.samples("nats", nats, _SPEC_7)
+    checks.finite("nats", nats, _SPEC_7)
     mean = float(np.mean(on_host(nats), dtype=np.float64))
     return math.exp(mean) if mean < math.log(sys.float_info.max) else math.inf
 
@@ -116,14 +120,14 @@ def bits_per_byte(total_nats: float, text_bytes: int) -> float:
     >>> bits_per_byte(8 * math.log(2), 4)
     2.0
     """
-    size = checks.whole("text_bytes", text_bytes, 1, "SPEC 7")
+    size = checks.whole("text_bytes", text_bytes, 1, _SPEC_7)
     return total_nats / math.log(2) / size
 
 
 def _check(logits: Logits, targets: Targets) -> None:
     """Refuse what `cross_entropy` refuses."""
-    checks.shape("logits", logits, (None, None), "M N", "SPEC 0")
-    checks.samples("logits", logits, "SPEC 0")
+    checks.shape("logits", logits, (None, None), "M N", _SPEC_0)
+    checks.samples("logits", logits, _SPEC_0)
     rows, width = logits.shape
-    checks.targets(targets, rows, source="SPEC 0", width=width)
+    checks.targets(targets, rows, source=_SPEC_0, width=width)
     check_logits(logits)

@@ -11,13 +11,15 @@ it comes back as it is, bit by bit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from saffu import checks
 from saffu.arrays.namespace import namespace
 from saffu.arrays.operation import operation
 from saffu.errors import BadOption
 from saffu.types import Array
+
+_SPEC: Final = "SPEC 6"
 
 
 class AdamState(NamedTuple):
@@ -87,7 +89,7 @@ def adam_step(
     _finite("parameters", parameters)
     _finite("state.mean", state.mean)
     for index, square in enumerate(state.square):
-        checks.non_negative(f"state.square[{index}]", square, "SPEC 6")
+        checks.non_negative(f"state.square[{index}]", square, _SPEC)
     t = state.step + 1
     new, means, squares = [], [], []
     for p, g, m, v, rate in zip(parameters, gradients, state.mean, state.square, each, strict=True):
@@ -114,11 +116,11 @@ def check_adam(
     Those come from the step before, and millions of them are looked at in the plain step only.
     """
     each = _rates(parameters, gradients, rates)
-    checks.whole("state.step", state.step, 0, "SPEC 6")
+    checks.whole("state.step", state.step, 0, _SPEC)
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:
-            raise BadOption(name, beta, "a number >= 0 and < 1", "SPEC 6")
-    checks.positive("epsilon", epsilon, "SPEC 6")
+            raise BadOption(name, beta, "a number >= 0 and < 1", _SPEC)
+    checks.positive("epsilon", epsilon, _SPEC)
     _same_shapes("state.mean", state.mean, parameters)
     _same_shapes("state.square", state.square, parameters)
     return each
@@ -132,19 +134,19 @@ def _rates(
     _finite("gradients", gradients)
     each = [rates] * len(parameters) if isinstance(rates, (int, float)) else list(rates)
     if len(each) != len(parameters):
-        raise BadOption("rates", each, f"one number, or a sequence of {len(parameters)}", "SPEC 6")
-    return [checks.positive("rates", rate, "SPEC 6", zero=True) for rate in each]
+        raise BadOption("rates", each, f"one number, or a sequence of {len(parameters)}", _SPEC)
+    return [checks.positive("rates", rate, _SPEC, zero=True) for rate in each]
 
 
 def _finite(name: str, arrays: Sequence[Array]) -> None:
     """Refuse NaN and infinity in any of the arrays."""
     for index, array in enumerate(arrays):
-        checks.finite(f"{name}[{index}]", array, "SPEC 6")
+        checks.finite(f"{name}[{index}]", array, _SPEC)
 
 
 def _same_shapes(name: str, arrays: Sequence[Array], parameters: Sequence[Array]) -> None:
     """Refuse what does not go with the parameters one by one."""
     if len(arrays) != len(parameters):
-        raise BadOption(name, f"{len(arrays)} arrays", f"{len(parameters)} arrays", "SPEC 6")
+        raise BadOption(name, f"{len(arrays)} arrays", f"{len(parameters)} arrays", _SPEC)
     for index, (array, p) in enumerate(zip(arrays, parameters, strict=True)):
-        checks.shape(f"{name}[{index}]", array, p.shape, "as the parameter", "SPEC 6")
+        checks.shape(f"{name}[{index}]", array, p.shape, "as the parameter", _SPEC)

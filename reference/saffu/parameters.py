@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from saffu.arrays.operation import operation
 from saffu.configuration import Configuration
 from saffu.errors import BadOption
 from saffu.types import Array, AttentionWeights, Embedding, FeatureWeights, Weights
+
+_SPEC: Final = "SPEC 4"
 
 
 class LayerParameters(NamedTuple):
@@ -52,7 +54,7 @@ def unflatten(like: Parameters, arrays: Sequence[Array]) -> Parameters:
     """
     expected = len(names(like))
     if len(arrays) != expected:
-        raise BadOption("arrays", len(arrays), f"a sequence of {expected} arrays", "SPEC 4")
+        raise BadOption("arrays", len(arrays), f"a sequence of {expected} arrays", _SPEC)
     inner = iter(arrays[1:-1])
     towers = tuple(
         tuple(LayerParameters(next(inner), next(inner)) for _ in tower) for tower in like.towers
@@ -91,10 +93,10 @@ def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameter
     """The parameters that `flatten` returned.  Refuses shapes that the configuration lacks."""
     expected = shapes(configuration)
     if len(arrays) != len(expected):
-        raise BadOption("arrays", len(arrays), f"a sequence of {len(expected)} arrays", "SPEC 4")
+        raise BadOption("arrays", len(arrays), f"a sequence of {len(expected)} arrays", _SPEC)
     inner = iter(zip(arrays[1:-1], expected[1:-1], strict=True))
     for index, (array, shape) in enumerate(zip(arrays, expected, strict=True)):
-        checks.shape(f"arrays[{index}]", array, shape, "as the configuration says", "SPEC 4")
+        checks.shape(f"arrays[{index}]", array, shape, "as the configuration says", _SPEC)
     towers = tuple(
         tuple(
             LayerParameters(next(inner)[0], next(inner)[0])

@@ -13,6 +13,8 @@ from saffu.arrays.operation import operation
 from saffu.errors import BadOption, NegativeToken, NoSamples
 from saffu.types import IntArray, TokenIds
 
+_SPEC: Final = "SPEC 3"
+
 START: Final = 0
 """The id of `<sod>`, which opens every document and is never a target."""
 
@@ -52,18 +54,18 @@ def make_samples(documents: Sequence[IntArray]) -> Samples:
     ([0, 5, 0], [5, 1, 1], [0, 1, 0])
     """
     if len(documents) == 0:
-        raise NoSamples("documents", "SPEC 3")
+        raise NoSamples("documents", _SPEC)
     documents = [on_host(document) for document in documents]
     for i, document in enumerate(documents):
         name = f"documents[{i}]"
-        checks.shape(name, document, (None,), "T+1", "SPEC 3")
+        checks.shape(name, document, (None,), "T+1", _SPEC)
         if not np.issubdtype(document.dtype, np.integer):
-            raise BadOption(f"{name}.dtype", str(document.dtype), "an integer type", "SPEC 3")
+            raise BadOption(f"{name}.dtype", str(document.dtype), "an integer type", _SPEC)
         if document.shape[0] < 2:
-            raise NoSamples(f"{name} (every token after <sod> is a target)", "SPEC 3")
+            raise NoSamples(f"{name} (every token after <sod> is a target)", _SPEC)
         if document[0] != START:
-            raise BadOption(f"{name}[0]", int(document[0]), f"{START}, the id of <sod>", "SPEC 3")
-        checks.refuse_where(document < 0, document, name, "SPEC 3", NegativeToken)
+            raise BadOption(f"{name}[0]", int(document[0]), f"{START}, the id of <sod>", _SPEC)
+        checks.refuse_where(document < 0, document, name, _SPEC, NegativeToken)
         checks.token_ids(document, 2**31, name)
     lengths = np.array([document.shape[0] for document in documents], dtype=np.int64)
     return lay_out(np.concatenate(documents), lengths)

@@ -21,13 +21,25 @@ from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from itertools import cycle
 from types import UnionType
-from typing import Any, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Final,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
 from saffu.arrays.namespace import namespace, on_host
 from saffu.errors import BadOption, InexactEntry, NotAnArray
 from saffu.types import Array
+
+_SPEC: Final = "SPEC 8"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -143,7 +155,7 @@ def array(name: str, x: Any) -> Array:
     if isinstance(x, np.generic) or type(x) in (np.ndarray, np.memmap):
         plain: Array = np.asarray(x)
         if plain.dtype.kind not in "biufc":
-            raise BadOption(f"{name}.dtype", str(plain.dtype), "a data type of numbers", "SPEC 8")
+            raise BadOption(f"{name}.dtype", str(plain.dtype), "a data type of numbers", _SPEC)
         return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
     if not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__") and hasattr(x, "ndim"):
         found: Array = x
@@ -179,7 +191,7 @@ def numbers(name: str, x: Any) -> Array:
 def _in_double(name: str, x: Array) -> Array:
     """The same numbers in float64.  Refuses those that it cannot hold."""
     if x.dtype.kind == "c":
-        raise BadOption(f"{name}.dtype", str(x.dtype), "complex128 at most", "SPEC 8")
+        raise BadOption(f"{name}.dtype", str(x.dtype), "complex128 at most", _SPEC)
     with np.errstate(over="ignore"):
         double = x.astype(np.float64)
     if x.dtype.kind == "f":
@@ -191,7 +203,7 @@ def _in_double(name: str, x: Array) -> Array:
         return double
     if wrong.any():
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise InexactEntry(name, index, x[index], "SPEC 8")
+        raise InexactEntry(name, index, x[index], _SPEC)
     return double
 
 

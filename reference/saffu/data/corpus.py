@@ -21,6 +21,7 @@ from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -34,6 +35,9 @@ from saffu.data.vocabulary import Vocabulary
 from saffu.errors import BadOption, TokenOutOfRange
 from saffu.positions import Samples, lay_out
 from saffu.types import IntArray, TokenCounts
+
+_SPEC_5: Final = "SPEC 5"
+_SPEC_7: Final = "SPEC 7"
 
 BLOCK = 1 << 16
 """Targets of neighbouring documents that are read together."""
@@ -149,7 +153,7 @@ class Corpus:
         >>> Corpus.in_memory(["ab", "a"], Characters(), vocabulary).counts(5).tolist()
         [2, 2, 0, 2, 1]
         """
-        checks.whole("size", size, 1, "SPEC 5")
+        checks.whole("size", size, 1, _SPEC_5)
         total = np.zeros(size, dtype=np.int64)
         for ids, _ in self._blocks():
             beyond = np.flatnonzero(ids >= size)
@@ -196,9 +200,9 @@ class Corpus:
         They stay in the order of the files.  With one seed, a larger draw holds every smaller one.
         Refuses: more targets than there are.
         """
-        checks.whole("targets", targets, 1, "SPEC 5")
+        checks.whole("targets", targets, 1, _SPEC_5)
         if targets > self.targets:
-            raise BadOption("targets", targets, f"at most {self.targets}, all there are", "SPEC 5")
+            raise BadOption("targets", targets, f"at most {self.targets}, all there are", _SPEC_5)
         order = shuffled(self.documents, seed)
         reached = np.cumsum(self.index.lengths[order] - 1, dtype=np.int64)
         drawn = np.sort(order[: int(np.searchsorted(reached, targets)) + 1])
@@ -216,9 +220,9 @@ class Corpus:
         Refuses: other fractions; a part that would be empty.
         """
         for fraction in fractions:
-            checks.positive("fractions", fraction, "SPEC 7")
+            checks.positive("fractions", fraction, _SPEC_7)
         if abs(sum(fractions) - 1) > 1e-9:
-            raise BadOption("fractions", tuple(fractions), "numbers that add up to 1", "SPEC 7")
+            raise BadOption("fractions", tuple(fractions), "numbers that add up to 1", _SPEC_7)
         texts, belongs = np.unique(self.index.origins, return_inverse=True)
         order = np.argsort(keys(texts, seed), kind="stable")
         borders = np.floor(np.cumsum(fractions)[:-1] * texts.shape[0] + 0.5).astype(np.int64)
@@ -227,7 +231,7 @@ class Corpus:
         parts = [np.flatnonzero(part[belongs] == which) for which in range(len(fractions))]
         if any(documents.shape[0] == 0 for documents in parts):
             expected = f"such that every part gets one of the {texts.shape[0]} distinct texts"
-            raise BadOption("fractions", tuple(fractions), expected, "SPEC 7")
+            raise BadOption("fractions", tuple(fractions), expected, _SPEC_7)
         return tuple(replace(self, index=self.index.pick(documents)) for documents in parts)
 
     def _borders(self, size: int) -> IntArray:

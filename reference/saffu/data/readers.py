@@ -32,6 +32,8 @@ from saffu import checks
 from saffu.data.packing import blocks_of, check_packing, packing_of, unpacked
 from saffu.errors import BadFile, BadOption, NoSamples, NotUtf8
 
+_SPEC: Final = "SPEC 8"
+
 UNITS = ("paragraph", "line", "file")
 MOST = 1 << 24
 """Characters of a document; the Bible has a quarter of that."""
@@ -102,10 +104,10 @@ def read_documents(
     """
     checks.choice("unit", unit, UNITS, "SPEC 3")
     if isinstance(suffixes, str) or any(not s.startswith(".") for s in suffixes or ()):
-        raise BadOption("suffixes", suffixes, "a list such as ('.txt', '.md')", "SPEC 8")
+        raise BadOption("suffixes", suffixes, "a list such as ('.txt', '.md')", _SPEC)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     if "" in given:
-        raise BadOption("paths", paths, "names of files or folders, '.' for this folder", "SPEC 8")
+        raise BadOption("paths", paths, "names of files or folders, '.' for this folder", _SPEC)
     files: list[Path] = []
     skipped: list[tuple[Path, str]] = []
     with ExitStack() as on_failure:
@@ -128,7 +130,7 @@ def read_documents(
                 raise BadFile(path, "it is given twice", advice)
             seen.add(path.resolve())
         if not files:
-            raise NoSamples(f"paths={paths!r} (with suffixes={suffixes!r})", "SPEC 8")
+            raise NoSamples(f"paths={paths!r} (with suffixes={suffixes!r})", _SPEC)
         documents = TextFiles(tuple(files), unit, tuple(skipped))
         weakref.finalize(documents, on_failure.pop_all().close)  # what was kept goes with them
     return documents

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, SupportsIndex
+from typing import Any, Final, SupportsIndex
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from saffu.errors import (
 )
 from saffu.positions import END, MARKERS, START, UNKNOWN
 from saffu.types import IntArray, TokenCounts, TokenIds
+
+_SPEC_2: Final = "SPEC 2"
+_SPEC_3: Final = "SPEC 3"
 
 
 @dataclass(frozen=True)
@@ -54,23 +57,23 @@ class Vocabulary:
         size = len(self.tokens)
         if self.tokens[:3] != MARKERS or size < 4:
             expected = f"{', '.join(MARKERS)} and at least one token of the text"
-            raise BadOption("tokens[:4]", self.tokens[:4], expected, "SPEC 3")
+            raise BadOption("tokens[:4]", self.tokens[:4], expected, _SPEC_3)
         if len(self.occurrences) != size:
             got = len(self.occurrences)
-            raise BadOption("len(occurrences)", got, f"{size}, one per token", "SPEC 2")
+            raise BadOption("len(occurrences)", got, f"{size}, one per token", _SPEC_2)
         seen: set[str] = set()
         for i, token in enumerate(self.tokens):
             if not isinstance(token, str):
-                raise BadOption(f"tokens[{i}]", token, "a str", "SPEC 2")
+                raise BadOption(f"tokens[{i}]", token, "a str", _SPEC_2)
             if token in seen:
-                raise DuplicateToken("tokens", (i,), repr(token), "SPEC 2")
+                raise DuplicateToken("tokens", (i,), repr(token), _SPEC_2)
             seen.add(token)
         for i, count in enumerate(self.occurrences):
-            number = checks.whole(f"occurrences[{i}]", count, -sys.maxsize, "SPEC 2")
+            number = checks.whole(f"occurrences[{i}]", count, -sys.maxsize, _SPEC_2)
             if number < 0:
-                raise NegativeEntry("occurrences", (i,), count, "SPEC 2")
+                raise NegativeEntry("occurrences", (i,), count, _SPEC_2)
             if number >= 2**63:
-                raise BadOption(f"occurrences[{i}]", count, "a count below 2^63", "SPEC 2")
+                raise BadOption(f"occurrences[{i}]", count, "a count below 2^63", _SPEC_2)
         object.__setattr__(self, "occurrences", tuple(map(int, self.occurrences)))
 
     @classmethod
@@ -94,18 +97,18 @@ class Vocabulary:
         >>> Vocabulary.from_counts({"a": 5, "b": 2, "c": 1}, documents=3, size=4).occurrences
         (3, 3, 3, 5)
         """
-        ends = checks.whole("documents", documents, 1, "SPEC 3")
-        uncounted = checks.whole("unknown", unknown, 0, "SPEC 3")
+        ends = checks.whole("documents", documents, 1, _SPEC_3)
+        uncounted = checks.whole("unknown", unknown, 0, _SPEC_3)
         least = len(MARKERS) + 1
-        room = None if size is None else checks.whole("size", size, least, "SPEC 3")
+        room = None if size is None else checks.whole("size", size, least, _SPEC_3)
         numbers = {
-            token: checks.whole(f"counts[{token!r}]", count, 1, "SPEC 2")
+            token: checks.whole(f"counts[{token!r}]", count, 1, _SPEC_2)
             for token, count in counts.items()
         }
         ranked = sorted(numbers.keys() - set(MARKERS), key=lambda token: (-numbers[token], token))
         kept = ranked if room is None else ranked[: room - len(MARKERS)]
         if not kept:
-            raise NoSamples("counts", "SPEC 2")
+            raise NoSamples("counts", _SPEC_2)
         often = [numbers[token] for token in kept]
         rest = sum(numbers.values()) - sum(often) + uncounted
         return cls((*MARKERS, *kept), (ends, ends, rest, *often))
@@ -152,7 +155,7 @@ class Vocabulary:
         >>> Vocabulary.from_counts({"a": 2}, documents=1).decode(np.array([0, 3, 1]))
         ['<sod>', 'a', '<eod>']
         """
-        checks.shape("ids", ids, (None,), "n", "SPEC 3")
+        checks.shape("ids", ids, (None,), "n", _SPEC_3)
         checks.token_ids(ids, len(self), "ids")
         dropped = () if markers else (START, END)
         return [self.tokens[i] for i in ids.tolist() if i not in dropped]

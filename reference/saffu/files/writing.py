@@ -18,6 +18,8 @@ from saffu.files.atomic import write_whole
 from saffu.files.layout import ABOUT, FORMAT, MEMBER, describe, raw, storable
 from saffu.types import Array
 
+_SPEC: Final = "SPEC 8"
+
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The date of every member, so that equal contents give equal bytes."""
@@ -49,7 +51,7 @@ def write_file(
     about = {
         "saffu_file": FORMAT,
         "schema": schema,
-        "version": checks.whole("version", version, 1, "SPEC 8"),
+        "version": checks.whole("version", version, 1, _SPEC),
         "header": _plain(header),
         "arrays": {name: describe(array) for name, array in contents.items()},
     }
@@ -69,13 +71,13 @@ def write_file(
 def _portable(name: str, array: Array) -> Array:
     """The array row-major and little-endian, or a refusal."""
     if not NAME.fullmatch(name):
-        raise BadOption("arrays", name, "named with letters, digits, '_', '.', '-'", "SPEC 8")
+        raise BadOption("arrays", name, "named with letters, digits, '_', '.', '-'", _SPEC)
     if not isinstance(array, np.ndarray):
         expected = "a NumPy array (convert it with np.asarray(…))"
-        raise BadOption(f"arrays[{name!r}]", type(array).__name__, expected, "SPEC 8")
+        raise BadOption(f"arrays[{name!r}]", type(array).__name__, expected, _SPEC)
     if not storable(array.dtype):
         expected = "booleans or numbers of up to 64 bits, no objects, text or records"
-        raise BadOption(f"arrays[{name!r}].dtype", str(array.dtype), expected, "SPEC 8")
+        raise BadOption(f"arrays[{name!r}].dtype", str(array.dtype), expected, _SPEC)
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
@@ -90,7 +92,7 @@ def _plain(header: Mapping[str, Any]) -> dict[str, Any]:
         expected = (
             "made of strings, finite numbers, lists (no tuples) and dictionaries, as JSON has them"
         )
-        raise BadOption("header", given, expected, "SPEC 8")
+        raise BadOption("header", given, expected, _SPEC)
     return given
 
 

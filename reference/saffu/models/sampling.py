@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from saffu.numerics import softmax
 from saffu.parameters import Parameters
 from saffu.positions import END, START, UNKNOWN, Samples
 from saffu.types import Array, IntArray
+
+_SPEC: Final = "SPEC 4"
 
 
 def next_logits(
@@ -90,10 +92,10 @@ def sample_text(
     `<sod>` and `<unk>` are never drawn.
     Refuses: a negative number of tokens or temperature; `top_k` below 1.
     """
-    checks.whole("tokens", drawing.tokens, 0, "SPEC 4")
-    checks.positive("temperature", drawing.temperature, "SPEC 4", zero=True)
+    checks.whole("tokens", drawing.tokens, 0, _SPEC)
+    checks.positive("temperature", drawing.temperature, _SPEC, zero=True)
     if drawing.top_k is not None:
-        checks.whole("top_k", drawing.top_k, 1, "SPEC 4")
+        checks.whole("top_k", drawing.top_k, 1, _SPEC)
     random = np.random.default_rng(drawing.seed)
     ids = [START, *vocabulary.encode(tokeniser.tokenise(prompt)).tolist()]
     for _ in range(drawing.tokens):

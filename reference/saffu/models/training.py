@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,8 @@ from saffu.parameters import Parameters, flatten, names, unflatten
 from saffu.progress import Progress
 from saffu.progress.early_stopping import TrainingLog
 from saffu.types import Array
+
+_SPEC: Final = "SPEC 6"
 
 SPAN = 32
 """Neighbouring samples kept together in the batches of deep models, because they share states."""
@@ -54,7 +56,7 @@ class Rates:
 
     def __post_init__(self) -> None:
         for name in ("attention", "features", "output", "embedding"):
-            checks.positive(name, getattr(self, name), "SPEC 6", zero=True)
+            checks.positive(name, getattr(self, name), _SPEC, zero=True)
 
     @staticmethod
     def all(rate: float) -> Rates:
@@ -88,14 +90,14 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for name in ("batch", "checks", "patience", "validation_targets", "chunk"):
-            checks.whole(name, getattr(self, name), 1, "SPEC 6")
+            checks.whole(name, getattr(self, name), 1, _SPEC)
         for name in ("frozen_epochs", "thawed_epochs"):
-            checks.whole(name, getattr(self, name), 0, "SPEC 6")
-        checks.choice("optimiser", self.optimiser, ("adam", "sgd"), "SPEC 6")
+            checks.whole(name, getattr(self, name), 0, _SPEC)
+        checks.choice("optimiser", self.optimiser, ("adam", "sgd"), _SPEC)
         if self.project is not None:
-            checks.choice("project", self.project, ("simplex",), "SPEC 6")
+            checks.choice("project", self.project, ("simplex",), _SPEC)
         if self.seconds is not None:
-            checks.positive("seconds", self.seconds, "SPEC 6")
+            checks.positive("seconds", self.seconds, _SPEC)
 
 
 class Record(NamedTuple):

@@ -16,7 +16,7 @@ import signal
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -51,6 +51,9 @@ from saffu.progress import Progress, silent
 from saffu.progress.interruption import interruptible
 from saffu.types import Features, Logits
 
+_SPEC_1: Final = "SPEC 1"
+_SPEC_6: Final = "SPEC 6"
+
 
 class SoftmaxNetwork:
     """One or more softmax layers over non-negative features.   (SPEC 1)
@@ -80,8 +83,8 @@ class SoftmaxNetwork:
         Parameters: `features` D; `classes` N >= 2; `hidden`, from the features up; `dtype` of
         weights and arithmetic.
         """
-        self.features = checks.whole("features", features, 1, "SPEC 1")
-        self.classes = checks.whole("classes", classes, 2, "SPEC 1")
+        self.features = checks.whole("features", features, 1, _SPEC_1)
+        self.classes = checks.whole("classes", classes, 2, _SPEC_1)
         checks.choice("dtype", dtype, ("float32", "float64"), "SPEC 0")
         self.hidden = tuple(hidden)
         self.dtype = dtype
@@ -109,12 +112,12 @@ class SoftmaxNetwork:
     def layers(self, layers: Layers) -> None:
         shapes = list(pairwise(self.sizes))
         if len(layers) != len(shapes):
-            raise BadOption("layers", f"{len(layers)} layers", f"{len(shapes)} layers", "SPEC 1")
+            raise BadOption("layers", f"{len(layers)} layers", f"{len(shapes)} layers", _SPEC_1)
         for index, (layer, (d, n)) in enumerate(zip(layers, shapes, strict=True)):
-            checks.shape(f"layers[{index}].weights", layer.weights, (d, n), "D N", "SPEC 1")
-            checks.shape(f"layers[{index}].bias", layer.bias, (n,), "N", "SPEC 1")
-            checks.finite(f"layers[{index}].weights", layer.weights, "SPEC 1")
-            checks.finite(f"layers[{index}].bias", layer.bias, "SPEC 1")
+            checks.shape(f"layers[{index}].weights", layer.weights, (d, n), "D N", _SPEC_1)
+            checks.shape(f"layers[{index}].bias", layer.bias, (n,), "N", _SPEC_1)
+            checks.finite(f"layers[{index}].weights", layer.weights, _SPEC_1)
+            checks.finite(f"layers[{index}].bias", layer.bias, _SPEC_1)
         self._layers = unflatten([array.astype(self.dtype) for array in flatten(layers)])
 
     def cold_start(self, scale: float | Sequence[float] = 0.1, seed: int = 0) -> None:
@@ -125,10 +128,10 @@ class SoftmaxNetwork:
         count = len(self.sizes) - 1
         scales = [scale] * count if isinstance(scale, (int, float)) else list(scale)
         if len(scales) != count:
-            raise BadOption("scale", scale, f"one number, or a sequence of {count}", "SPEC 6")
+            raise BadOption("scale", scale, f"one number, or a sequence of {count}", _SPEC_6)
         for each in scales:
-            checks.positive("scale", each, "SPEC 6", zero=True)
-        checks.whole("seed", seed, 0, "SPEC 6")
+            checks.positive("scale", each, _SPEC_6, zero=True)
+        checks.whole("seed", seed, 0, _SPEC_6)
         self.layers = cold_layers(self.sizes, scales, seed, self.dtype)
         self.history = ()
 
@@ -235,7 +238,7 @@ class SoftmaxNetwork:
 
         Refuses: negative or non-finite features; another width; no samples.
         """
-        checks.shape("features", features, (None, self.features), "M D", "SPEC 1")
+        checks.shape("features", features, (None, self.features), "M D", _SPEC_1)
         checks.features(features)
         x = np.asarray(features, dtype=self.dtype)
         return np.concatenate(

@@ -12,7 +12,7 @@ large norm from looking frequent: on MNIST, at the best λ, 0.542 nats instead o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from saffu.explicit.temper import fit_temper, tempered_logits
 from saffu.loss import cross_entropy
 from saffu.network.layers import SoftmaxLayer
 from saffu.types import Array, Counts, Features, Targets
+
+_SPEC: Final = "SPEC 1"
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,11 @@ class ExplicitSettings:
         checks.choice("refit", self.refit, ("parts", "above"), "SPEC 5")
         if self.smoothing is None and not self.candidates:
             raise BadOption(
-                "candidates", self.candidates, "a sequence of at least one smoothing", "SPEC 1"
+                "candidates", self.candidates, "a sequence of at least one smoothing", _SPEC
             )
-        checks.positive("hidden_scale", self.hidden_scale, "SPEC 1")
+        checks.positive("hidden_scale", self.hidden_scale, _SPEC)
         if self.temper is not None:
-            checks.positive("temper", self.temper, "SPEC 1", zero=True)
+            checks.positive("temper", self.temper, _SPEC, zero=True)
 
 
 class Goal(NamedTuple):
@@ -85,7 +87,7 @@ def solve_layer(train: Goal, held_out: Goal | None, settings: ExplicitSettings) 
     """
     if held_out is None and (settings.smoothing is None or settings.temper is None):
         expected = "data to choose λ and smoothing on, or settings with both given"
-        raise BadOption("validation", None, expected, "SPEC 1")
+        raise BadOption("validation", None, expected, _SPEC)
     state = cooccurrence(train.features, train.targets)
     norms = mean_norms(state, np.asarray(train.targets.sum(axis=0, dtype=np.float64)))
     options = settings.candidates if settings.smoothing is None else (settings.smoothing,)

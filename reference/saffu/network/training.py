@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from saffu.network.layers import Layers, flatten, network_forward, network_gradi
 from saffu.optim import AdamState, adam_start, adam_step, sgd_step
 from saffu.progress import Progress, silent
 from saffu.progress.early_stopping import TrainingLog
+
+_SPEC: Final = "SPEC 6"
 
 ROWS = 8192
 """Samples predicted at a time."""
@@ -44,10 +46,10 @@ class TrainingSettings:
     """of the order of the samples"""
 
     def __post_init__(self) -> None:
-        checks.positive("rate", self.rate, "SPEC 6")
-        checks.choice("optimiser", self.optimiser, ("adam", "sgd"), "SPEC 6")
+        checks.positive("rate", self.rate, _SPEC)
+        checks.choice("optimiser", self.optimiser, ("adam", "sgd"), _SPEC)
         for name, least in (("batch", 1), ("epochs", 0), ("patience", 1), ("seed", 0)):
-            checks.whole(name, getattr(self, name), least, "SPEC 6")
+            checks.whole(name, getattr(self, name), least, _SPEC)
 
 
 class Epoch(NamedTuple):

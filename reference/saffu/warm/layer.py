@@ -47,6 +47,8 @@ from saffu.types import (
     Targets,
 )
 
+_SPEC_1: Final = "SPEC 1"
+
 _SPEC: Final = "SPEC 5"
 
 
@@ -92,13 +94,13 @@ class WarmSettings:
     def __post_init__(self) -> None:
         checks.whole("rounds", self.rounds, 0, _SPEC)
         checks.whole("refits", self.refits, 0, _SPEC)
-        checks.positive("hidden_scale", self.hidden_scale, "SPEC 1")
+        checks.positive("hidden_scale", self.hidden_scale, _SPEC_1)
         for name in ("hidden_temper", "output_temper"):
             temper = getattr(self, name)
             if temper is not None and not math.isfinite(temper):
-                raise BadOption(name, temper, "a finite number, or None to fit it", "SPEC 1")
+                raise BadOption(name, temper, "a finite number, or None to fit it", _SPEC_1)
         if not all(math.isfinite(lam) for tower in self.slot_tempers for lam in tower):
-            raise BadOption("slot_tempers", self.slot_tempers, "finite numbers", "SPEC 1")
+            raise BadOption("slot_tempers", self.slot_tempers, "finite numbers", _SPEC_1)
 
     def of_tower(self, index: int) -> WarmSettings:
         """The settings of one tower: of all tempers of slots, its own."""

@@ -17,6 +17,8 @@ from saffu import checks
 from saffu.counts import Cooccurrence
 from saffu.types import Features, TokenIds
 
+_SPEC: Final = "SPEC 1"
+
 BLOCK: Final = 1 << 20
 """numbers that are read at once"""
 
@@ -33,10 +35,10 @@ def count_classes(features: Features, labels: TokenIds, classes: int) -> Cooccur
     >>> count_classes(np.array([[1.0, 0.0], [1.0, 2.0]]), np.array([0, 2]), 3).counts.tolist()
     [[1.0, 0.0, 1.0], [0.0, 0.0, 2.0]]
     """
-    checks.shape("features", features, (None, None), "M D", "SPEC 1")
-    checks.samples("features", features, "SPEC 1")
+    checks.shape("features", features, (None, None), "M D", _SPEC)
+    checks.samples("features", features, _SPEC)
     samples, width = features.shape
-    checks.labels(labels, samples, checks.whole("classes", classes, 1, "SPEC 1"))
+    checks.labels(labels, samples, checks.whole("classes", classes, 1, _SPEC))
     one_hot = np.eye(classes, dtype=features.dtype)
     total = np.zeros((classes, width))
     rows = max(1, BLOCK // max(width, 1))

@@ -25,6 +25,8 @@ from saffu.fast.loss import nats_and_gradient
 from saffu.fast.plans import slices
 from saffu.types import Array, Features, TokenIds, Weights
 
+_SPEC: Final = "SPEC 1"
+
 ROWS: Final = 1024
 """samples whose features are held in the cache"""
 MEMORY: Final = 30
@@ -82,10 +84,10 @@ def polish(
     0.4774
     """
     _check(weights, bias, features, labels)
-    checks.whole("measured", measured, 1, "SPEC 1")
-    checks.positive("ridge", ridge, "SPEC 1")
-    checks.whole("most", most, 1, "SPEC 1")
-    checks.positive("tolerance", tolerance, "SPEC 1", zero=True)
+    checks.whole("measured", measured, 1, _SPEC)
+    checks.positive("ridge", ridge, _SPEC)
+    checks.whole("most", most, 1, _SPEC)
+    checks.positive("tolerance", tolerance, _SPEC, zero=True)
     rows = np.random.default_rng(seed).permutation(features.shape[0])[:measured]
     units = units_of(features[np.sort(rows)], ridge)
     shape = (weights.shape[0] + 1, weights.shape[1])
@@ -176,10 +178,10 @@ def units_of(features: Features, ridge: float) -> Units:
 
 
 def _check(weights: Weights, bias: Array, features: Features, labels: TokenIds) -> None:
-    checks.shape("features", features, (None, None), "M D", "SPEC 1")
-    checks.samples("features", features, "SPEC 1")
-    checks.shape("weights", weights, (features.shape[1], None), "D N", "SPEC 1")
-    checks.shape("bias", bias, (weights.shape[1],), "N", "SPEC 1")
+    checks.shape("features", features, (None, None), "M D", _SPEC)
+    checks.samples("features", features, _SPEC)
+    checks.shape("weights", weights, (features.shape[1], None), "D N", _SPEC)
+    checks.shape("bias", bias, (weights.shape[1],), "N", _SPEC)
     for name, x in (("features", features), ("weights", weights), ("bias", bias)):
-        checks.finite(name, x, "SPEC 1")
+        checks.finite(name, x, _SPEC)
     checks.labels(labels, features.shape[0], weights.shape[1])

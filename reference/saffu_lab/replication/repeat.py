@@ -15,6 +15,8 @@ from saffu_lab.replication.chapters import Study, select
 from saffu_lab.study.sources import Sources, text_digest
 from saffu_lab.study.task import Answers, Task
 
+_SPEC: Final = "SPEC 7"
+
 TOLERANCE: Final = 0.01
 """nats per target by which a repeated measurement may differ: 1 % of perplexity"""
 
@@ -77,11 +79,11 @@ def _tasks_of(study: Study, sources: Sources, answers: Answers, cell: Line) -> l
         known = (
             f"a row of {study.NAME} with these targets and seed (rows: {', '.join(rows) or '–'})"
         )
-        raise BadOption("--row", cell, known, "SPEC 7")
+        raise BadOption("--row", cell, known, _SPEC)
     here = text_digest(sources)
     if all(line.get("text") != here for line in kept):
         known = f"the text of the kept lines, digest {kept[-1].get('text')}"
-        raise BadOption("--corpus", f"a text with digest {here}", known, "SPEC 7")
+        raise BadOption("--corpus", f"a text with digest {here}", known, _SPEC)
     tasks = [
         task
         for task in study.tasks(sources, answers)
@@ -92,7 +94,7 @@ def _tasks_of(study: Study, sources: Sources, answers: Answers, cell: Line) -> l
     trials = [t for t in tasks if t.key["do"] == "trial" and t.key["recipe"] in recipes]
     done = [task for task in (*trials, *tests) if answers.get(task.key) is not None]
     if not done:
-        raise BadOption("--row", cell, "a row whose kept lines hold its test", "SPEC 7")
+        raise BadOption("--row", cell, "a row whose kept lines hold its test", _SPEC)
     return done
 
 

@@ -10,6 +10,8 @@ from saffu.data.readers import UNITS
 from saffu.errors import BadOption
 from saffu_lab.study.sources import NAMED
 
+_SPEC: Final = "SPEC 8"
+
 
 class Field(NamedTuple):
     """Default and check of one field of a section."""
@@ -84,10 +86,10 @@ def section(name: str, given: Any) -> dict[str, Any]:
     """
     known = FIELDS[name]
     if not isinstance(given, Mapping):
-        raise BadOption(name, given, f"a section, [{name}]", "SPEC 8")
+        raise BadOption(name, given, f"a section, [{name}]", _SPEC)
     for field, value in given.items():
         if field not in known:
-            raise BadOption(f"[{name}] field", field, f"one of {', '.join(known)}", "SPEC 8")
+            raise BadOption(f"[{name}] field", field, f"one of {', '.join(known)}", _SPEC)
         if not known[field].check(value):
-            raise BadOption(f"[{name}] {field}", value, known[field].expected, "SPEC 8")
+            raise BadOption(f"[{name}] {field}", value, known[field].expected, _SPEC)
     return {field: given.get(field, about.default) for field, about in known.items()}

@@ -26,6 +26,8 @@ from saffu_lab.roadmap.fields import FIELDS, section
 from saffu_lab.roadmap.space import FACTORS, Space, check_level, several
 from saffu_lab.study.sources import NAMED, Sources
 
+_SPEC: Final = "SPEC 4"
+
 EXAMPLE: Final = "saffu roadmap --example"
 
 
@@ -135,27 +137,27 @@ def _frozen(value: Any) -> Any:
 
 def _space(factors: Any, skip: Any, shared: Mapping[str, Any]) -> Space:
     if not isinstance(factors, Mapping) or not factors:
-        raise BadOption("[space]", factors, f"a section with {', '.join(FACTORS)}", "SPEC 4")
+        raise BadOption("[space]", factors, f"a section with {', '.join(FACTORS)}", _SPEC)
     for name, values in factors.items():
         _known("[space]", name)
         if not isinstance(values, list) or not values:
-            raise BadOption(f"[space] {name}", values, "a list of values", "SPEC 4")
+            raise BadOption(f"[space] {name}", values, "a list of values", _SPEC)
         for i, value in enumerate(values):
             _level(f"[space] {name}[{i}]", name, value)
     if not isinstance(skip, list) or not all(isinstance(one, Mapping) and one for one in skip):
-        raise BadOption("skip", skip, "tables [[skip]], each with at least one factor", "SPEC 4")
+        raise BadOption("skip", skip, "tables [[skip]], each with at least one factor", _SPEC)
     for i, one in enumerate(skip):
         for name, value in one.items():
             _known(f"[[skip]] {i + 1}", name)
             if not all(each in factors.get(name, ()) for each in several(value)):
                 expected = f"one of the values of [space] {name}, or a list of some"
-                raise BadOption(f"[[skip]] {i + 1}: {name}", value, expected, "SPEC 4")
+                raise BadOption(f"[[skip]] {i + 1}: {name}", value, expected, _SPEC)
     return Space({name: tuple(values) for name, values in factors.items()}, shared, tuple(skip))
 
 
 def _known(where: str, name: str) -> None:
     if name not in FACTORS:
-        raise BadOption(f"{where}: factor", name, f"one of {', '.join(FACTORS)}", "SPEC 4")
+        raise BadOption(f"{where}: factor", name, f"one of {', '.join(FACTORS)}", _SPEC)
 
 
 def _level(where: str, name: str, value: Any) -> None:
@@ -163,7 +165,7 @@ def _level(where: str, name: str, value: Any) -> None:
         check_level(name, value)
     except SaffuError as problem:
         raise BadOption(
-            where, value, f"a level that a model can have ({problem})", "SPEC 4"
+            where, value, f"a level that a model can have ({problem})", _SPEC
         ) from problem
 
 

@@ -18,6 +18,8 @@ from saffu.contexts import parse_contexts
 from saffu.errors import BadOption, SaffuError
 from saffu_lab.study.recipes import configuration_of
 
+_SPEC: Final = "SPEC 4"
+
 Levels: TypeAlias = dict[str, Any]
 """A value for each factor: one point of the space."""
 
@@ -132,12 +134,12 @@ def check_level(factor: str, value: Any) -> None:
     """
     if factor in WHOLE:
         if type(value) is not int or value < WHOLE[factor]:
-            raise BadOption(factor, value, f"a whole number >= {WHOLE[factor]}", "SPEC 4")
+            raise BadOption(factor, value, f"a whole number >= {WHOLE[factor]}", _SPEC)
         return
     if not isinstance(value, str):
-        raise BadOption(factor, value, f"a text ({FACTORS[factor]})", "SPEC 4")
+        raise BadOption(factor, value, f"a text ({FACTORS[factor]})", _SPEC)
     if factor in WORDS:
-        checks.choice(factor, value, WORDS[factor], "SPEC 4")
+        checks.choice(factor, value, WORDS[factor], _SPEC)
     elif factor == "contexts":
         parse_contexts(value)
     else:

@@ -13,6 +13,8 @@ from saffu.conformance.contract.case import PRECISIONS
 from saffu.conformance.judging.levels import LEVELS
 from saffu.errors import BadOption
 
+_SPEC: Final = "SPEC 9"
+
 USAGE: Final = "saffu check [options] PORT\n       saffu check [options] -- COMMAND [argument ...]"
 
 ABOUT: Final = """\
@@ -114,7 +116,7 @@ def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
     rest: list[str] = list(args.target)
     if rest and rest[0] == "--":
         if not rest[1:]:
-            raise BadOption("COMMAND", "", "a program after --", "SPEC 9")
+            raise BadOption("COMMAND", "", "a program after --", _SPEC)
         return None, rest[1:]
     if rest:
         more = argparse.ArgumentParser(prog="saffu check", usage=USAGE, add_help=False)
@@ -123,12 +125,12 @@ def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
             rest[1 : rest.index("--")], rest[rest.index("--") :]
         )  # fmt: skip
         if after:
-            raise BadOption("PORT", rest[0], "left out where -- COMMAND is given", "SPEC 9")
+            raise BadOption("PORT", rest[0], "left out where -- COMMAND is given", _SPEC)
         given, others = more.parse_known_args(before)
         if _is_program(rest[0]) or any(not each.startswith("-") for each in others):
             command = shlex.join([rest[0], *others])
             advice = f"a module (a program goes after --: saffu check -- {command})"
-            raise BadOption("PORT", command, advice, "SPEC 9")
+            raise BadOption("PORT", command, advice, _SPEC)
         if others:
             more.error(f"unrecognized arguments: {' '.join(others)}")
         for name, value in vars(given).items():
@@ -139,7 +141,7 @@ def read_target(args: argparse.Namespace) -> tuple[str | None, list[str]]:
     hint = "a module, or a program after --"
     if args.challenge:
         hint += f" (is {textwrap.shorten(args.challenge, 40)} the port? write --challenge last)"
-    raise BadOption("PORT", "", hint, "SPEC 9")
+    raise BadOption("PORT", "", hint, _SPEC)
 
 
 def _is_program(name: str) -> bool:

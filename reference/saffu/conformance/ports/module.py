@@ -43,6 +43,8 @@ from saffu.conformance.ports.signals import Terminated
 from saffu.errors import BadOption
 from saffu.types import Array
 
+_SPEC: Final = "SPEC 9"
+
 
 @runtime_checkable
 class Port(Protocol):
@@ -88,9 +90,7 @@ class ModulePort:
         have = tuple(op for op in OPERATIONS if callable(self._attribute(op, None)))
         precision = self._word("PRECISION", "float64")
         if precision not in ("float64", "float32", "loose"):
-            raise BadOption(
-                f"{self.name}.PRECISION", precision, "float64, float32 or loose", "SPEC 9"
-            )
+            raise BadOption(f"{self.name}.PRECISION", precision, "float64, float32 or loose", _SPEC)
         return Started(
             self.name,
             self._word("__version__", "unknown"),
@@ -277,10 +277,10 @@ def load(name: str, *, timeout: float | None = 60.0) -> ModulePort:
             "port", name,
             "an importable package.module or package.module:object "
             f"({type(wrong).__name__}: {schemas.plain(text_of(wrong))}), or a program after --",
-            "SPEC 9",
+            _SPEC,
         ) from wrong  # fmt: skip
     port = ModulePort(target, name=name, timeout=timeout)
     if not port.start().operations:
         some = ", ".join(list(OPERATIONS)[:3])
-        raise BadOption("port", name, f"a module with functions such as {some}", "SPEC 9")
+        raise BadOption("port", name, f"a module with functions such as {some}", _SPEC)
     return port
