@@ -67,7 +67,7 @@ def test_the_texts_are_as_long_as_the_page_says() -> None:
 def test_the_page_gives_the_numbers_of_the_code() -> None:
     assert f"a pool from {POOL_PAYS:,} targets on" in PAGE
     assert f"at most {MOST:,} characters" in PAGE
-    assert f"at most {TIMES[ATTEMPTS]} altogether" in PAGE
+    assert f"at most {TIMES[ATTEMPTS]} in total" in PAGE
     assert f"one chunk of {Passes._field_defaults['chunk']:,} targets" in PAGE
     assert all(f"| `{engine}`" in PAGE for engine in ENGINES)
     assert all(f"`{suffix}`" in PAGE for suffix in PACKED)
