@@ -138,7 +138,7 @@ BASE = Configuration(
 """A local and a document context, wider codes."""
 
 DIRECT = replace(SMALL, output="direct", layer=LayerOptions(attention="uniform"))
-"""No hidden layer: one table a slot, one temper a slot.   (SPEC 1, 4)"""
+"""No hidden layer: one table and one temper per slot.   (SPEC 1, 4)"""
 
 PAPER = Configuration(
     vocabulary=16384,

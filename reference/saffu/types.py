@@ -40,7 +40,7 @@ RowMask: TypeAlias = Bool[Array, "*batch N"]
 Codes: TypeAlias = Int[Array, "V b"]
 """Zeros and ones, one code a row, most frequent token first."""
 CodeVectors: TypeAlias = Inexact[Array, "V b"]
-"""Codes over their number of ones, or any other vectors of unit norm, one a token."""
+"""Codes over their number of ones, or any other vectors of unit norm, one per token."""
 Embedding: TypeAlias = Inexact[Array, "V D"]
 """One vector a token, in the order of the token ids."""
 Labels: TypeAlias = Inexact[Array, "V H"]
@@ -57,7 +57,7 @@ SlotMask: TypeAlias = Bool[Array, "n B"]
 """True where a slot holds something."""
 Slots: TypeAlias = Int[Array, "n B"]
 Pivot: TypeAlias = Int[Array, "n"]
-"""The slot of the query, one a sample."""
+"""The slot of the query, one per sample."""
 AttentionWeights: TypeAlias = Inexact[Array, "B B"]
 FeatureWeights: TypeAlias = Inexact[Array, "S H"]
 """`S` is `D` for aggregation `sum` and `B·D` for `cat`."""

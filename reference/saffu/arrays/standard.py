@@ -1,8 +1,8 @@
 """The part of the Python array API standard that the package relies on, as a type.   (SPEC 9)
 
 NumPy (2.1 or later), CuPy, torch and others have these functions, NumPy by itself and the others
-through array-api-compat.  What makes an array anew says on which `device` it is to lie, beside the
-arrays that it will meet.
+through array-api-compat.  A function that makes a new array takes the `device` on which it will
+lie, beside the arrays that it will meet.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class Corpus:
         return _regrouped(pools, targets_per_chunk)
 
     def parts(self, targets_per_part: int) -> Iterator[Corpus]:
-        """The same text as consecutive corpora, each of about so many targets.   (SPEC 1)
+        """The same text as consecutive corpora, each of about that many targets.   (SPEC 1)
 
         Where a part ends depends on the lengths of the documents alone.  A part of a corpus on disk
         is a place in its file, so that it can be sent to another process or machine that sees the

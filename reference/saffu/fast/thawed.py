@@ -4,7 +4,7 @@ The equations are those of `saffu.layer`; what is saved is passes over arrays of
 
     dE = Σ w_k e_{x_k} ⊗ ds_k  +  (A + Aᵀ) E,    A = Σ dc_k e_{x_k} ⊗ e_{x_p}
 
-Both sums are sparse products: the first has one entry a slot, and A holds the gradients of the
+Both sums are sparse products: the first has one entry per slot, and A holds the gradients of the
 comparisons by pairs of tokens, so that no vector is multiplied by them slot by slot.
 """
 

@@ -90,7 +90,7 @@ class Stopwatch:
         self._before = (0.0, 0.0)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Add the time since the stage was last heard of; `done` is 0 when it begins."""
+        """Add the time since the last call for the stage; `done` is 0 when it begins."""
         self.targets[stage] = total
         now = (time.perf_counter(), time.process_time())
         if done:

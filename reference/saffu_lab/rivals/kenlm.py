@@ -68,7 +68,8 @@ def kneser_ney(programs: Kenlm, order: int, train: Corpus, test: Corpus) -> Fitt
             ).stdout  # fmt: skip
     perplexity, tokens = read_summary(output)
     if tokens != expected:
-        raise BadFile(asked, f"KenLM saw {tokens} tokens, not {expected}", "one line a document")
+        problem = f"KenLM saw {tokens} tokens, not {expected}"
+        raise BadFile(asked, problem, "write one document per line")
     return Fitted(seconds, perplexity)
 
 
