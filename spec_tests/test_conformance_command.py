@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -61,6 +62,19 @@ def test_options_may_stand_before_or_after_the_port(check: Say) -> None:
         assert (code, text.splitlines()[-1]) == (0, "PASSED: 3 of 3 cases")
     _, text = check("--only", "softmax", REFERENCE, "--only", "perplexity")
     assert "PASSED: 5 of 5 cases" in text
+
+
+def test_single_cases_and_lists_can_be_asked(check: Say) -> None:
+    code, text = check("--only", "softmax/even,perplexity", REFERENCE)
+    assert (code, text.splitlines()[-1]) == (0, "PASSED: 3 of 3 cases")
+    code, text = check("--only", "softmax/odd", REFERENCE)
+    assert (code, "saffu golden list" in text) == (2, True)
+
+
+def test_a_run_can_end_at_the_first_failure(check: Say) -> None:
+    code, text = check("--fail-fast", "--only", "softmax,priming_number", *planted_program("nan"))
+    assert (code, text.splitlines()[-1]) == (1, "FAILED: 3 of 6 cases passed, 3 did not")
+    assert "--fail-fast ends the run there" in " ".join(text.split())
 
 
 def test_a_program_is_judged_at_the_level_that_it_keeps(check: Say) -> None:
@@ -156,7 +170,8 @@ def test_the_report_is_written_in_all_its_forms(check: Say, tmp_path: Path, gold
     manifest = (golden / "MANIFEST.json").read_bytes()
     assert header["suite_sha256"] == hashlib.sha256(manifest).hexdigest()
     assert header["port"]["language"] == "Python, bare"
-    assert header["command"].startswith("saffu check -- ")
+    words = ["check", "--golden", str(golden), "--report", str(tmp_path / "out")]
+    assert shlex.split(header["command"]) == ["saffu", *words, *planted_program("skips")]
     assert footer["skipped"] == 5
     assert {each["url"] for each in cases} == {None, "https://example.org/issues/7"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -341,6 +356,19 @@ def test_golden_lists_shows_and_explains(look: Say, golden: Path) -> None:
     assert "softmax-columns" in look("explain", "softmax/even")[1]
     code, text = look("explain", "softmax/odd")
     assert (code, "softmax/odd" in text) == (2, True)
+
+
+def test_golden_says_what_the_kit_would_send_and_where_a_case_lies(look: Say, golden: Path) -> None:
+    code, text = look("ask", "softmax/pulled")
+    message = json.loads(text)
+    assert (code, message["cmd"], message["seq"], message["op"]) == (0, "run", 1, "softmax")
+    assert message["inputs"]["logits"]["data"] == [0.0, 0.0]
+    assert message["cotangents"]["probabilities"]["data"] == [1.0, 0.0]
+    assert "expect" not in text
+    _, text = look("path", "softmax")
+    assert [Path(line) for line in text.splitlines()] == [
+        golden / "softmax" / f"{slug}.json" for slug in ("even", "not-a-number", "pulled")
+    ]
 
 
 def test_golden_verify_holds_the_files_to_manifest_and_schema(

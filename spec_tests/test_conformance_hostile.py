@@ -28,10 +28,11 @@ from saffu.conformance.ports.protocol import (
 )
 from saffu.conformance.report.lines import read
 from saffu.errors import BadRecord
+from spec_tests import campaign_ports
 from spec_tests.support.patience import PATIENCE, alive, until
 from spec_tests.support.planted.cases import case, write_suite
 from spec_tests.support.planted.hostile import plant
-from spec_tests.test_conformance_process import PROGRAM, judge
+from spec_tests.test_conformance_process import ASKED, PROGRAM, judge
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 """Control characters, but for the end of a line."""
@@ -92,7 +93,8 @@ def test_a_module_that_ends_the_process_at_import_is_not_passed(
 ) -> None:
     done = check(way, *mode)
     assert done.code == 2, done.text
-    assert "port='hostile" in done.text
+    assert "an importable package.module" in done.text
+    assert "'hostile_" in done.text
 
 
 def test_a_module_that_ends_natively_at_import_is_a_port_that_never_started(check: Check) -> None:
@@ -336,3 +338,25 @@ def test_whatever_is_raised_is_an_answer(error: BaseException, answer: Answer) -
     port = ModulePort(type("Port", (), {"perplexity": staticmethod(perplexity)})())
     one = case("perplexity/one")
     assert port.run(Request(1, one.op, {}, one.inputs)) == answer
+
+
+# --- giving up ---------------------------------------------------------------------------------
+
+
+def test_a_port_that_never_answered_is_given_up_after_two_equal_faults() -> None:
+    run = judge("noise-everywhere", asked=(*ASKED, *ASKED))
+    kinds = [result.ruling.kind for result in run.results]
+    assert kinds == ["garbage"] * 2 + ["given-up"] * 6
+    assert "two in a row ended in garbage" in run.results[-1].ruling.reason
+    later = judge("noise", asked=(ASKED[0], *[ASKED[1]] * 3, ASKED[2]))
+    assert [result.ruling.kind for result in later.results] == ["", *["garbage"] * 3, ""]
+
+
+# --- a sample of the campaign ------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
+@pytest.mark.parametrize("seed", [3, 5])
+def test_a_drawn_hostile_port_does_no_harm(seed: int, tmp_path: Path) -> None:
+    write_suite(tmp_path / "golden")
+    assert campaign_ports.judge(seed, tmp_path).faults == ()

@@ -17,7 +17,8 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check.add_parser(commands, "verdict on an implementation, by the golden cases")
     golden.add_parser(commands, "golden cases: list, show, explain, verify, export")
-    args = parser.parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = parser.parse_args(words, argparse.Namespace(words=words))
     status: int = args.run(args)
     return status
 

@@ -170,7 +170,7 @@ def misbehave(right: dict[str, Any]) -> None:
         send(right)
     elif WAY == "other-number":
         send({**right, "seq": right["seq"] + 1})
-    elif WAY == "noise":
+    elif WAY in ("noise", "noise-everywhere"):
         say("debug: entering priming_number\n")
         send(right)
     elif WAY == "noise-after":

@@ -27,6 +27,7 @@ from saffu.conformance.diagnosis.diagnose import diagnose
 from saffu.conformance.judging.challenge import Challenge, challenge
 from saffu.conformance.judging.levels import level_of, within
 from saffu.conformance.judging.runner import Result, Run, Runner
+from saffu.conformance.judging.verdict import Verdict
 from saffu.conformance.operations import OPERATIONS
 from saffu.conformance.ports.limits import end_in_time
 from saffu.conformance.ports.module import Port, load
@@ -83,7 +84,7 @@ def run_check(args: argparse.Namespace) -> int:
     report = Report(
         run,
         diagnose(run, bank()),
-        shlex.join(["saffu", "check", *([name] if name else ["--", *command])]),
+        shlex.join(["saffu", *args.words]),
         str(read_manifest(root)["suite"]),
         hashlib.sha256((root / "MANIFEST.json").read_bytes()).hexdigest(),
         started,
@@ -105,15 +106,19 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def chosen(cases: Sequence[Case], args: argparse.Namespace) -> tuple[Case, ...]:
-    """The cases that the options select.  Refuses an unknown operation."""
-    for op in args.only:
-        if op not in OPERATIONS:
-            raise BadOption("--only", op, f"one of {', '.join(OPERATIONS)}", "SPEC 9")
+    """The cases that the options select.  Refuses an unknown operation or case."""
+    only = {each for several in args.only for each in several.split(",")}
+    ids = {case.id for case in cases}
+    for each in only:
+        if "/" in each and each not in ids:
+            raise BadOption("--only", each, "a case that `saffu golden list` shows", "SPEC 9")
+        if "/" not in each and each not in OPERATIONS:
+            raise BadOption("--only", each, f"one of {', '.join(OPERATIONS)}", "SPEC 9")
     order = list(OPERATIONS)
     asked = [
         case
         for case in sorted(cases, key=lambda case: (order.index(case.op), case.id))
-        if (not args.only or case.op in args.only) and within(level_of(case.op), args.level)
+        if (not only or {case.op, case.id} & only) and within(level_of(case.op), args.level)
     ]
     return smallest(asked) if args.smoke else tuple(asked)
 
@@ -158,9 +163,11 @@ def _run(
         tqdm(total=len(cases), unit="case", disable=None, leave=False) as bar,
     ):
 
-        def progress(_: Result) -> None:
+        def progress(result: Result) -> None:
             end_if_signalled()
             bar.update()
+            if args.fail_fast and result.ruling.verdict in (Verdict.FAILED, Verdict.ERRORED):
+                runner.give_up(f"{result.case.id} failed, and --fail-fast ends the run there")
 
         run = runner.run(cases, partial=partial, progress=progress)
     if drawn and drawn.left_out:

@@ -13,6 +13,8 @@ from saffu.conformance.command.export import FORMATS, export
 from saffu.conformance.contract.case import Case
 from saffu.conformance.contract.golden import golden_root, read_suite
 from saffu.conformance.diagnosis.bank import bank
+from saffu.conformance.ports import protocol
+from saffu.conformance.ports.protocol import Request
 from saffu.conformance.report.explain import explain, listing
 from saffu.errors import BadFile, BadOption, BadRecord, SaffuError
 
@@ -25,6 +27,8 @@ The golden cases: inputs and expected outputs of every operation.
   saffu golden list softmax                cases of an operation
   saffu golden show softmax/ties           file of a case
   saffu golden explain softmax/ties        case with its equation, arrays, bounds and mistakes
+  saffu golden ask softmax/ties            line that the kit sends to a program
+  saffu golden path softmax/ties           path of the file
   saffu golden verify                      comparison of the files with the manifest
   saffu golden export out --format npz     arrays of the cases in NumPy files
 """
@@ -46,6 +50,8 @@ def add_parser(commands: Any, about: str) -> None:
         ("list", "list of cases, one per line: all, or those of some operations"),
         ("show", "file of a case"),
         ("explain", "case with its equation, arrays, bounds and mistakes"),
+        ("ask", "line that the kit sends to a program for a case, for a debugger"),
+        ("path", "path of the file of a case"),
         ("verify", "comparison of the files with the manifest and the schema"),
         ("export", "arrays of all cases, or of some, as .npz or .safetensors files"),
         ("record", f"new files from the oracle; only in a checkout: {RECORD}"),
@@ -57,7 +63,7 @@ def add_parser(commands: Any, about: str) -> None:
         if name == "record":
             action.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
         elif name != "verify":
-            least = "+" if name in ("show", "explain") else "*"
+            least = "+" if name in ("show", "explain", "ask", "path") else "*"
             action.add_argument(
                 "ids", metavar="ID", nargs=least, help="OP/SLUG, or OP for all its cases"
             )
@@ -92,11 +98,21 @@ def _done(args: argparse.Namespace, root: Path, cases: Sequence[Case]) -> str:
             return "".join((root / f"{case.id}.json").read_text("utf-8") for case in cases)
         case "explain":
             return "\n".join(explain(case, bank()) for case in cases)
+        case "ask":
+            return "".join(asked(number, case) for number, case in enumerate(cases, 1))
+        case "path":
+            return "".join(f"{root / case.id}.json\n" for case in cases)
         case "verify":
             return f"{len(cases)} cases, {_verified(root)}\n"
         case _:
             written = export(cases, args.folder, args.format)
             return f"{len(written)} files in {args.folder}\n"
+
+
+def asked(number: int, case: Case) -> str:
+    """The line that the kit sends for a case, with its number in the run."""
+    request = Request(number, case.op, case.attributes, case.inputs, case.cotangents)
+    return protocol.line(protocol.run(request)).decode()
 
 
 def named(cases: Sequence[Case], ids: Sequence[str]) -> tuple[Case, ...]:

@@ -27,7 +27,8 @@ program in any language that answers JSON lines.  How to write either: docs/port
   saffu check mypackage.port                         a module
   saffu check --level core -- ./my-port --flag       a program, first level only
   saffu check --smoke -- node port.js                test of the harness, one case per operation
-  saffu check --only softmax --only refine my.port   two operations
+  saffu check --only softmax,refine my.port          two operations
+  saffu check --only softmax/ties my.port            one case
   saffu check --challenge --report out my.port       fresh inputs, and a report in the folder out
 """
 
@@ -46,8 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="highest level to test (default: full); gradients belong to train",
     )  # fmt: skip
     which.add_argument(
-        "--only", metavar="OP", action="append", default=[],
-        help="operation to test, repeatable; no level is reported then",
+        "--only", metavar="ID", action="append", default=[],
+        help="operation or case (OP/SLUG), or several with commas; repeatable; then no level",
     )  # fmt: skip
     which.add_argument(
         "--smoke", action="store_true",
@@ -83,6 +84,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--in-process", action="store_true",
         help="PORT in the process of the kit, for debuggers; a verdict to be trusted needs its own",
     )  # fmt: skip
+    how.add_argument(
+        "--fail-fast", action="store_true", help="end of the run at the first case that fails"
+    )
     parser.add_argument(
         "--report", metavar="FOLDER", type=Path,
         help="folder for results.jsonl, junit.xml, index.html and badge.json",

@@ -18,6 +18,9 @@ from saffu.conformance.judging.verdict import Ruling, Verdict, rule
 from saffu.conformance.ports.module import Port
 from saffu.conformance.ports.protocol import Answer, Broken, Request, Started
 
+_OF_THE_HARNESS: Final = ("time-out", "garbage", "flood", "order")
+"""Faults of the conversation, not of an operation."""
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -94,6 +97,8 @@ class Runner:
         self._failed_starts = 0
         self._given_up = ""
         self._stderr: tuple[str, ...] = ()
+        self._last_fault = ""
+        self._heard = False
         self._asked = 0
         self._of_seq: dict[int, int] = {}
         self._results: list[Result] = []
@@ -135,6 +140,10 @@ class Runner:
         """Start the port; twice, if the first attempt fails."""
         while not self._up and not self._given_up:
             self._ensure_started()
+
+    def give_up(self, why: str) -> None:
+        """Ask nothing more; the remaining cases fail with this reason."""
+        self._given_up = self._given_up or why
 
     def end(self) -> str:
         """Stop the port; returns a note on how it ended."""
@@ -180,7 +189,16 @@ class Runner:
         )
         if isinstance(answer, Broken) and answer.kind != "form":
             self._up = False
+            self._note_fault(answer.kind)
+        else:
+            self._heard = True
         return answer
+
+    def _note_fault(self, kind: str) -> None:
+        """Give up a port that has never answered, after the same fault of its harness twice."""
+        if not self._heard and kind == self._last_fault and kind in _OF_THE_HARNESS:
+            self.give_up(f"no case was ever answered, and two in a row ended in {kind}")
+        self._last_fault = kind
 
     def _ensure_started(self) -> None:
         """Start the port if it does not run; two failures in a row are the end of it."""
