@@ -47,14 +47,16 @@ LEFT_ALONE: Final = frozenset(
 
 OF_TEXT: Final = frozenset({
     "attention.gains", "cipher.bit_cipher", "cipher.cipher_embedding", "contexts.earlier_samples",
-    "contexts.parse_contexts", "embedding.annulus", "embedding.check_radii",
+    "contexts.has_slots", "contexts.is_bag", "contexts.parse_contexts", "embedding.annulus",
+    "embedding.check_radii", "warm.start.check_slots", "warm.start.check_slot_tempers",
     "warm.start.embed", "warm.start.label_embedding", "loss.bits_per_byte",
 })  # fmt: skip
 """Functions that no array of fractions goes into."""
 
 WITHIN: Final = frozenset({
-    "attention.compare_unchecked", "embedding.normalise_or_fall_back",
-    "warm.start.solve_tower", "optim.check_adam",
+    "embedding.normalise_or_fall_back", "explicit.smoothing.refuse_fractions",
+    "explicit.temper.largest_spread", "layer.check_context", "layer.check_inputs",
+    "layer.check_weights", "numerics.check_logits", "warm.start.solve_tower", "optim.check_adam",
 })  # fmt: skip
 """Functions that no test calls: others call them, and then with what those were given."""
 

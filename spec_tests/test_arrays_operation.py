@@ -7,6 +7,7 @@ what comes out of the same numbers in float64, in C order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,28 @@ import pytest
 from scipy import sparse
 
 from saffu.arrays.operation import EXACT, array, numbers, operation
+from saffu.configuration import TINY
 from saffu.conformance.contract.case import Case
 from saffu.conformance.contract.golden import read_suite
 from saffu.conformance.operations import OPERATIONS, run
 from saffu.counts import Cooccurrence, cooccurrence
-from saffu.errors import InexactEntry, NotAnArray, SaffuError
-from saffu.loss import cross_entropy, cross_entropy_gradient, token_nats
+from saffu.data.vocabulary import Vocabulary
+from saffu.errors import InexactEntry, NotAnArray, SaffuError, WrongType
+from saffu.loss import bits_per_byte, cross_entropy, cross_entropy_gradient, token_nats
+from saffu.models.transformer import SaffuTransformer
+from saffu.network import (
+    Examples,
+    ExplicitSettings,
+    HiddenLayer,
+    SoftmaxLayer,
+    SoftmaxNetwork,
+    TrainingSettings,
+)
 from saffu.numerics import log_softmax, softmax
 from saffu.optim import adam_start, adam_step
+from saffu.parameters import flatten
 from saffu.types import Array
+from spec_tests.support.texts import corpora
 
 pytestmark = pytest.mark.usefixtures("as_users_call")
 
@@ -298,11 +312,226 @@ def test_a_step_on_whole_numbers_is_one_on_numbers() -> None:
 
 
 def test_whole_numbers_of_other_libraries(library: Any) -> None:
-    xp = library.xp
-    for dtype in (xp.uint8, xp.int64, xp.bool):
-        z = xp.astype(library.take(np.array([[0, 1], [1, 0]])), dtype)
-        p = softmax(z)
+    for dtype in (np.uint8, np.int64, np.bool_):
+        p = softmax(library.take(np.array([[0, 1], [1, 0]], dtype=dtype)))
         assert library.owns(p)
-        assert p.dtype == xp.float64
+        assert p.dtype == library.xp.float64
     with pytest.raises(InexactEntry):
         softmax(library.take(np.array([[EXACT + 1, 0]])))
+
+
+# --- methods of public classes ------------------------------------------------------------------
+
+PIXELS: Array = np.random.default_rng(7).integers(0, 9, (23, 5))
+LABELS: Array = np.arange(23) % 3
+DATA = Examples(PIXELS.astype(np.float64), LABELS)
+SMOOTHED = ExplicitSettings(temper=1.0)
+
+
+def solved(data: Examples, axes: int = 1, classes: int = 3) -> SoftmaxNetwork:
+    """A network of two layers."""
+    network = SoftmaxNetwork(5, classes, [HiddenLayer(axes=axes)])
+    network.warm_start(data, settings=SMOOTHED)
+    return network
+
+
+def trained(data: Examples) -> Array:
+    """Weights after an epoch."""
+    network = solved(DATA)
+    network.train(data, DATA, TrainingSettings(epochs=1))
+    return network.layers[0].weights
+
+
+def with_weights(weights: Any) -> Array:
+    """Predictions of a network whose weights are set."""
+    network = SoftmaxNetwork(5, 23)
+    network.layers = (SoftmaxLayer(weights, np.zeros(23)),)
+    return network.predict_log_probabilities(DATA.features)
+
+
+COUNTED = cooccurrence(DATA.features, DATA.features)
+METHODS: dict[str, Callable[[Any], Any]] = {
+    "warm_start": lambda x: solved(Examples(x, LABELS)).layers[1].weights,
+    "validation": lambda x: solved(DATA).warm_start(DATA, Examples(x, LABELS), SMOOTHED)[0].nats,
+    "fit": lambda x: SoftmaxNetwork(5, 3).fit(Examples(x, LABELS), explicit=SMOOTHED).sizes,
+    "train": lambda x: trained(Examples(x, LABELS)),
+    "predict_log_probabilities": lambda x: solved(DATA).predict_log_probabilities(x),
+    "accuracy": lambda x: solved(DATA).accuracy(Examples(x, LABELS)),
+    "cross_entropy": lambda x: solved(DATA).cross_entropy(Examples(x, LABELS)),
+    "layers": lambda x: with_weights(x.T if isinstance(x, np.ndarray) else x),
+    "update": lambda x: COUNTED.update(DATA.features, x).counts,
+    "merge": lambda x: Cooccurrence(np.ones((23, 5)), 1.0, 1).merge(Cooccurrence(x, 2.0, 3)).counts,
+}
+"""Methods that take features, or other numbers, of 23 rows and 5 columns."""
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_take_every_data_type(method: str, dtype: Any) -> None:
+    given = (PIXELS > 0) if dtype is np.bool_ else PIXELS.astype(dtype)
+    given[:, 0] = True  # no row of zeros
+    wanted = METHODS[method](given.astype(np.float64))
+    np.testing.assert_allclose(METHODS[method](given), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_take_every_layout(method: str, layout: str) -> None:
+    got, wanted = METHODS[method](LAYOUTS[layout](DATA.features)), METHODS[method](DATA.features)
+    np.testing.assert_allclose(got, wanted, rtol=1e-9)
+
+
+def of_these_labels(labels: Any) -> float:
+    return solved(DATA).accuracy(Examples(DATA.features, labels))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("method", [*METHODS, "labels"])
+def test_methods_refuse_what_is_no_array_of_numbers(method: str, container: str) -> None:
+    make, message = CONTAINERS[container]
+    of_labels = method == "labels"
+    use = of_these_labels if of_labels else METHODS[method]
+    with pytest.raises(SaffuError, match=message):
+        use(make(LABELS if of_labels else PIXELS))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.bool_, np.complex128])
+def test_labels_are_integers(dtype: Any) -> None:
+    for method in (solved, solved(DATA).accuracy, solved(DATA).cross_entropy, trained):
+        with pytest.raises(SaffuError, match="must be an integer type"):
+            method(Examples(DATA.features, LABELS.astype(dtype)))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint64])
+def test_parts_of_many_classes_do_not_wrap(dtype: Any) -> None:
+    """19 classes of 2^4 parts: 304 parts, beyond eight bits."""
+    features = np.random.default_rng(5).random((228, 5))
+    labels = np.arange(228) % 19
+    got = solved(Examples(features, labels.astype(dtype)), axes=4, classes=19)
+    wanted = solved(Examples(features, labels), axes=4, classes=19)
+    for one, other in zip(got.layers, wanted.layers, strict=True):
+        np.testing.assert_allclose(one.weights, other.weights, rtol=1e-12)
+
+
+@pytest.mark.parametrize("bits", [64, 128])
+def test_networks_refuse_complex_features(bits: int) -> None:
+    x = DATA.features.astype(f"complex{bits}")
+    for name in ("warm_start", "train", "predict_log_probabilities", "accuracy", "layers"):
+        with pytest.raises(SaffuError, match="must be real numbers"):
+            METHODS[name](x)
+
+
+def test_numbers_beyond_single_precision_are_refused_by_a_network_that_has_it() -> None:
+    network = SoftmaxNetwork(5, 3, dtype="float32")
+    network.warm_start(DATA, settings=SMOOTHED)
+    large = DATA.features.copy()
+    large[3, 2] = 1e39
+    with pytest.raises(SaffuError, match=r"features\[3, 2\] must be at most 3\.4e38.* got 1e\+39"):
+        network.predict_log_probabilities(large)
+
+
+TRAIN, HELD, WORDS, TOKENISER = corpora()
+SHAPE = replace(TINY, vocabulary=len(WORDS))
+
+
+def transformer() -> SaffuTransformer:
+    model = SaffuTransformer(SHAPE, TOKENISER, WORDS)
+    model.cold_start(TRAIN, scale=0.1, seed=1)
+    return model
+
+
+NO_CORPUS: dict[str, Any] = {
+    "None": None,
+    "list": ["a text"],
+    "text": "a text",
+    "array": np.arange(7),
+    "ids": [np.arange(7)],
+}
+OF_CORPUS: dict[str, Callable[[SaffuTransformer, Any], object]] = {
+    "warm_start": lambda model, x: model.warm_start(x, HELD),
+    "judged": lambda model, x: model.warm_start(TRAIN, x),
+    "fit": lambda model, x: model.fit(x, HELD),
+    "train": lambda model, x: model.train(x, HELD),
+    "validated": lambda model, x: model.train(TRAIN, x),
+    "cold_start": lambda model, x: model.cold_start(x, scale=0.1, seed=1),
+    "nats": lambda model, x: model.nats(x),
+    "perplexity": lambda model, x: model.perplexity(x),
+    "bits_per_byte": lambda model, x: model.bits_per_byte(x),
+}
+
+
+@pytest.mark.parametrize("given", NO_CORPUS)
+@pytest.mark.parametrize("method", OF_CORPUS)
+def test_what_is_no_corpus_is_refused(method: str, given: str) -> None:
+    with pytest.raises(WrongType, match=r"expected Corpus\(.*, got "):
+        OF_CORPUS[method](transformer(), NO_CORPUS[given])
+
+
+ANY: Any = None
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "examples as a tuple": (
+        lambda: solved(DATA).accuracy((PIXELS, LABELS)),  # type: ignore[arg-type]
+        r"data: expected Examples\(features, labels\), got tuple",
+    ),
+    "settings of another kind": (
+        lambda: solved(DATA).warm_start(DATA, None, TrainingSettings()),  # type: ignore[arg-type]
+        r"settings: expected ExplicitSettings\(.*got TrainingSettings",
+    ),
+    "no settings": (lambda: solved(DATA).train(DATA, None, ANY), "got NoneType"),
+    "layers that are none": (
+        lambda: setattr(solved(DATA), "layers", "ab"),
+        "layers: expected a list or tuple, got str",
+    ),
+    "hidden layers as a number": (lambda: SoftmaxNetwork(5, 3, 3), "hidden: expected a list"),  # type: ignore[arg-type]
+    "a path": (lambda: solved(DATA).save(3), "path: expected a path, as a str or a Path, got int"),  # type: ignore[arg-type]
+    "a search that is a text": (
+        lambda: transformer().warm_start(TRAIN, HELD, search="x"),  # type: ignore[call-overload]
+        "search: expected Search or DirectSearch, got str",
+    ),
+    "a tokeniser that is none": (
+        lambda: SaffuTransformer(SHAPE, "words", WORDS),  # type: ignore[arg-type]
+        "tokeniser: expected Tokeniser, got str",
+    ),
+    "a prompt of bytes": (lambda: transformer().generate(b"a"), "prompt: expected a str"),  # type: ignore[arg-type]
+    "a negative seed": (
+        lambda: transformer().generate("", seed=-1),
+        "seed must be a whole number >= 0, got -1",
+    ),
+    "a fractional seed": (lambda: transformer().generate("", seed=0.5), "seed must be .* got 0.5"),  # type: ignore[arg-type]
+    "a number that is none": (
+        lambda: bits_per_byte(ANY, 3),
+        "total_nats must be a number, got None",
+    ),
+    "parameters that are none": (lambda: flatten(ANY), "parameters: expected Parameters"),
+    "no statistics": (lambda: COUNTED.merge(ANY), r"other: expected Cooccurrence\("),
+    "a word as tokens": (lambda: WORDS.encode("word"), "tokens: expected a list of tokens"),
+    "no counts": (lambda: Vocabulary.from_counts(ANY, documents=1), "counts: expected a mapping"),
+    "no fractions": (lambda: TRAIN.split(ANY, 1), "fractions: expected a list or tuple"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_other_arguments_of_another_type_are_refused(what: str) -> None:
+    call, message = REFUSED[what]
+    with pytest.raises(SaffuError, match=message):
+        call()
+
+
+def test_small_integers_of_numpy_are_integers() -> None:
+    plain = transformer().generate("", tokens=7, top_k=2, seed=3)
+    small = transformer().generate("", tokens=np.int8(7), top_k=np.uint8(2), seed=np.uint8(3))  # type: ignore[arg-type]
+    assert small == plain
+    assert HiddenLayer(axes=np.int8(5)).units(9) == 9 * 32  # type: ignore[arg-type]
+    chunks = TRAIN.chunks(np.uint8(200))  # type: ignore[arg-type]
+    assert sum(chunk.targets.shape[0] for chunk in chunks) == TRAIN.targets
+
+
+def test_a_training_resumes_with_validation_data_if_it_began_with_it(tmp_path: Path) -> None:
+    for began, now in ((None, DATA), (DATA, None)):
+        path = tmp_path / f"{began is None}"
+        solved(DATA).train(DATA, began, TrainingSettings(epochs=1), checkpoint=path)
+        with pytest.raises(SaffuError, match=r"validation must be .* as when training began"):
+            solved(DATA).train(
+                *(DATA, now, TrainingSettings(epochs=2)), checkpoint=path, resume=True
+            )

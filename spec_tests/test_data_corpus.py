@@ -82,7 +82,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(texts)
 def test_a_corpus_holds_its_documents(texts: list[str]) -> None:
     corpus = encode(texts)
-    assert listed(corpus) == [VOCABULARY.document(text).tolist() for text in texts]
+    assert listed(corpus) == [VOCABULARY.document(list(text)).tolist() for text in texts]
     assert corpus.documents == len(texts)
     assert corpus.targets == sum(len(text) + 1 for text in texts)
     assert corpus.bytes == sum(len(text.encode()) for text in texts)
@@ -94,7 +94,7 @@ def test_long_documents_are_cut_and_nothing_is_lost(texts: list[str], longest: i
     corpus = encode(texts, longest)
     assert all(3 <= len(d) <= longest + 2 or d == [0, 1] for d in listed(corpus))
     inside = [i for document in listed(corpus) for i in document[1:-1]]
-    assert inside == [i for text in texts for i in VOCABULARY.encode(text).tolist()]
+    assert inside == [i for text in texts for i in VOCABULARY.encode(list(text)).tolist()]
     assert corpus.cuts == sum(max(0, -(-len(text) // longest) - 1) for text in texts)
     assert corpus.documents == len(texts) + corpus.cuts
     assert corpus.bytes == sum(len(text.encode()) for text in texts)

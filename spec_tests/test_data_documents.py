@@ -12,6 +12,7 @@ import pytest
 
 from saffu.data import count_tokens
 from saffu.data.corpus import Corpus
+from saffu.data.counting import Tally
 from saffu.data.documents import check_documents
 from saffu.data.tokenisers import Words
 from saffu.data.vocabulary import Vocabulary
@@ -102,4 +103,11 @@ def test_an_entry_that_is_no_text_is_refused_with_its_place(
     ids=["list", "tuple", "array"],
 )
 def test_sequences_of_texts_are_taken(use: Use, documents: Iterable[str], tmp_path: Path) -> None:
-    use(documents, tmp_path)
+    taken = use(documents, tmp_path)
+    if isinstance(taken, Corpus):
+        ids = {token: number for number, token in enumerate(VOCABULARY.tokens)}
+        start, end, good, day = (ids[token] for token in ("<sod>", "<eod>", "good", "day"))
+        assert [each.tolist() for each in taken] == [[start, good, day, end], [start, day, end]]
+    else:
+        assert isinstance(taken, Tally)
+        assert (dict(taken.counts), taken.documents) == ({"good": 1, "day": 2}, 2)

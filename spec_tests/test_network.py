@@ -767,7 +767,11 @@ BAD_DATA: dict[str, tuple[Examples, type[SaffuError], str]] = {
         LabelOutOfRange,
         r"labels\[0\] must be a label in 0 … 2, got -1",
     ),
-    "fractions": (Examples(GOOD.features, GOOD.labels / 2), BadOption, "integer type"),
+    "fractions": (
+        Examples(GOOD.features, GOOD.labels / 2),  # type: ignore[arg-type]
+        BadOption,
+        "integer type",
+    ),
     "none": (
         Examples(GOOD.features[:0], GOOD.labels[:0]),
         NoSamples,

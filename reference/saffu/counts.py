@@ -45,6 +45,7 @@ class Cooccurrence:
     """M"""
 
     @staticmethod
+    @operation
     def zero(features: int, targets: int, like: Array | None = None) -> Cooccurrence:
         """The neutral element, of no samples; of the library and on the device of `like`."""
         d = checks.whole("features", features, 1, _SPEC)
@@ -65,6 +66,7 @@ class Cooccurrence:
         """The statistics with further samples added."""
         return self.merge(cooccurrence(features, targets))
 
+    @operation
     def merge(self, other: Cooccurrence) -> Cooccurrence:
         """The statistics of the union of two shards.  Refuses other shapes, other libraries."""
         if self.counts.shape != other.counts.shape:

@@ -4,7 +4,7 @@
     ├── BadInput(ValueError)                    an argument, an array entry, a setting, a record
     ├── BadFile(OSError)                        a file that cannot be read or written as it should
     ├── Missing(ImportError)                    an optional package or program
-    ├── WorkerLost(RuntimeError), NoScheduler(ConnectionError)
+    ├── WorkerLost(RuntimeError), ProcessFailed(RuntimeError), NoScheduler(ConnectionError)
     └── Interrupted(KeyboardInterrupt)          Ctrl-C, after what was reached has been kept
 
 An error says what was expected, what was given and what to do.  It carries the offending value, and
@@ -61,6 +61,20 @@ class NotAnArray(BadInput):
     def __init__(self, name: str, got: str, advice: str) -> None:
         super().__init__(f"{name}: expected a NumPy array, got {got}; {advice} (SPEC 8)")
         self.name: Final = name
+
+
+class WrongType(BadInput):
+    """Something of another type than an argument has: a tuple for a record, a list for a corpus."""
+
+    reason: ClassVar[str] = "option"
+
+    def __init__(self, name: str, expected: str, value: object) -> None:
+        kind = type(value)
+        module = kind.__module__.partition(".")[0]
+        got = kind.__name__ if module in ("builtins", "saffu") else f"{module}.{kind.__name__}"
+        super().__init__(f"{name}: expected {expected}, got {got} (SPEC 8)")
+        self.name: Final = name
+        self.expected: Final = expected
 
 
 class WrongShape(BadInput):
@@ -145,6 +159,14 @@ class InexactEntry(BadEntry):
     reason: ClassVar[str] = "inexact"
     expected = "a number that float64 holds exactly, such as a whole number up to 2^53"
     advice = "round it with x.astype(np.float64), or divide all numbers by a power of two"
+
+
+class TooLargeEntry(BadEntry):
+    """A number that single precision does not hold."""
+
+    reason: ClassVar[str] = "inexact"
+    expected = "at most 3.4e38, the largest number of float32"
+    advice = "use dtype='float64', or scale the numbers down"
 
 
 class ZeroEntry(BadEntry):
@@ -395,6 +417,16 @@ class WorkerLost(SaffuError, RuntimeError):
         )
         self.part: Final = part
         self.times: Final = times
+
+
+class ProcessFailed(SaffuError, RuntimeError):
+    """A process of the laboratory that ended without an answer."""
+
+    reason: ClassVar[str] = "worker"
+
+    def __init__(self, doing: str, advice: str) -> None:
+        super().__init__(f"the process for {doing} ended without an answer; {advice}")
+        self.doing: Final = doing
 
 
 class NoScheduler(SaffuError, ConnectionError):

@@ -110,6 +110,7 @@ def perplexity(nats: Nats) -> float:
     return math.exp(mean) if mean < math.log(sys.float_info.max) else math.inf
 
 
+@operation
 def bits_per_byte(total_nats: float, text_bytes: int) -> float:
     """Bits needed for one byte of the raw text.   (SPEC 7)
 

@@ -37,6 +37,7 @@ class Parameters(NamedTuple):
     """O [C·N_h, V]"""
 
 
+@operation
 def flatten(parameters: Parameters) -> tuple[Array, ...]:
     """All arrays in a fixed order: E, then W and U of each layer of each tower, then O."""
     inner = [array for tower in parameters.towers for layer in tower for array in layer]

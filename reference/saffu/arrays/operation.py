@@ -11,16 +11,23 @@ an argument is for is read from its annotation, so the symbol table in `saffu.ty
 Another byte order becomes the machine's.  An entry that float64 cannot hold is refused, and so is
 whatever is not an array of numbers: lists, frames, sparse and masked arrays, `np.matrix`, objects,
 text.  Records and sequences of arrays are read entry by entry.
+
+Methods of public classes are marked as well.  There, and in functions, the other arguments get what
+their annotations say: a record is one of its class, an `int` is Python's own (NumPy's become that,
+so that they do not wrap), a `str` is text, a `str | Path` is a path.
 """
 
 from __future__ import annotations
 
 import inspect
+import operator
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from itertools import cycle
-from types import UnionType
+from pathlib import Path
+from types import NoneType, UnionType
 from typing import (
     Any,
     Final,
@@ -36,7 +43,7 @@ from typing import (
 import numpy as np
 
 from saffu.arrays.namespace import namespace, on_host
-from saffu.errors import BadOption, InexactEntry, NotAnArray
+from saffu.errors import BadOption, InexactEntry, NotAnArray, WrongType
 from saffu.types import Array
 
 _SPEC: Final = "SPEC 8"
@@ -95,28 +102,109 @@ def reader(hint: Any) -> Reader:
         return _either(inner)
     if origin in (tuple, list, Sequence) and inner:
         return _each([reader(each) for each in inner if each is not Ellipsis])
-    if hasattr(hint, "_fields") or is_dataclass(hint):
+    if _is_record(hint):
         return _record(hint)
-    return as_given
+    if getattr(hint, "_is_runtime_protocol", False):
+        return _kin(hint)
+    return {int: whole, float: number, str: text}.get(hint, as_given)
+
+
+def whole(_: str, value: Any) -> Any:
+    """A whole number as Python's own; anything else as it is, for the operation to refuse.
+
+    >>> whole("top_k", np.uint8(7))
+    7
+    """
+    return operator.index(value) if isinstance(value, np.integer) else value
+
+
+def number(name: str, value: Any) -> Any:
+    """A number of any type, as it is; its range is the operation's to check."""
+    if not isinstance(value, (int, float, complex)) and (
+        isinstance(value, (str, bytes)) or not hasattr(value, "__float__") or np.ndim(value)
+    ):
+        raise BadOption(name, value, "a number", "SPEC 8")
+    return value
+
+
+def text(name: str, value: Any) -> str:
+    """A text.  Refuses bytes, and everything else that is none."""
+    if not isinstance(value, str):
+        raise WrongType(name, "a str", value)
+    return value
+
+
+def place(name: str, value: Any) -> Any:
+    """The path of a file or folder."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise WrongType(name, "a path, as a str or a Path", value)
+    return value
 
 
 def _either(options: Sequence[Any]) -> Reader:
     """One of several: None, numbers and settings pass where they may; the rest is the array."""
-    readers = [found for found in map(reader, options) if found is not as_given]
-    plain = [each for each in options if isinstance(each, type) and reader(each) is as_given]
+    given = [each for each in options if each is not NoneType]
+    if len(given) == 1 or set(given) == {str, Path}:
+        return _unless_none(place if len(given) > 1 else reader(given[0]), options)
+    records = {each: reader(each) for each in options if _is_kind(each)}
+    others = [each for each in options if each not in records]
+    arrays = [found for found in map(reader, others) if found not in PASSING]
+    plain = [each for each in options if isinstance(each, type) and reader(each) in PASSING]
     passing = (*plain, int, np.generic) if float in plain else tuple(plain)
 
     def read(name: str, value: Any) -> Any:
-        return value if isinstance(value, passing) else readers[0](name, value)
+        if isinstance(value, passing):
+            return value
+        for kind, found in records.items():
+            if isinstance(value, kind):
+                return found(name, value)
+        if not arrays:
+            raise WrongType(name, " or ".join(each.__name__ for each in given), value)
+        return arrays[0](name, value)
 
-    return read if readers else as_given
+    return read if arrays or (records and len(records) + len(plain) == len(options)) else as_given
+
+
+PASSING: tuple[Reader, ...] = (as_given, whole, number, text)
+"""Readers of what is no array."""
+
+
+def _unless_none(found: Reader, options: Sequence[Any]) -> Reader:
+    """The reader of what may also be None."""
+    if found is as_given or NoneType not in options:
+        return found
+    return lambda name, value: None if value is None else found(name, value)
+
+
+def _is_kind(hint: Any) -> bool:
+    """Whether what is given can be compared with an annotation: a record, or a protocol."""
+    return _is_record(hint) or getattr(hint, "_is_runtime_protocol", False)
+
+
+def _kin(kind: type) -> Reader:
+    """Anything that does what a protocol says, as it is."""
+
+    def read(name: str, value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise WrongType(name, kind.__name__, value)
+        return value
+
+    return read
+
+
+def _is_record(hint: Any) -> bool:
+    """Whether an annotation is a named tuple or a data class."""
+    return isinstance(hint, type) and (hasattr(hint, "_fields") or is_dataclass(hint))
 
 
 def _each(readers: Sequence[Reader]) -> Reader:
-    """A sequence of arrays, all of a kind or each of its own."""
+    """A sequence of arrays, all of a kind or each of its own; one of anything else as it is."""
+    passing = all(each in PASSING for each in readers)
 
     def read(name: str, values: Any) -> Any:
-        if not isinstance(values, (list, tuple)):
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__getitem__"):
+            raise WrongType(name, "a list or tuple", values)
+        if passing or not isinstance(values, (list, tuple)):
             return values
         ways = cycle(readers)
         new = [next(ways)(f"{name}[{i}]", value) for i, value in enumerate(values)]
@@ -124,17 +212,21 @@ def _each(readers: Sequence[Reader]) -> Reader:
             return values
         return tuple(new) if isinstance(values, tuple) else new
 
-    return as_given if all(each is as_given for each in readers) else read
+    return read
 
 
 def _record(kind: type) -> Reader:
-    """A record of arrays, read field by field."""
-    hints = get_type_hints(kind)
-    readers = {key: found for key in _keys(kind) if (found := reader(hints[key])) is not as_given}
+    """A record: one of its class, its arrays read field by field.
+
+    A data class without equality (`eq=False`), such as a corpus, is an object and stays the same.
+    """
+    by_value = "__eq__" in vars(kind) or issubclass(kind, tuple)
+    hints = get_type_hints(kind) if by_value else {}
+    readers = {key: found for key in hints if (found := reader(hints[key])) not in PASSING}
 
     def read(name: str, value: Any) -> Any:
         if not isinstance(value, kind):
-            return value
+            raise WrongType(name, f"{kind.__name__}({', '.join(_keys(kind))})", value)
         old = {key: getattr(value, key) for key in readers}
         new = {key: readers[key](f"{name}.{key}", each) for key, each in old.items()}
         if all(new[key] is old[key] for key in old):
@@ -142,7 +234,7 @@ def _record(kind: type) -> Reader:
         record: Any = value
         return replace(record, **new) if is_dataclass(kind) else record._replace(**new)
 
-    return read if readers else as_given
+    return read
 
 
 def _keys(kind: Any) -> Sequence[str]:

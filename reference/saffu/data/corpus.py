@@ -26,6 +26,7 @@ from typing import Final
 import numpy as np
 
 from saffu import checks
+from saffu.arrays.operation import operation
 from saffu.data.cache import on_disk
 from saffu.data.encoding import LONGEST, encode_into, id_type
 from saffu.data.order import checked, keys, shuffled
@@ -55,6 +56,7 @@ class Corpus:
     """`Vocabulary.encoding` of the vocabulary that the ids are of; None: not known"""
 
     @classmethod
+    @operation
     def in_memory(
         cls,
         documents: Iterable[str],
@@ -86,6 +88,7 @@ class Corpus:
         return cls(InMemory(np.frombuffer(ids, dtype=dtype)), index, vocabulary.encoding)
 
     @classmethod
+    @operation
     def on_disk(
         cls,
         documents: Iterable[str],
@@ -143,6 +146,7 @@ class Corpus:
         for ids, lengths in self._blocks():
             yield from np.split(ids, np.cumsum(lengths)[:-1])
 
+    @operation
     def counts(self, size: int) -> TokenCounts:
         """How often each id occurs, [size] int64, markers included.
 
@@ -163,6 +167,7 @@ class Corpus:
             total += np.bincount(ids, minlength=size)
         return total
 
+    @operation
     def chunks(self, targets_per_chunk: int, seed: int | None = None) -> Iterator[Samples]:
         """All samples, in chunks of whole documents.   (SPEC 3)
 
@@ -174,6 +179,7 @@ class Corpus:
         pools = self._blocks() if seed is None else self._pools(checked(seed))
         return _regrouped(pools, targets_per_chunk)
 
+    @operation
     def parts(self, targets_per_part: int) -> Iterator[Corpus]:
         """The same text as consecutive corpora, each of about that many targets.   (SPEC 1)
 
@@ -194,6 +200,7 @@ class Corpus:
             store, start = self.store.span(start, stop)
             yield Corpus(store, index._replace(starts=index.starts - start), self.encoding)
 
+    @operation
     def take(self, targets: int, seed: int) -> Corpus:
         """Documents drawn at random until they hold `targets` targets or more, in memory.
 
@@ -211,6 +218,7 @@ class Corpus:
         starts = np.cumsum(index.lengths, dtype=np.int64) - index.lengths
         return Corpus(InMemory(ids), index._replace(starts=starts), self.encoding)
 
+    @operation
     def split(self, fractions: Sequence[float], seed: int) -> tuple[Corpus, ...]:
         """Part the documents at random, say into training, validation and test.
 

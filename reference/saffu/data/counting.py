@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from saffu import checks
+from saffu.arrays.operation import operation
 from saffu.data.encoding import LONGEST, pieces, watched
 from saffu.data.tokenisers import Tokeniser
 from saffu.data.vocabulary import Vocabulary
@@ -56,6 +57,7 @@ class Tally(NamedTuple):
         )
 
 
+@operation
 def count_tokens(
     documents: Iterable[str],
     tokeniser: Tokeniser,

@@ -23,12 +23,14 @@ from typing import Any, Final, SupportsIndex
 import numpy as np
 
 from saffu import checks
+from saffu.arrays.operation import operation
 from saffu.errors import (
     BadOption,
     BadRecord,
     DuplicateToken,
     NegativeEntry,
     NoSamples,
+    WrongType,
 )
 from saffu.positions import END, MARKERS, START, UNKNOWN
 from saffu.types import IntArray, TokenCounts, TokenIds
@@ -97,6 +99,8 @@ class Vocabulary:
         >>> Vocabulary.from_counts({"a": 5, "b": 2, "c": 1}, documents=3, size=4).occurrences
         (3, 3, 3, 5)
         """
+        if not isinstance(counts, Mapping):
+            raise WrongType("counts", "a mapping of tokens to counts", counts)
         ends = checks.whole("documents", documents, 1, _SPEC_3)
         uncounted = checks.whole("unknown", unknown, 0, _SPEC_3)
         least = len(MARKERS) + 1
@@ -136,6 +140,8 @@ class Vocabulary:
         >>> Vocabulary.from_counts({"a": 2, "b": 1}, documents=1).encode(["b", "<eod>", "z", "a"])
         array([4, 2, 2, 3], dtype=int32)
         """
+        if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
+            raise WrongType("tokens", "a list of tokens, as tokenise() returns", tokens)
         known = self._ids
         return np.array([known.get(token, UNKNOWN) for token in tokens], dtype=np.int32)
 
@@ -147,6 +153,7 @@ class Vocabulary:
         """
         return np.concatenate(([START], self.encode(tokens), [END]), dtype=np.int32)
 
+    @operation
     def decode(self, ids: IntArray, *, markers: bool = True) -> list[str]:
         """The tokens of the ids [n], with or without `<sod>` and `<eod>`.
 

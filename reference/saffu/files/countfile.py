@@ -12,7 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from saffu import checks
 from saffu.arrays.namespace import on_host
+from saffu.arrays.operation import operation
 from saffu.counts import Cooccurrence
 from saffu.errors import BadFile
 from saffu.files import array_in, read_file, whole_in, write_file
@@ -20,6 +22,7 @@ from saffu.files import array_in, read_file, whole_in, write_file
 SCHEMA: Final = "saffu.cooccurrence"
 
 
+@operation
 def save_counts(state: Cooccurrence, path: str | Path, *, of: str) -> None:
     """Write co-occurrences to a file, complete or not at all.
 
@@ -35,11 +38,14 @@ def save_counts(state: Cooccurrence, path: str | Path, *, of: str) -> None:
     >>> whole.counts.tolist(), whole.samples
     ([[2.0, 0.0], [1.0, 1.0]], 3)
     """
-    header = {"of": of, "samples": state.samples}
+    samples = checks.whole("state.samples", state.samples, 0, "SPEC 8")
+    checks.positive("state.norm", state.norm, "SPEC 8", zero=True)
+    header = {"of": of, "samples": samples}
     arrays = {"counts": on_host(state.counts), "norm": np.asarray(state.norm, dtype=np.float64)}
     write_file(path, SCHEMA, 1, header, arrays)
 
 
+@operation
 def load_counts(path: str | Path, *, of: str) -> Cooccurrence:
     """The co-occurrences that `save_counts` wrote.
 

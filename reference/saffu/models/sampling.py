@@ -96,6 +96,7 @@ def sample_text(
     checks.positive("temperature", drawing.temperature, _SPEC, zero=True)
     if drawing.top_k is not None:
         checks.whole("top_k", drawing.top_k, 1, _SPEC)
+    checks.whole("seed", drawing.seed, 0, _SPEC)
     random = np.random.default_rng(drawing.seed)
     ids = [START, *vocabulary.encode(tokeniser.tokenise(prompt)).tolist()]
     for _ in range(drawing.tokens):

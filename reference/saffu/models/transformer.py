@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, cast, overload
 import numpy as np
 
 from saffu import checks, files
+from saffu.arrays.operation import operation
 from saffu.cipher import cipher_embedding
 from saffu.configuration import Configuration
 from saffu.data.corpus import Corpus
@@ -98,6 +99,7 @@ class Total(NamedTuple):
 class SaffuTransformer:
     """A language model of SAFFU layers, or of direct tables.   (SPEC 4)"""
 
+    @operation
     def __init__(
         self,
         configuration: Configuration,
@@ -127,6 +129,7 @@ class SaffuTransformer:
         self.parameters: Parameters | DirectParameters | None = None
         self.history: list[Record] = []
 
+    @operation
     def fit(
         self,
         corpus: Corpus,
@@ -191,6 +194,7 @@ class SaffuTransformer:
         scheduler: str | None = None,
     ) -> WarmStart: ...
 
+    @operation
     def warm_start(
         self,
         corpus: Corpus,
@@ -264,11 +268,13 @@ class SaffuTransformer:
     def _numbers(self) -> type:
         return np.float32 if self.dtype == "float32" else np.float64
 
+    @operation
     def cold_start(self, corpus: Corpus, *, scale: float, seed: int) -> None:
         """Random weights of a given scale; the embedding is the cipher as in `warm_start`.
 
         (SPEC 7)
         """
+        checks.whole("seed", seed, 0, "SPEC 7")
         if self.configuration.radii:
             raise BadOption("radii", self.configuration.radii, "empty for a cold start", "SPEC 7")
         self._check_encoding(corpus)
@@ -276,6 +282,7 @@ class SaffuTransformer:
         embedding = cipher_embedding(counts, self.configuration.bits).astype(self.dtype)
         self.parameters = cold_start(self.configuration, embedding, scale=scale, seed=seed)
 
+    @operation
     def train(
         self,
         corpus: Corpus,
@@ -335,6 +342,7 @@ class SaffuTransformer:
         self._adopt(state)
         return self.history
 
+    @operation
     def nats(self, corpus: Corpus) -> Total:
         """Nats over all targets of a text, `<eod>` included.   (SPEC 7)"""
         parameters = self._ready()
@@ -360,6 +368,7 @@ class SaffuTransformer:
         """Bits per byte of text; a lower bound if it has unknown words.   (SPEC 7)"""
         return self.nats(corpus).bits_per_byte
 
+    @operation
     def generate(
         self,
         prompt: str = "",
@@ -385,11 +394,13 @@ class SaffuTransformer:
         draw = Drawing(tokens, temperature, top_k, seed)
         return sample_text(follow, self.tokeniser, self.vocabulary, prompt, draw)
 
+    @operation
     def save(self, path: str | Path) -> None:
         """Write the model into one file, whole or not at all.   (SPEC 8)"""
         self._write(Path(path), None, {})
 
     @classmethod
+    @operation
     def load(cls, path: str | Path) -> SaffuTransformer:
         """The model in a file that `save` or `train` wrote.   (SPEC 8)
 

@@ -13,7 +13,7 @@ The object holds what must be kept together; the mathematics is elsewhere, in fu
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
@@ -21,11 +21,12 @@ from typing import Final, Literal
 import numpy as np
 
 from saffu import checks
-from saffu.errors import BadFile, BadOption, Diverged, NotFitted, TrainingInterrupted
+from saffu.arrays.operation import operation
+from saffu.errors import BadFile, BadOption, Diverged, NotFitted, TrainingInterrupted, WrongType
 from saffu.files import read_file, write_file
 from saffu.files.checkpoints import place_to_resume
 from saffu.network.explicit import ExplicitSettings
-from saffu.network.labels import Examples, HiddenLayer, check_examples
+from saffu.network.labels import Examples, HiddenLayer, checked_examples, in_precision
 from saffu.network.layers import Layers, cold_layers, flatten, network_forward, unflatten
 from saffu.network.records import (
     SCHEMA,
@@ -70,6 +71,7 @@ class SoftmaxNetwork:
     0.8
     """
 
+    @operation
     def __init__(
         self,
         features: int,
@@ -83,6 +85,9 @@ class SoftmaxNetwork:
         Parameters: `features` D; `classes` N >= 2; `hidden`, from the features up; `dtype` of
         weights and arithmetic.
         """
+        for index, layer in enumerate(hidden):
+            if not isinstance(layer, HiddenLayer):
+                raise WrongType(f"hidden[{index}]", "HiddenLayer(axes, width)", layer)
         self.features = checks.whole("features", features, 1, _SPEC_1)
         self.classes = checks.whole("classes", classes, 2, _SPEC_1)
         checks.choice("dtype", dtype, ("float32", "float64"), "SPEC 0")
@@ -109,6 +114,7 @@ class SoftmaxNetwork:
         return self._layers
 
     @layers.setter
+    @operation
     def layers(self, layers: Layers) -> None:
         shapes = list(pairwise(self.sizes))
         if len(layers) != len(shapes):
@@ -118,15 +124,21 @@ class SoftmaxNetwork:
             checks.shape(f"layers[{index}].bias", layer.bias, (n,), "N", _SPEC_1)
             checks.finite(f"layers[{index}].weights", layer.weights, _SPEC_1)
             checks.finite(f"layers[{index}].bias", layer.bias, _SPEC_1)
-        self._layers = unflatten([array.astype(self.dtype) for array in flatten(layers)])
+        self._layers = unflatten(
+            [
+                in_precision(f"layers[{i // 2}]", x, self.dtype)
+                for i, x in enumerate(flatten(layers))
+            ]
+        )
 
+    @operation
     def cold_start(self, scale: float | Sequence[float] = 0.1, seed: int = 0) -> None:
         """Random weights, the usual start of backpropagation.
 
         Parameters: `scale`, the standard deviation of the weights, for all layers or one per layer.
         """
         count = len(self.sizes) - 1
-        scales = [scale] * count if isinstance(scale, (int, float)) else list(scale)
+        scales = list(scale) if isinstance(scale, Iterable) else [scale] * count
         if len(scales) != count:
             raise BadOption("scale", scale, f"one number, or a sequence of {count}", _SPEC_6)
         for each in scales:
@@ -135,6 +147,7 @@ class SoftmaxNetwork:
         self.layers = cold_layers(self.sizes, scales, seed, self.dtype)
         self.history = ()
 
+    @operation
     def fit(
         self,
         data: Examples,
@@ -155,6 +168,7 @@ class SoftmaxNetwork:
             self.train(data, validation, settings, progress=progress)
         return self
 
+    @operation
     def warm_start(
         self,
         data: Examples,
@@ -177,6 +191,7 @@ class SoftmaxNetwork:
         self.layers, self.history = solved.layers, ()
         return solved.rounds
 
+    @operation
     def train(
         self,
         data: Examples,
@@ -204,7 +219,7 @@ class SoftmaxNetwork:
         if source is None:
             state = start_training(self.layers, validation)
         else:
-            state = self._resumed(source, settings)
+            state = self._resumed(source, settings, validation)
 
         def keep(now: TrainingState) -> None:
             if checkpoint is not None:
@@ -225,14 +240,22 @@ class SoftmaxNetwork:
         """The best weights of a training, and its history."""
         self.layers, self.history = state.log.best, state.log.history
 
-    def _resumed(self, checkpoint: Path, settings: TrainingSettings) -> TrainingState:
+    def _resumed(
+        self, checkpoint: Path, settings: TrainingSettings, validation: Examples | None
+    ) -> TrainingState:
         state = read_state(checkpoint, settings)
+        validated = state.log.history[-1].validation_nats is not None
+        if validated != (validation is not None):
+            given = "no data" if validated else "data"
+            expected = f"{'data' if validated else 'None'}, as when training began"
+            raise BadOption("validation", given, expected, "SPEC 6")
         shapes = [layer.weights.shape for layer in state.layers]
         if shapes != list(pairwise(self.sizes)) or state.layers[0].bias.dtype != self.dtype:
             problem = f"it is of another network than one of sizes {self.sizes} in {self.dtype}"
             raise BadFile(checkpoint, problem, "train without resume=True, or give another path")
         return state
 
+    @operation
     def predict_log_probabilities(self, features: Features) -> Logits:
         """log ŷ [M, N], nats.   (SPEC 0)
 
@@ -240,7 +263,7 @@ class SoftmaxNetwork:
         """
         checks.shape("features", features, (None, self.features), "M D", _SPEC_1)
         checks.features(features)
-        x = np.asarray(features, dtype=self.dtype)
+        x = in_precision("features", features, self.dtype)
         return np.concatenate(
             [
                 log_softmax(network_forward(self.layers, x[first : first + ROWS]).logits)
@@ -248,16 +271,19 @@ class SoftmaxNetwork:
             ]
         )
 
+    @operation
     def accuracy(self, data: Examples) -> float:
         """The share of the examples whose likeliest class is their label."""
-        check_examples("data", data, self.features, self.classes)
+        data = self._checked("data", data)
         likeliest = self.predict_log_probabilities(data.features).argmax(axis=1)
         return float((likeliest == data.labels).mean())
 
+    @operation
     def cross_entropy(self, data: Examples) -> float:
         """Mean nats of the labels.   (SPEC 0)"""
         return mean_nats(self.layers, self._checked("data", data))
 
+    @operation
     def save(self, path: str | Path) -> None:
         """Write the network to one file, whole or not at all."""
         header = {
@@ -270,6 +296,7 @@ class SoftmaxNetwork:
         write_file(path, SCHEMA, VERSION, header, named("", flatten(self.layers)))
 
     @staticmethod
+    @operation
     def load(path: str | Path) -> SoftmaxNetwork:
         """The network that `save` wrote.
 
@@ -291,5 +318,4 @@ class SoftmaxNetwork:
 
     def _checked(self, name: str, data: Examples) -> Examples:
         """The examples in the precision of the network."""
-        check_examples(name, data, self.features, self.classes)
-        return Examples(np.asarray(data.features, dtype=self.dtype), data.labels)
+        return checked_examples(name, data, self.features, self.classes, self.dtype)

@@ -18,7 +18,7 @@ import numpy as np
 
 from saffu import checks
 from saffu.counts import Cooccurrence, cooccurrence
-from saffu.errors import BadOption, NotConverged
+from saffu.errors import BadOption, NotConverged, WrongType
 from saffu.explicit.smoothing import Backoff, Smoothing, smooth
 from saffu.explicit.temper import fit_temper, tempered_logits
 from saffu.loss import cross_entropy
@@ -47,6 +47,10 @@ class ExplicitSettings:
     """source of the hidden targets: see `saffu.network.stack`"""
 
     def __post_init__(self) -> None:
+        given: tuple[object, ...] = (self.smoothing,)
+        for each in self.candidates if self.smoothing is None else given:
+            if not isinstance(each, Smoothing):
+                raise WrongType("smoothing", "Additive, Backoff or Discount", each)
         checks.whole("refits", self.refits, 0, "SPEC 5")
         checks.choice("refit", self.refit, ("parts", "above"), "SPEC 5")
         if self.smoothing is None and not self.candidates:

@@ -19,9 +19,10 @@ from jaxtyping import Int
 from scipy import linalg
 
 from saffu import checks
+from saffu.arrays.namespace import on_host
 from saffu.cipher import cipher_embedding
-from saffu.errors import BadOption
-from saffu.types import Array, Embedding, Features, Targets, TokenIds
+from saffu.errors import BadOption, NotAnArray, TooLargeEntry
+from saffu.types import Array, Embedding, Features, IntArray, Targets, TokenIds
 
 
 class Examples(NamedTuple):
@@ -29,7 +30,7 @@ class Examples(NamedTuple):
 
     features: Array
     """[M, D], non-negative"""
-    labels: Array
+    labels: IntArray
     """[M], whole numbers 0 … classes−1"""
 
 
@@ -43,9 +44,10 @@ class HiddenLayer:
     """units; None: one per part.  With fewer, the parts share units, by their cipher."""
 
     def __post_init__(self) -> None:
-        checks.whole("axes", self.axes, 0, "SPEC 5")
+        own = object.__setattr__  # Python's integers: NumPy's would wrap in 2^axes
+        own(self, "axes", checks.whole("axes", self.axes, 0, "SPEC 5"))
         if self.width is not None:
-            checks.whole("width", self.width, 1, "SPEC 2")
+            own(self, "width", checks.whole("width", self.width, 1, "SPEC 2"))
 
     def units(self, classes: int) -> int:
         """The width in a network with this number of classes."""
@@ -139,8 +141,32 @@ def owners(codes: Embedding, classes: int) -> Targets:
     return np.asarray((of_class > 0).any(axis=1).astype(np.float64))
 
 
-def check_examples(name: str, examples: Examples, features: int, classes: int) -> None:
-    """Refuse features and labels that do not belong to each other, or not to the network."""
+def in_precision(name: str, given: Array, dtype: str) -> Array:
+    """Features or weights in the precision of a network.
+
+    Refuses: arrays of other libraries than NumPy; complex numbers; numbers beyond single precision
+    where the network has it.
+    """
+    if not isinstance(given, np.ndarray):
+        raise NotAnArray(name, type(given).__name__, "use saffu.arrays.namespace.on_host(x)")
+    if given.dtype.kind == "c":
+        raise BadOption(f"{name}.dtype", str(given.dtype), "real numbers", "SPEC 1")
+    with np.errstate(over="ignore"):
+        x = given.astype(dtype, copy=False)
+    beyond = ~np.isfinite(x) & np.isfinite(given)
+    checks.refuse_where(beyond, given, name, "SPEC 1", TooLargeEntry)
+    return np.asarray(x)
+
+
+def checked_examples(
+    name: str, examples: Examples, features: int, classes: int, dtype: str
+) -> Examples:
+    """The examples in the precision of a network, their labels in int64.
+
+    Refuses: features and labels that do not belong to each other, or not to the network.
+    """
     checks.shape(f"{name}.features", examples.features, (None, features), "M D", "SPEC 1")
     checks.features(examples.features, f"{name}.features")
     checks.labels(examples.labels, examples.features.shape[0], classes, f"{name}.labels")
+    x = in_precision(f"{name}.features", examples.features, dtype)
+    return Examples(x, np.asarray(on_host(examples.labels), dtype=np.int64))

@@ -28,7 +28,7 @@ import numpy as np
 from saffu.configuration import DIRECT, SMALL, Configuration
 from saffu.contexts import RadialContext
 from saffu.engines.passes import Passes
-from saffu.errors import SaffuError
+from saffu.errors import ProcessFailed
 from saffu.fast.warm import stream_warm_start
 from saffu.search.direct import count_slots
 from saffu.warm.layer import WarmSettings
@@ -122,7 +122,7 @@ def in_a_process(folder: Path, sizes: GrowthSizes) -> Point:
         child + ["--tiny"] * sizes.tiny, stdout=subprocess.PIPE, encoding="utf-8", check=False
     )
     if ran.returncode:
-        raise SaffuError(f"counting {folder.name} failed in its process; its message is above")
+        raise ProcessFailed(f"counting {folder.name}", "its message is above")
     return Point(*json.loads(ran.stdout.splitlines()[-1]))
 
 

@@ -30,7 +30,7 @@ from saffu.data.corpus import Corpus
 from saffu.data.counting import count_tokens
 from saffu.data.readers import read_documents
 from saffu.data.tokenisers import Words
-from saffu.errors import Missing, SaffuError
+from saffu.errors import Missing, ProcessFailed
 from saffu.models.training import Schedule
 from saffu.models.transformer import SaffuTransformer
 from saffu.types import Array
@@ -158,7 +158,7 @@ def in_a_process(path: Path, model: str, seconds: float, folder: Path) -> Peak:
         [*child, str(seconds), str(folder)], stdout=subprocess.PIPE, encoding="utf-8", check=False
     )
     if ran.returncode:
-        raise SaffuError(f"fitting {path.name} failed in its process; its message is above")
+        raise ProcessFailed(f"fitting {path.name}", "its message is above")
     peak = json.loads(ran.stdout.splitlines()[-1])
     return Peak(peak[0], peak[1], tuple(peak[2]), tuple(peak[3]))
 

@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from saffu import checks
 from saffu.engines.cluster import Cluster
 from saffu.engines.pool import begin_worker, cores, launching
-from saffu.errors import NotConverged, SaffuError
+from saffu.errors import NotConverged, ProcessFailed
 from saffu_lab.records.results import Line, circumstances
 from saffu_lab.study.sources import Sources
 from saffu_lab.study.task import Answers, Task, TaskNamer, digest
@@ -141,10 +141,11 @@ def run_tasks(
                 tasks = name_tasks(answers)
                 tell(watch, tasks, answers, line)
     except BrokenExecutor as lost:
-        raise SaffuError(
-            "a worker was lost, most likely for want of memory; all finished tasks are kept: run "
-            "the same command again, with fewer workers (SPEC 7)"
-        ) from lost
+        advice = (
+            "most likely memory ran out; all finished tasks are kept: run the same command again, "
+            "with fewer workers (SPEC 7)"
+        )
+        raise ProcessFailed("a task", advice) from lost
     finally:
         for future in running:
             future.cancel()
