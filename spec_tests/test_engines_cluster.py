@@ -16,12 +16,18 @@ from saffu.engines import Engine, Serial, open_engine
 from saffu.engines import cluster as clusters
 from saffu.engines.cluster import Cluster
 from saffu.errors import BadFile, Missing, NoSamples, NoScheduler, WorkerLost
-from spec_tests.support import workers
+from spec_tests.support import patience, workers
 
 PARTS = 23
 NOWHERE = "127.0.0.1:0"
 """Any port that is free."""
 LETTERS = "".join(f"<{part}>" for part in range(PARTS))
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take its time to answer."""
+    monkeypatch.setattr(clusters, "PATIENCE", patience.PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +104,7 @@ def test_a_scheduler_without_workers_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(distributed.Client, "wait_for_workers", not_long)
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=NOWHERE) as empty,
-        pytest.raises(NoScheduler, match=f"it has no worker after {clusters.PATIENCE} seconds"),
+        pytest.raises(NoScheduler, match=f"it has no worker after {patience.PATIENCE} seconds"),
     ):
         Cluster(empty.scheduler_address)
 
