@@ -90,6 +90,7 @@ SHARED_NAMES = {
     "direct": "the direct model: its mathematics, and its search",
     "golden": "golden cases: the files, and the command that shows them",
     "layer": "one SAFFU layer: its mathematics, and its solution",
+    "loss": "the loss of logits: plain, fast",
     "options": "options of a command",
     "page": "an HTML page",
     "report": "a report in Markdown",
