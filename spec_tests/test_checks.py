@@ -5,11 +5,13 @@ What each operation refuses is tested beside the operation.
 
 from __future__ import annotations
 
+import ast
 import math
 import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -19,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import saffu
 from saffu import checks, errors
 from saffu.batch import plan
 from saffu.configuration import TINY
@@ -415,3 +418,25 @@ def test_features_reach_their_counts_in_few_calls() -> None:
     assert steps[:2] == ["accepted", "numbers"]  # the door, the same for all operations
     assert first <= 4
     assert len(steps[first:]) <= 6
+
+
+INNER = sorted(
+    path
+    for package in ("fast", "search", "network")
+    for path in Path(saffu.__file__).with_name(package).glob("*.py")
+)
+DOORS_WITHIN = {("labels", "cipher_embedding")}
+"""Checked calls of inner code, by module and function: nothing before them has checked the bits."""
+
+
+@pytest.mark.parametrize("path", INNER, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_inner_code_calls_inner_functions(path: Path) -> None:
+    lines = ast.parse(path.read_text(encoding="utf-8")).body
+    checked = {
+        (path.stem, alias.name)
+        for each in lines
+        if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("saffu.")
+        for alias in each.names
+        if hasattr(import_module(str(each.module)), f"{alias.name}_unchecked")
+    }
+    assert checked <= DOORS_WITHIN

@@ -181,12 +181,12 @@ def test_ids_in_two_dimensions_are_refused() -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({}, "'tokens' is NoneType, not a list"),
-        ({"tokens": [*MARKERS, "a"]}, "'counts' is NoneType, not a list"),
-        ({"tokens": "abcd", "counts": [1, 1, 1, 1]}, "'tokens' is str, not a list"),
-        ({"tokens": [*MARKERS, 5], "counts": [1, 1, 1, 1]}, r"tokens\[3\] is 5, not str"),
-        ({"tokens": [*MARKERS, "a"], "counts": [1, 1, 1, True]}, r"counts\[3\] is True, not int"),
-        ({"tokens": [*MARKERS, "a"], "counts": [1, 1, 1.0, 1]}, r"counts\[2\] is 1.0, not int"),
+        ({}, "tokens must be a list, got NoneType"),
+        ({"tokens": [*MARKERS, "a"]}, "counts must be a list, got NoneType"),
+        ({"tokens": "abcd", "counts": [1, 1, 1, 1]}, "tokens must be a list, got str"),
+        ({"tokens": [*MARKERS, 5], "counts": [1, 1, 1, 1]}, r"tokens\[3\] must be str, got 5"),
+        ({"tokens": [*MARKERS, "a"], "counts": [1, 1, 1, True]}, r"counts\[3\] must be int.*True"),
+        ({"tokens": [*MARKERS, "a"], "counts": [1, 1, 1.0, 1]}, r"counts\[2\] must be int.*1.0"),
     ],
     ids=["empty", "half", "text", "number", "truth", "decimal"],
 )

@@ -50,15 +50,15 @@ TWINS = {
     "attention.attend_slots": Twin(
         "saffu.layer.saffu_forward", LOOK_UPS, ("token_layer.attend_tokens",)
     ),
-    "cache.Comparisons": Twin(
+    "comparison_cache.Comparisons": Twin(
         "numpy.einsum",
         f"{EQUAL}.test_comparisons_are_the_same_with_and_without_the_gram_matrix",
-        ("cache.comparisons",),
+        ("comparison_cache.comparisons",),
     ),
-    "cache.comparisons": Twin(
+    "comparison_cache.comparisons": Twin(
         "numpy.einsum", f"{EQUAL}.test_comparisons_are_the_same_with_and_without_the_gram_matrix"
     ),
-    "cache.sparse_where_it_pays": Twin(
+    "comparison_cache.sparse_where_it_pays": Twin(
         "saffu.layer.saffu_forward", LOOK_UPS, ("token_layer.feature_table",)
     ),
     "counting_layers.TokenLayer": Twin(START, STREAMED, LAYER),

@@ -17,9 +17,9 @@ from saffu.arrays.namespace import beside, namespace
 from saffu.arrays.operation import operation
 from saffu.numerics import (
     log_softmax_unchecked,
-    log_softmax_vjp,
+    log_softmax_vjp_unchecked,
     softmax_unchecked,
-    softmax_vjp,
+    softmax_vjp_unchecked,
 )
 from saffu.types import Array, AttentionWeights, Inputs, Pivot, SlotMask, SlotRows
 
@@ -73,6 +73,11 @@ def compare_vjp(dc: SlotRows, inputs: Inputs, pivot: Pivot) -> Inputs:
     Parameters: `dc` [n, B]; the others as `compare`.  Returns [n, B, D].  The pivot's own
     comparison is a square, so it gets both terms.
     """
+    return compare_vjp_unchecked(dc, inputs, pivot)
+
+
+def compare_vjp_unchecked(dc: SlotRows, inputs: Inputs, pivot: Pivot) -> Inputs:
+    """`compare_vjp` for arrays that are converted already."""
     xp = namespace(inputs)
     d_pivot = xp.sum(dc[..., None] * inputs, axis=1, keepdims=True)
     slots = xp.arange(inputs.shape[1], device=inputs.device)
@@ -147,7 +152,7 @@ def attend_vjp(
     mask = beside(mask, dw)
     valid = xp.where(mask, dw, xp.zeros_like(dw))
     if kind == "surprisal":
-        dz = log_softmax_vjp(state.attention, -valid)
+        dz = log_softmax_vjp_unchecked(state.attention, -valid)
     else:
-        dz = softmax_vjp(state.attention, gains(mask, gain, dw.dtype) * valid)
+        dz = softmax_vjp_unchecked(state.attention, gains(mask, gain, dw.dtype) * valid)
     return state.comparisons.T @ dz, dz @ weights.T

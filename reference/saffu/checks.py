@@ -93,11 +93,24 @@ def probabilities(name: str, x: Array, source: str) -> None:
 def shape(name: str, x: Array, expected: Sequence[int | None], letters: str, source: str) -> None:
     """Refuse another number of dimensions, or another size where one is given.
 
+    `letters` name the dimensions, as "M N"; `same_shape` is for a shape that something else has.
+
     >>> shape("targets", np.zeros((3, 2)), (4, None), "M N", "SPEC 1")
     Traceback (most recent call last):
     saffu.errors.WrongShape: targets must have shape [M N] = (4, any), got (3, 2); ...
     """
     _fit(name, tuple(x.shape), expected, letters, source)
+
+
+def same_shape(name: str, x: Array, expected: Sequence[int], other: str, source: str) -> None:
+    """Refuse another shape than `other` has.
+
+    >>> same_shape("ascent", np.zeros((3, 2)), (3, 5), "attention", "SPEC 5")
+    Traceback (most recent call last):
+    saffu.errors.WrongShape: ascent must have shape (3, 5) as in attention, got (3, 2); ...
+    """
+    if tuple(x.shape) != tuple(expected):
+        raise WrongShape(name, f"{tuple(expected)} as in {other}", tuple(x.shape), source)
 
 
 def samples(name: str, x: Array, source: str) -> None:

@@ -1,4 +1,4 @@
-"""What a SAFFU transformer is made of: a record of choices, and presets.   (SPEC 2, 3, 4)
+"""Configuration of a SAFFU transformer: a record of its choices, and presets.   (SPEC 2, 3, 4)
 
 Every context model carries a tower of SAFFU layers.  The hidden states of all towers are put side
 by side and read by one output layer, so it can tell the contexts apart:

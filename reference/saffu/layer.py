@@ -15,9 +15,15 @@ from typing import Final, Literal, NamedTuple
 from saffu import checks
 from saffu.arrays.namespace import beside, namespace
 from saffu.arrays.operation import operation
-from saffu.attention import Attention, attend_unchecked, attend_vjp, compare_unchecked, compare_vjp
+from saffu.attention import (
+    Attention,
+    attend_unchecked,
+    attend_vjp,
+    compare_unchecked,
+    compare_vjp_unchecked,
+)
 from saffu.errors import SignedInput
-from saffu.numerics import softmax_unchecked, softmax_vjp
+from saffu.numerics import softmax_unchecked, softmax_vjp_unchecked
 from saffu.types import (
     Aggregate,
     Array,
@@ -167,14 +173,14 @@ def saffu_backward_unchecked(
     xp = namespace(inputs)
     mask, pivot = beside(mask, inputs), beside(pivot, inputs)
     x = xp.where(mask[..., None], inputs, xp.zeros_like(inputs))
-    dq = softmax_vjp(state.hidden, d_hidden)
+    dq = softmax_vjp_unchecked(state.hidden, d_hidden)
     d_features = dq @ feature_weights.T
     dw, dx = aggregate_vjp(d_features, x, state.weights, options.aggregation)
     seen = Attention(*state[:4])
     d_attention_weights, dc = attend_vjp(
         dw, seen, mask, attention_weights, options.attention, options.gain
     )
-    dx = dx + compare_vjp(dc, x, pivot)
+    dx = dx + compare_vjp_unchecked(dc, x, pivot)
     return SaffuGradient(
         d_attention_weights,
         state.features.T @ dq,

@@ -1,4 +1,4 @@
-"""How good a prediction is, in nats, as perplexity, and in bits per byte.   (SPEC 0, 7)
+"""Cross-entropy: the loss of predictions, in nats, as perplexity, in bits per byte.   (SPEC 0, 7)
 
     ℓ = −(1/M) Σ_m Σ_i y_mi log φ(z_m)_i
 

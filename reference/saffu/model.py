@@ -27,7 +27,7 @@ from saffu.layer import (
     saffu_forward_unchecked,
 )
 from saffu.loss import cross_entropy_gradient_unchecked, token_nats_unchecked
-from saffu.numerics import softmax_unchecked, softmax_vjp
+from saffu.numerics import softmax_unchecked, softmax_vjp_unchecked
 from saffu.parameters import LayerParameters, Parameters
 from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, Logits, Targets, TokenIds
 
@@ -218,7 +218,7 @@ def _tower_backward(
     """Gradients of a tower's layers and of the embedding."""
     top = states[-1]
     if isinstance(tower, DocumentPlan):
-        dq = softmax_vjp(top.hidden, d_hidden)
+        dq = softmax_vjp_unchecked(top.hidden, d_hidden)
         d_s: Array = dq @ layers[0].features.T
         d_table = average_rows_vjp(d_s, embedding, tower.token, tower.owner, d_s.shape[0])
         return (LayerParameters(layers[0].attention, top.features.T @ dq),), d_table

@@ -57,6 +57,11 @@ def softmax_vjp(p: Rows, dp: Rows) -> Rows:
     >>> softmax_vjp(np.array([0.25, 0.75]), np.array([1.0, 0.0])).tolist()
     [0.1875, -0.1875]
     """
+    return softmax_vjp_unchecked(p, dp)
+
+
+def softmax_vjp_unchecked(p: Rows, dp: Rows) -> Rows:
+    """`softmax_vjp` for arrays that are converted already."""
     xp = namespace(p)
     dz: Rows = p * (dp - xp.sum(p * dp, axis=-1, keepdims=True))
     return dz
@@ -102,6 +107,11 @@ def log_softmax_vjp(p: Rows, dlogp: Rows) -> Rows:
     >>> log_softmax_vjp(np.array([0.25, 0.75]), np.array([1.0, 0.0])).tolist()
     [0.75, -0.75]
     """
+    return log_softmax_vjp_unchecked(p, dlogp)
+
+
+def log_softmax_vjp_unchecked(p: Rows, dlogp: Rows) -> Rows:
+    """`log_softmax_vjp` for arrays that are converted already."""
     xp = namespace(p)
     dz: Rows = dlogp - p * xp.sum(dlogp, axis=-1, keepdims=True)
     return dz
@@ -112,7 +122,7 @@ def check_logits(logits: Rows, mask: RowMask | None = None) -> None:
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise WrongShape("logits", "[… N] with N >= 1", tuple(logits.shape), "SPEC 0")
     if mask is not None:
-        checks.shape("mask", mask, logits.shape, "same as logits", "SPEC 4")
+        checks.same_shape("mask", mask, logits.shape, "logits", "SPEC 4")
         checks.mask_rows(mask)
         mask = beside(mask, logits)
     checks.finite("logits", logits, "SPEC 0", where=mask)

@@ -55,8 +55,15 @@ def sgd_step(
     """
     each = _rates(parameters, gradients, rates)
     _finite("parameters", parameters)
+    return sgd_step_unchecked(parameters, gradients, each)
+
+
+def sgd_step_unchecked(
+    parameters: Sequence[Array], gradients: Sequence[Array], rates: Sequence[float]
+) -> tuple[Array, ...]:
+    """`sgd_step` without its checks, for a rate per array."""
     return tuple(
-        p - rate * g if rate else p for p, g, rate in zip(parameters, gradients, each, strict=True)
+        p - rate * g if rate else p for p, g, rate in zip(parameters, gradients, rates, strict=True)
     )
 
 
@@ -90,9 +97,23 @@ def adam_step(
     _finite("state.mean", state.mean)
     for index, square in enumerate(state.square):
         checks.non_negative(f"state.square[{index}]", square, _SPEC)
+    return adam_step_unchecked(parameters, gradients, state, each, beta1, beta2, epsilon)
+
+
+def adam_step_unchecked(
+    parameters: Sequence[Array],
+    gradients: Sequence[Array],
+    state: AdamState,
+    rates: Sequence[float],
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> tuple[tuple[Array, ...], AdamState]:
+    """`adam_step` without its checks, for a rate per array."""
     t = state.step + 1
     new, means, squares = [], [], []
-    for p, g, m, v, rate in zip(parameters, gradients, state.mean, state.square, each, strict=True):
+    rows = zip(parameters, gradients, state.mean, state.square, rates, strict=True)
+    for p, g, m, v, rate in rows:
         mean = beta1 * m + (1 - beta1) * g
         square = beta2 * v + (1 - beta2) * g * g
         root = namespace(square).sqrt(square / (1 - beta2**t))
@@ -149,4 +170,4 @@ def _same_shapes(name: str, arrays: Sequence[Array], parameters: Sequence[Array]
     if len(arrays) != len(parameters):
         raise BadOption(name, f"{len(arrays)} arrays", f"{len(parameters)} arrays", _SPEC)
     for index, (array, p) in enumerate(zip(arrays, parameters, strict=True)):
-        checks.shape(f"{name}[{index}]", array, p.shape, "as the parameter", _SPEC)
+        checks.same_shape(f"{name}[{index}]", array, p.shape, f"parameters[{index}]", _SPEC)

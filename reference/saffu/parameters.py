@@ -97,7 +97,7 @@ def assemble(configuration: Configuration, arrays: Sequence[Array]) -> Parameter
         raise BadOption("arrays", len(arrays), f"a sequence of {len(expected)} arrays", _SPEC)
     inner = iter(zip(arrays[1:-1], expected[1:-1], strict=True))
     for index, (array, shape) in enumerate(zip(arrays, expected, strict=True)):
-        checks.shape(f"arrays[{index}]", array, shape, "as the configuration says", _SPEC)
+        checks.same_shape(f"arrays[{index}]", array, shape, "the configuration", _SPEC)
     towers = tuple(
         tuple(
             LayerParameters(next(inner)[0], next(inner)[0])

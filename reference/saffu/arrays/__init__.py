@@ -1,1 +1,1 @@
-"""Array libraries: which one an array belongs to, what is converted or refused, what they lack."""
+"""Array libraries: dispatch, conversion of arguments, and functions that some libraries lack."""

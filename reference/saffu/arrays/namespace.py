@@ -1,4 +1,4 @@
-"""Array-library dispatch: the library and the device of an array, and what the standard lacks.
+"""Array-library dispatch by the array API standard, and functions that the standard lacks.
 
 The mathematics is written against the Python array API standard: `xp.sum(x, axis=-1)` reads as in
 NumPy and runs on any library that follows the standard.  NumPy (2.1 or later) follows it by itself;

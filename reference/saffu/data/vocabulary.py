@@ -203,9 +203,11 @@ class Vocabulary:
         for field, kind in (("tokens", str), ("counts", int)):
             entries = record.get(field)
             if not isinstance(entries, list):
-                raise BadRecord("vocabulary", f"{field!r} is {type(entries).__name__}, not a list")
+                kind_given = type(entries).__name__
+                raise BadRecord("vocabulary", f"{field} must be a list, got {kind_given}")
             for i, entry in enumerate(entries):
                 if type(entry) is not kind:
-                    raise BadRecord("vocabulary", f"{field}[{i}] is {entry!r}, not {kind.__name__}")
+                    expected = f"{field}[{i}] must be {kind.__name__}"
+                    raise BadRecord("vocabulary", f"{expected}, got {entry!r}")
             lists[field] = tuple(entries)
         return cls(lists["tokens"], lists["counts"])

@@ -39,7 +39,7 @@ def hidden_targets(attention: Rows, ascent: Rows, *, clip: bool = True) -> Rows:
     >>> hidden_targets(a, 10 * G, clip=False).tolist(), hidden_targets(a, 10 * G).tolist()
     ([3.0, -2.0], [1.0, 0.0])
     """
-    checks.shape("ascent", ascent, attention.shape, "same as attention", _SPEC)
+    checks.same_shape("ascent", ascent, attention.shape, "attention", _SPEC)
     checks.probabilities("attention", attention, _SPEC)
     checks.finite("ascent", ascent, _SPEC)
     return hidden_targets_unchecked(attention, ascent, clip=clip)

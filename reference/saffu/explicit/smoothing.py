@@ -190,8 +190,7 @@ def smooth(counts: Counts, smoothing: Smoothing) -> Counts:
     """
     checks.shape("counts", counts, (None, None), "D N", _SPEC)
     checks.non_negative("counts", counts, _SPEC)
-    refuse_fractions(counts, smoothing)
-    return smooth_unchecked(counts, smoothing)
+    return smooth_computed(counts, smoothing)
 
 
 def smooth_unchecked(counts: Counts, smoothing: Smoothing) -> Counts:
@@ -206,6 +205,12 @@ def smooth_unchecked(counts: Counts, smoothing: Smoothing) -> Counts:
             advice = "the feature has no counts at all; drop it, or use Backoff(1.0)"
         raise ZeroCount(flat // full.shape[1], flat % full.shape[1], advice)
     return full
+
+
+def smooth_computed(counts: Counts, smoothing: Smoothing) -> Counts:
+    """`smooth` for counts computed inside: refuses fractions under `Discount`, and zeros left."""
+    refuse_fractions(counts, smoothing)
+    return smooth_unchecked(counts, smoothing)
 
 
 def refuse_fractions(counts: Counts, *smoothings: Smoothing) -> None:

@@ -53,9 +53,15 @@ def tempered_logits(features: Features, counts: Counts, temper: float | Array = 
     lamb = _as_row(temper)
     checks.shape("temper", lamb, (None,), "S", _SPEC)
     checks.finite("temper", lamb, _SPEC)
-    prior, scores = slot_scores(features, counts, lamb.shape[0])
+    _check(features, counts, lamb.shape[0])
+    return tempered_logits_unchecked(features, counts, lamb)
+
+
+def tempered_logits_unchecked(features: Features, counts: Counts, temper: Array) -> Logits:
+    """`tempered_logits` without its checks, for λ [S]."""
+    prior, scores = slot_scores_unchecked(features, counts, temper.shape[0])
     xp = namespace(scores)
-    lam = xp.asarray(lamb, dtype=scores.dtype, device=scores.device)
+    lam = xp.asarray(temper, dtype=scores.dtype, device=scores.device)
     logits: Logits = prior + xp.sum(xp.reshape(lam, (1, -1, 1)) * scores, axis=1)
     return logits
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from saffu.attention import gains
 from saffu.contexts import BagContext, SlotContext
-from saffu.counts import Cooccurrence, cooccurrence
+from saffu.counts import Cooccurrence, cooccurrence_unchecked
 from saffu.engines.passes import Passes, Sample
-from saffu.explicit.hidden import hidden_targets
+from saffu.explicit.hidden import hidden_targets_unchecked
 from saffu.fast.comparison_cache import Comparisons, comparisons
 from saffu.fast.label_sums import CodeTable, LabelSums, LabelTotal, whole_codes
 from saffu.fast.plans import bag_means, slices, step_in_tokens
@@ -153,7 +153,8 @@ class TokenLayer:
                 towards = np.matmul(rows, away[:, :, None])[:, :, 0]
                 ascent = self._slope(seen.attention, step.mask) * towards
                 ascent = np.where(step.mask, ascent, 0.0)
-                total += cooccurrence(seen.comparisons, hidden_targets(seen.attention, ascent))
+                t = hidden_targets_unchecked(seen.attention, ascent)
+                total += cooccurrence_unchecked(seen.comparisons, t)
         return total
 
     def _slope(self, attention: Array, mask: Array) -> Array:
@@ -223,7 +224,7 @@ class HigherLayer:
         total = Cooccurrence.zero(*blank.shape)
         for chunk in chunks:
             for part, state, _, _ in self._states(chunk, LayerParameters(w, blank)):
-                total += cooccurrence(state.features, self.labels[chunk.targets[part]])
+                total += cooccurrence_unchecked(state.features, self.labels[chunk.targets[part]])
         return total
 
     def attention_counts(
@@ -239,7 +240,8 @@ class HigherLayer:
                 ascent = attention_ascent(
                     state, x, mask, layer.features, self.labels[chunk.targets[part]], self.options
                 )
-                total += cooccurrence(state.comparisons, hidden_targets(state.attention, ascent))
+                t = hidden_targets_unchecked(state.attention, ascent)
+                total += cooccurrence_unchecked(state.comparisons, t)
         return total
 
     def scorer(self, w: AttentionWeights, u: FeatureWeights) -> Scorer:
@@ -282,7 +284,7 @@ class BagLayer:
     def _features(self, chunks: Iterable[Samples]) -> Cooccurrence:
         total = Cooccurrence.zero(self.embedding.shape[1], self.labels.shape[1])
         for chunk in chunks:
-            total += cooccurrence(
+            total += cooccurrence_unchecked(
                 bag_means(self.embedding, chunk, self.context), self.labels[chunk.targets]
             )
         return total

@@ -19,7 +19,7 @@ from saffu.batch import LayerPlan
 from saffu.fast.comparison_cache import Comparisons, comparisons
 from saffu.fast.token_layer import attend_tokens
 from saffu.layer import LayerOptions
-from saffu.numerics import softmax, softmax_vjp
+from saffu.numerics import softmax_unchecked, softmax_vjp_unchecked
 from saffu.parameters import LayerParameters
 from saffu.types import Array, Embedding, Hidden
 
@@ -65,7 +65,7 @@ def forward_frozen(
         )
     u = np.asarray(picks @ layer.features).reshape(n, slots, -1)
     q = np.matmul(seen.weights[:, None, :], u)[:, 0, :]
-    return FrozenState(seen, picks, u, softmax(q))
+    return FrozenState(seen, picks, u, softmax_unchecked(q))
 
 
 def backward_frozen(
@@ -76,7 +76,7 @@ def backward_frozen(
     options: LayerOptions,
 ) -> LayerParameters:
     """Pull `d_hidden` [n, N_h] back to W and U."""
-    dq = softmax_vjp(state.hidden, d_hidden)
+    dq = softmax_vjp_unchecked(state.hidden, d_hidden)
     dw = np.matmul(state.slot_logits, dq[:, :, None])[:, :, 0]
     d_attention, _ = attend_vjp(
         dw, state.seen, step.mask, layer.attention, options.attention, options.gain

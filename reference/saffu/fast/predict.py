@@ -19,9 +19,9 @@ from saffu.fast.loss import nats_of
 from saffu.fast.plans import bag_means, slices, step_in_samples, step_in_tokens
 from saffu.fast.softmax import softmax_over
 from saffu.fast.token_layer import ROWS, feature_table, read_table, weigh_tokens
-from saffu.layer import LayerOptions, SaffuState, saffu_forward
+from saffu.layer import LayerOptions, SaffuState, saffu_forward_unchecked
 from saffu.model import look_up
-from saffu.numerics import softmax
+from saffu.numerics import softmax_unchecked
 from saffu.parameters import LayerParameters, Parameters
 from saffu.positions import Samples
 from saffu.types import Array, AttentionWeights, Hidden, Inputs, Nats, SlotMask
@@ -52,7 +52,7 @@ def higher_states(
     for part in slices(chunk.targets.shape[0], ROWS):
         step = type(every)(*(field[part] for field in every))
         x = look_up(below, step)
-        state = saffu_forward(x, step.mask, step.pivot, *layer, options)
+        state = saffu_forward_unchecked(x, step.mask, step.pivot, *layer, options)
         yield part, state, x, step.mask
 
 
@@ -64,7 +64,8 @@ def chunk_hidden(
     options = configuration.layer
     for context, layers in zip(configuration.contexts, parameters.towers, strict=True):
         if is_bag(context):
-            h = softmax(bag_means(parameters.embedding, chunk, context) @ layers[0].features)
+            means = bag_means(parameters.embedding, chunk, context)
+            h = softmax_unchecked(means @ layers[0].features)
         else:
             assert has_slots(context)  # for the type checker
             table = feature_table(

@@ -17,9 +17,9 @@ from saffu.batch import Batch, DocumentPlan, TowerPlan
 from saffu.fast.frozen import FrozenEmbedding, backward_frozen, forward_frozen
 from saffu.fast.loss import nats_and_gradient
 from saffu.fast.thawed import backward_thawed, forward_thawed
-from saffu.layer import LayerOptions, SaffuState, saffu_backward, saffu_forward
+from saffu.layer import LayerOptions, SaffuState, saffu_backward_unchecked, saffu_forward_unchecked
 from saffu.model import look_up, look_up_vjp
-from saffu.numerics import softmax, softmax_vjp
+from saffu.numerics import softmax_unchecked, softmax_vjp_unchecked
 from saffu.parameters import LayerParameters, Parameters
 from saffu.types import Array, Hidden
 
@@ -78,7 +78,7 @@ class Tower(NamedTuple):
         table, layers, options = self.parameters.embedding, self.layers, self.options
         if isinstance(self.plan, DocumentPlan):
             s = average_rows(table, self.plan.token, self.plan.owner, self.samples)
-            return [BagState(s, softmax(s @ layers[0].features))]
+            return [BagState(s, softmax_unchecked(s @ layers[0].features))]
         first: Any
         if self.frozen is None:
             first = forward_thawed(layers[0], table, self.plan[0], options)
@@ -87,7 +87,7 @@ class Tower(NamedTuple):
         states = [first]
         for layer, step in zip(layers[1:], self.plan[1:], strict=True):
             x = look_up(states[-1].hidden, step)
-            states.append(saffu_forward(x, step.mask, step.pivot, *layer, options))
+            states.append(saffu_forward_unchecked(x, step.mask, step.pivot, *layer, options))
         return states
 
     def backward(
@@ -102,7 +102,9 @@ class Tower(NamedTuple):
             state: SaffuState = states[level]
             step, below, layer = self.plan[level], states[level - 1].hidden, self.layers[level]
             x = look_up(below, step)
-            got = saffu_backward(d_hidden, state, x, step.mask, step.pivot, *layer, options)
+            got = saffu_backward_unchecked(
+                d_hidden, state, x, step.mask, step.pivot, *layer, options
+            )
             above.insert(0, LayerParameters(got.attention_weights, got.feature_weights))
             d_hidden = look_up_vjp(got.inputs, step, below.shape[0])
         first, step = self.layers[0], self.plan[0]
@@ -115,7 +117,7 @@ class Tower(NamedTuple):
         self, d_hidden: Hidden, bag: BagState, plan: DocumentPlan
     ) -> tuple[tuple[LayerParameters, ...], Array | None]:
         (layer,) = self.layers
-        dq = softmax_vjp(bag.hidden, d_hidden)
+        dq = softmax_vjp_unchecked(bag.hidden, d_hidden)
         d_layer = LayerParameters(layer.attention, bag.features.T @ dq)
         if self.frozen is not None:
             return (d_layer,), None

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from saffu.attention import Attention, attend, attend_vjp
+from saffu.attention import Attention, attend_unchecked, attend_vjp
 from saffu.batch import LayerPlan
 from saffu.layer import LayerOptions
-from saffu.numerics import softmax, softmax_vjp
+from saffu.numerics import softmax_unchecked, softmax_vjp_unchecked
 from saffu.parameters import LayerParameters
 from saffu.types import Aggregate, Array, Embedding, Hidden, Inputs, SlotRows
 
@@ -40,12 +40,12 @@ def forward_thawed(
     x = np.take(embedding, step.slots, axis=0)
     asks = embedding[_pivots(step)[:, 0]]
     c = np.where(step.mask, np.matmul(x, asks[:, :, None])[:, :, 0], embedding.dtype.type(0))
-    seen = attend(c, step.mask, layer.attention, options.attention, options.gain)
+    seen = attend_unchecked(c, step.mask, layer.attention, options.attention, options.gain)
     if options.aggregation == "sum":
         s = np.matmul(seen.weights[:, None, :], x)[:, 0, :]
     else:
         s = (seen.weights[:, :, None] * x).reshape(x.shape[0], -1)
-    return ThawedState(seen, x, s, softmax(s @ layer.features))
+    return ThawedState(seen, x, s, softmax_unchecked(s @ layer.features))
 
 
 def backward_thawed(
@@ -57,7 +57,7 @@ def backward_thawed(
     options: LayerOptions,
 ) -> tuple[LayerParameters, Embedding]:
     """Pull `d_hidden` [n, N_h] back to W and U, and to E."""
-    dq = softmax_vjp(state.hidden, d_hidden)
+    dq = softmax_vjp_unchecked(state.hidden, d_hidden)
     ds = (dq @ layer.features.T).reshape(dq.shape[0], -1, embedding.shape[1])
     if options.aggregation == "sum":
         dw = np.matmul(state.inputs, ds[:, 0, :, None])[:, :, 0]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from saffu.attention import Attention, attend
+from saffu.attention import Attention, attend_unchecked
 from saffu.batch import LayerPlan
 from saffu.fast.attention import attend_slots
 from saffu.fast.comparison_cache import Comparisons, sparse_where_it_pays
@@ -47,7 +47,7 @@ def weigh_tokens(
     if options.attention != "surprisal" and options.gain == "count":
         return step.mask.astype(cache.embedding.dtype)
     blank = np.zeros(step.slots.shape, cache.embedding.dtype)
-    return attend(blank, step.mask, weights, options.attention, options.gain).weights
+    return attend_unchecked(blank, step.mask, weights, options.attention, options.gain).weights
 
 
 def feature_table(

@@ -18,16 +18,16 @@ import numpy as np
 
 from saffu import checks
 from saffu.arrays.namespace import add_rows
-from saffu.cipher import cipher_embedding
+from saffu.cipher import cipher_embedding_unchecked
 from saffu.configuration import Configuration
 from saffu.contexts import RadialContext, has_slots, is_bag
 from saffu.counts import Cooccurrence
 from saffu.embedding import annulus, check_radii, normalise_or_fall_back
 from saffu.engines.passes import EVERYTHING, Passes, Sample
 from saffu.errors import BadOption, NoSamples
-from saffu.explicit.smoothing import Smoothing, smooth
+from saffu.explicit.smoothing import Smoothing, smooth_computed
 from saffu.explicit.solution import explicit_weights
-from saffu.explicit.temper import tempered_weights
+from saffu.explicit.temper import tempered_weights_unchecked
 from saffu.fast.counting_layers import BagLayer, CountingLayer, HigherLayer, Scorer, TokenLayer
 from saffu.fast.pair_sums import PairSums, PairTotal
 from saffu.fast.plans import step_in_tokens
@@ -60,7 +60,7 @@ class Solved(NamedTuple):
         """The same layer with a factor on λ."""
         lam = self.temper * factor
         every = lam if self.slots is None else lam * self.slots
-        u = tempered_weights(self.counts, every, self.priming)
+        u = tempered_weights_unchecked(self.counts, every, self.priming)
         old = self.parameters
         parameters = LayerParameters(old.attention, u.astype(old.features.dtype))
         return self._replace(parameters=parameters, temper=lam)
@@ -135,12 +135,12 @@ def stream_warm_start(
         towers = solve_towers(Problem(passes, configuration, settings, judge, tables, sample))
         counted = Counted(tables, towers, output_counts(passes, towers, configuration.vocabulary))
     tables, towers, state = counted
-    counts = smooth(state.counts, settings.output_smoothing)
+    counts = smooth_computed(state.counts, settings.output_smoothing)
     lam = settings.output_temper
     if lam is None:
         lam, _ = fit_output(counts, hidden_reader(towers)(judge), judge.targets)
     layers = tuple(tuple(layer.parameters for layer in tower) for tower in towers)
-    output = tempered_weights(counts, lam, state.priming)
+    output = tempered_weights_unchecked(counts, lam, state.priming)
     tempers = tuple(tuple(layer.temper for layer in tower) for tower in towers)
     return WarmStart(cast(Parameters(tables.embedding, layers, output), dtype), tempers, lam)
 
@@ -149,7 +149,7 @@ def ingredients(passes: Passes, configuration: Configuration, dtype: type) -> In
     """Count tokens and targets; E and L.   (SPEC 2)"""
     size = configuration.vocabulary
     tokens, targets = passes.add_up("counting tokens", partial(_token_counts, size), exact=True)
-    labels: Labels = cipher_embedding(targets, configuration.label_bits).astype(dtype)
+    labels: Labels = cipher_embedding_unchecked(targets, configuration.label_bits).astype(dtype)
     return Ingredients(_embedding(passes, configuration, tokens).astype(dtype), labels)
 
 
@@ -166,7 +166,7 @@ def _token_counts(size: int, chunks: Iterable[Samples]) -> Array:
 
 def _embedding(passes: Passes, configuration: Configuration, counts: TokenCounts) -> Embedding:
     """The cipher, or a radial embedding: counts of neighbours times cipher vectors."""
-    vectors = cipher_embedding(counts, configuration.bits)
+    vectors = cipher_embedding_unchecked(counts, configuration.bits)
     if not configuration.radii:
         return vectors
     edges = check_radii(configuration.radii, configuration.combine)
@@ -237,11 +237,11 @@ def solve_counting_layer(
 
     def solve(w: Array, state: Cooccurrence | None = None) -> Solved:
         state = state or layer.feature_counts(problem.passes, f"{name}: features", w)
-        counts = smooth(state.counts, settings.hidden_smoothing)
+        counts = smooth_computed(state.counts, settings.hidden_smoothing)
         lam = settings.hidden_temper
         if lam is None:
             lam = fit_layer(layer, w, counts, problem.judge)[0]
-        u = tempered_weights(counts, lam, state.priming).astype(dtype)
+        u = tempered_weights_unchecked(counts, lam, state.priming).astype(dtype)
         return Solved(layer, LayerParameters(w, u), lam, counts, state.priming)
 
     solved = solve(layer.start, first)
@@ -255,7 +255,7 @@ def solve_counting_layer(
 
 def attention_weights(state: Cooccurrence, smoothing: Smoothing) -> Array:
     """W from Σ c ⊗ t."""
-    return explicit_weights(smooth(state.counts, smoothing), state.priming)
+    return explicit_weights(smooth_computed(state.counts, smoothing), state.priming)
 
 
 def fit_layer(

@@ -17,11 +17,12 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from saffu import checks
-from saffu.counts import Cooccurrence, cooccurrence
+from saffu.arrays.operation import operation
+from saffu.counts import Cooccurrence, cooccurrence_unchecked
 from saffu.errors import BadOption, NotConverged, WrongType
-from saffu.explicit.smoothing import Backoff, Smoothing, smooth
-from saffu.explicit.temper import fit_temper, tempered_logits
-from saffu.loss import cross_entropy
+from saffu.explicit.smoothing import Backoff, Smoothing, smooth_computed
+from saffu.explicit.temper import fit_temper_unchecked, tempered_logits_unchecked
+from saffu.loss import cross_entropy_unchecked
 from saffu.network.layers import SoftmaxLayer
 from saffu.types import Array, Counts, Features, Targets
 
@@ -77,6 +78,7 @@ class LayerFit(NamedTuple):
     smoothing: Smoothing
 
 
+@operation
 def solve_layer(train: Goal, held_out: Goal | None, settings: ExplicitSettings) -> LayerFit:
     """Solve one layer from its counts; choose open settings on held-out data.   (SPEC 1)
 
@@ -89,15 +91,28 @@ def solve_layer(train: Goal, held_out: Goal | None, settings: ExplicitSettings) 
     >>> softmax(fit.layer.weights + fit.layer.bias).round(6).tolist()
     [[0.642857, 0.357143], [0.166667, 0.833333]]
     """
+    checks.features(train.features)
+    checks.targets(train.targets, train.features.shape[0])
+    if held_out is not None:
+        checks.features(held_out.features, width=train.features.shape[1])
+        rows, width = held_out.features.shape[0], train.targets.shape[1]
+        checks.targets(held_out.targets, rows, width=width)
+    return solve_layer_unchecked(train, held_out, settings)
+
+
+def solve_layer_unchecked(
+    train: Goal, held_out: Goal | None, settings: ExplicitSettings
+) -> LayerFit:
+    """`solve_layer` for arrays that are checked already; settings and counts are looked at."""
     if held_out is None and (settings.smoothing is None or settings.temper is None):
         expected = "data to choose λ and smoothing on, or settings with both given"
         raise BadOption("validation", None, expected, _SPEC)
-    state = cooccurrence(train.features, train.targets)
-    norms = mean_norms(state, np.asarray(train.targets.sum(axis=0, dtype=np.float64)))
+    state = cooccurrence_unchecked(train.features, train.targets)
     options = settings.candidates if settings.smoothing is None else (settings.smoothing,)
+    norms = mean_norms(state, np.asarray(train.targets.sum(axis=0, dtype=np.float64)))
     tried = []
     for option in options:
-        counts = smooth(np.asarray(state.counts, dtype=np.float64), option) / norms
+        counts = smooth_computed(state.counts, option) / norms
         lam, nats = _tempered(counts, held_out, settings.temper)
         tried.append((nats, option, lam, counts))
     _, smoothing, lam, counts = min(tried, key=lambda one: one[0])
@@ -112,7 +127,7 @@ def mean_norms(state: Cooccurrence, seen: Array) -> Array:
     Parameters: `seen` [N], Σ_m y_mi.
 
     >>> H, Y = np.array([[2.0, 3.0], [1.0, 0.0]]), np.eye(3)[[0, 1]]
-    >>> mean_norms(cooccurrence(H, Y), Y.sum(axis=0)).tolist()
+    >>> mean_norms(cooccurrence_unchecked(H, Y), Y.sum(axis=0)).tolist()
     [5.0, 1.0, 3.0]
     """
     mass = np.asarray(state.counts.sum(axis=0, dtype=np.float64))
@@ -129,11 +144,12 @@ def _tempered(counts: Counts, held_out: Goal | None, temper: float | None) -> tu
     targets = np.asarray(held_out.targets, dtype=np.float64)  # float32 sums would bend the loss
     if temper is None:
         try:
-            fit = fit_temper(features, targets, counts)
+            fit = fit_temper_unchecked(features, targets, counts, start=np.ones(1))
         except NotConverged:
-            fit = fit_temper(features, doubted(targets), counts)
+            fit = fit_temper_unchecked(features, doubted(targets), counts, start=np.ones(1))
         lam = float(fit.temper[0])
-    return lam, float(cross_entropy(tempered_logits(features, counts, lam), targets))
+    logits = tempered_logits_unchecked(features, counts, np.array([lam]))
+    return lam, float(cross_entropy_unchecked(logits, targets))
 
 
 def doubted(targets: Targets) -> Targets:

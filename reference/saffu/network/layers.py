@@ -16,8 +16,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Inexact
 
-from saffu.loss import token_nats
-from saffu.numerics import softmax, softmax_vjp
+from saffu import checks
+from saffu.loss import token_nats_unchecked
+from saffu.numerics import softmax_unchecked, softmax_vjp_unchecked
 from saffu.types import Array, Features, Logits, TokenIds, Weights
 
 
@@ -46,16 +47,20 @@ def network_forward(layers: Layers, features: Features) -> NetworkState:
     """Inputs of every layer, and the logits of the last.   (SPEC 1)
 
     Parameters: `layers`, at least one, the width of each being the number of features of the next;
-    `features` [M, D].
+    `features` [M, D].  Both are checked already.
+    Refuses: logits that are not finite, as finite weights may still overflow.
 
     >>> U = np.log(np.array([[3.0, 1.0], [1.0, 1.0]]))
-    >>> softmax(network_forward((SoftmaxLayer(U, np.zeros(2)),), np.eye(2)).logits).tolist()
+    >>> logits = network_forward((SoftmaxLayer(U, np.zeros(2)),), np.eye(2)).logits
+    >>> softmax_unchecked(logits).tolist()
     [[0.75, 0.25], [0.5, 0.5]]
     """
     inputs = [features]
     for layer in layers[:-1]:
-        inputs.append(softmax(inputs[-1] @ layer.weights + layer.bias))
-    return NetworkState(tuple(inputs), inputs[-1] @ layers[-1].weights + layers[-1].bias)
+        inputs.append(softmax_unchecked(inputs[-1] @ layer.weights + layer.bias))
+    logits = inputs[-1] @ layers[-1].weights + layers[-1].bias
+    checks.finite("logits", logits, "SPEC 1")
+    return NetworkState(tuple(inputs), logits)
 
 
 class Errors(NamedTuple):
@@ -75,11 +80,11 @@ def network_errors(layers: Layers, state: NetworkState, labels: TokenIds) -> Err
         dz_L = ŷ − y,    dh_{l−1} = dz_l U_lᵀ,    dz_{l−1} = h ⊙ (dh − ⟨h, dh⟩)
     """
     one_hot = np.eye(state.logits.shape[1], dtype=state.logits.dtype)[labels]
-    d_logits = [softmax(state.logits) - one_hot]
+    d_logits = [softmax_unchecked(state.logits) - one_hot]
     d_hidden: list[Array] = []
     for layer, below in zip(layers[:0:-1], state.inputs[:0:-1], strict=True):
         d_hidden.append(d_logits[-1] @ layer.weights.T)
-        d_logits.append(softmax_vjp(below, d_hidden[-1]))
+        d_logits.append(softmax_vjp_unchecked(below, d_hidden[-1]))
     return Errors(tuple(d_logits[::-1]), tuple(d_hidden[::-1]))
 
 
@@ -96,7 +101,7 @@ def network_gradient(
     ((3, 2), (2,))
     """
     state = network_forward(layers, features)
-    loss = float(token_nats(state.logits, labels).mean(dtype=np.float64))
+    loss = float(token_nats_unchecked(state.logits, labels).mean(dtype=np.float64))
     gradient: list[Array] = []
     for below, dz in zip(state.inputs, network_errors(layers, state, labels).logits, strict=True):
         gradient += [below.T @ dz / dz.shape[0], dz.mean(axis=0)]

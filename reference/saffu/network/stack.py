@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saffu.explicit.hidden import hidden_targets
+from saffu import checks
+from saffu.explicit.hidden import hidden_targets_unchecked
 from saffu.explicit.smoothing import Smoothing
-from saffu.loss import token_nats
-from saffu.network.explicit import ExplicitSettings, Goal, LayerFit, solve_layer
+from saffu.loss import token_nats_unchecked
+from saffu.network.explicit import ExplicitSettings, Goal, LayerFit, solve_layer_unchecked
 from saffu.network.labels import Examples, HiddenLayer, find_parts, owners, part_codes, part_of
 from saffu.network.layers import Layers, SoftmaxLayer, network_errors, network_forward
-from saffu.numerics import softmax
+from saffu.numerics import softmax_unchecked
 from saffu.progress import Progress, silent
 from saffu.types import Array, Hidden, Targets, TokenIds
 
@@ -56,11 +57,11 @@ def solve_network(
 ) -> ExplicitNetwork:
     """All layers, without backpropagation.   (SPEC 5)
 
-    Parameters: `splits`, training data and, after it, validation data if there is any: what
-    `settings` leave open is chosen on it, and the best round; `hidden`, the layers below the
-    output, from the features up.
+    Parameters: `splits`, checked already: training data and, after it, validation data if there is
+    any: what `settings` leave open is chosen on it, and the best round; `hidden`, the layers below
+    the output, from the features up.
     Returns layers in the precision of the features.
-    Refuses: what `solve_layer`, `find_parts` and `part_codes` refuse.
+    Refuses: what `solve_layer_unchecked`, `find_parts` and `part_codes` refuse.
 
     >>> X, y = np.eye(4)[[0, 1, 2, 3]], np.array([0, 0, 1, 1])
     >>> one_each = HiddenLayer(axes=1)
@@ -117,16 +118,18 @@ def _solved(
     for level, targets in enumerate(goal_targets):
         progress(stage, level, len(goal_targets))
         data = [Goal(x, t) for x, t in zip(inputs, targets, strict=True)]
-        fit = solve_layer(data[0], data[1] if len(data) > 1 else None, settings)
+        held_out = data[1] if len(data) > 1 else None
+        fit = solve_layer_unchecked(data[0], held_out, settings)
         scale = settings.hidden_scale if level < len(goals) else 1.0
         weights, bias = scale * fit.layer.weights, fit.layer.bias
         layer = SoftmaxLayer(weights.astype(one_hot.dtype), bias.astype(one_hot.dtype))
         fits.append(LayerFit(layer, scale * fit.temper, fit.smoothing))
         if level < len(goals):
-            inputs = [softmax(x @ layer.weights + layer.bias) for x in inputs]
+            inputs = [softmax_unchecked(x @ layer.weights + layer.bias) for x in inputs]
     progress(stage, len(goal_targets), len(goal_targets))
     logits = inputs[-1] @ fits[-1].layer.weights + fits[-1].layer.bias
-    nats = float(token_nats(logits, splits[-1].labels).mean(dtype=np.float64))
+    checks.finite("logits", logits, "SPEC 1")
+    nats = float(token_nats_unchecked(logits, splits[-1].labels).mean(dtype=np.float64))
     record = ExplicitRound(
         tuple(fit.temper for fit in fits), tuple(fit.smoothing for fit in fits), nats
     )
@@ -146,7 +149,9 @@ def _next_goals(
         hidden = state.inputs[1:]
         if settings.refit == "above":
             slopes = network_errors(layers, state, split.labels).hidden
-            now = [hidden_targets(h, -slope) for h, slope in zip(hidden, slopes, strict=True)]
+            now = [
+                hidden_targets_unchecked(h, -slope) for h, slope in zip(hidden, slopes, strict=True)
+            ]
         else:
             now = [
                 restricted(h, goal.owners, split.labels, goal.targets[index])

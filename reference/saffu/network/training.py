@@ -16,10 +16,10 @@ import numpy as np
 
 from saffu import checks
 from saffu.errors import Diverged, NonFiniteEntry, TrainingInterrupted
-from saffu.loss import token_nats
+from saffu.loss import token_nats_unchecked
 from saffu.network.labels import Examples
 from saffu.network.layers import Layers, flatten, network_forward, network_gradient, unflatten
-from saffu.optim import AdamState, adam_start, adam_step, sgd_step
+from saffu.optim import AdamState, adam_start, adam_step_unchecked, sgd_step_unchecked
 from saffu.progress import Progress, silent
 from saffu.progress.early_stopping import TrainingLog
 
@@ -145,11 +145,15 @@ def _step(
     layers: Layers, optimiser: AdamState, batch: Examples, settings: TrainingSettings
 ) -> tuple[Layers, AdamState, float]:
     with np.errstate(over="ignore", invalid="ignore"):
-        nats, gradient = network_gradient(layers, *batch)
+        old, (nats, gradient) = flatten(layers), network_gradient(layers, *batch)
+        rates = [settings.rate] * len(old)
         if settings.optimiser == "adam":
-            new, optimiser = adam_step(flatten(layers), gradient, optimiser, settings.rate)
+            new, optimiser = adam_step_unchecked(old, gradient, optimiser, rates)
         else:
-            new = sgd_step(flatten(layers), gradient, settings.rate)
+            new = sgd_step_unchecked(old, gradient, rates)
+    for index, (parameter, square) in enumerate(zip(new, optimiser.square, strict=True)):
+        checks.finite(f"parameters[{index}]", parameter, _SPEC)
+        checks.finite(f"state.square[{index}]", square, _SPEC)
     return unflatten(new), optimiser, nats
 
 
@@ -160,5 +164,5 @@ def mean_nats(layers: Layers, data: Examples) -> float:
     for first in range(0, total, ROWS):
         rows = slice(first, first + ROWS)
         logits = network_forward(layers, data.features[rows]).logits
-        nats += float(token_nats(logits, data.labels[rows]).sum(dtype=np.float64))
+        nats += float(token_nats_unchecked(logits, data.labels[rows]).sum(dtype=np.float64))
     return float(nats / total)

@@ -22,11 +22,11 @@ from saffu.attention import Attention, gains
 from saffu.batch import LayerPlan
 from saffu.configuration import Configuration
 from saffu.contexts import SlotContext, has_slots
-from saffu.counts import Cooccurrence, cooccurrence
+from saffu.counts import Cooccurrence, cooccurrence_unchecked
 from saffu.direct import DirectParameters, DirectTower, evidence_table, log_shares, slot_evidence
 from saffu.engines.passes import Passes
 from saffu.errors import BadOption
-from saffu.explicit.hidden import hidden_targets
+from saffu.explicit.hidden import hidden_targets_unchecked
 from saffu.explicit.newton import minimise_convex
 from saffu.explicit.smoothing import Backoff, Discount, Smoothing
 from saffu.fast.comparison_cache import Comparisons, comparisons
@@ -34,7 +34,7 @@ from saffu.fast.pair_sums import PairSums, PairTotal
 from saffu.fast.plans import slices, step_in_tokens
 from saffu.fast.token_layer import attend_tokens
 from saffu.fast.warm import attention_weights, ingredients
-from saffu.numerics import softmax
+from saffu.numerics import softmax_unchecked
 from saffu.pairs import Pairs
 from saffu.positions import Samples
 from saffu.search.tempers import EvidenceBlock, evenly_spaced, evidence_curve
@@ -168,12 +168,12 @@ def solve_direct_attention(
         for evidence, steps, seen, targets in _evidence(model, configuration, chunk, cache):
             rows = np.arange(targets.shape[0])
             tempered = [e * t.temper[:, None] for e, t in zip(evidence, model.towers, strict=True)]
-            p = softmax(model.prior + sum(e.sum(axis=1) for e in tempered))
+            p = softmax_unchecked(model.prior + sum(e.sum(axis=1) for e in tempered))
             for c, (e, step, state) in enumerate(zip(tempered, steps, seen, strict=True)):
                 gained = e[rows, :, targets] - np.matmul(e, p[:, :, None])[:, :, 0]
                 ascent = _ascent(gained, state, step, options.attention, options.gain)
-                t = hidden_targets(state.attention, ascent)
-                sums[c] += cooccurrence(state.comparisons, t)
+                t = hidden_targets_unchecked(state.attention, ascent)
+                sums[c] += cooccurrence_unchecked(state.comparisons, t)
     towers = tuple(
         tower._replace(attention=attention_weights(state, search.attention_smoothing))
         for tower, state in zip(model.towers, sums, strict=True)

@@ -21,7 +21,7 @@ import numpy as np
 from saffu.configuration import Configuration
 from saffu.counts import Cooccurrence
 from saffu.engines.passes import Everything, Passes, Sample
-from saffu.explicit.smoothing import Backoff, Smoothing, smooth
+from saffu.explicit.smoothing import Backoff, Smoothing, smooth_computed
 from saffu.fast.warm import (
     Counted,
     Problem,
@@ -163,7 +163,7 @@ def _hidden_smoothing(
     layer = layer_above((), problem.ingredients, problem.configuration, 0)
     state = layer.feature_counts(problem.passes, "features", layer.start)
     losses = [
-        (fit_layer(layer, layer.start, smooth(state.counts, s), problem.judge)[1], i)
+        (fit_layer(layer, layer.start, smooth_computed(state.counts, s), problem.judge)[1], i)
         for i, s in enumerate(search.hidden)
     ]
     tried += [Tried("α of U", search.hidden[i].strength, loss) for loss, i in losses]
@@ -214,7 +214,7 @@ def _output(
     fits: list[tuple[Smoothing, float, float]] = []
     for s in options:
         start = fits[-1][1] if fits else start
-        fits.append((s, *fit_output(smooth(state.counts, s), hidden, targets, start)))
+        fits.append((s, *fit_output(smooth_computed(state.counts, s), hidden, targets, start)))
     smoothing, temper, loss = min(fits, key=lambda fit: fit[2])
     return _Output(smoothing, temper, loss, tuple((s, value) for s, _, value in fits))
 

@@ -24,7 +24,7 @@ from saffu.attention import gains
 from saffu.counts import cooccurrence_unchecked
 from saffu.errors import BadOption
 from saffu.explicit.hidden import hidden_targets_unchecked
-from saffu.explicit.smoothing import Backoff, Smoothing, refuse_fractions, smooth_unchecked
+from saffu.explicit.smoothing import Backoff, Smoothing, smooth_computed
 from saffu.explicit.solution import explicit_weights
 from saffu.explicit.temper import fit_temper_unchecked, tempered_weights_unchecked
 from saffu.layer import (
@@ -150,9 +150,8 @@ def solve_softmax(features: Features, targets: Targets, how: SoftmaxSettings) ->
     With `how.slots`, the temper returned is the factor `how.scale` alone.
     """
     state = cooccurrence_unchecked(features, targets)
-    refuse_fractions(state.counts, how.smoothing)
     counts = namespace(features).astype(
-        smooth_unchecked(state.counts, how.smoothing), floating(features).dtype
+        smooth_computed(state.counts, how.smoothing), floating(features).dtype
     )  # weights have the precision of the features
     if how.slots:
         each = how.scale * np.asarray(how.slots, dtype=np.float64)
@@ -223,8 +222,7 @@ def solve_attention(
     The arrays are checked already.
     """
     state = cooccurrence_unchecked(comparisons, targets)
-    refuse_fractions(state.counts, smoothing)
-    weights = explicit_weights(smooth_unchecked(state.counts, smoothing), state.priming)
+    weights = explicit_weights(smooth_computed(state.counts, smoothing), state.priming)
     return namespace(comparisons).astype(weights, floating(comparisons).dtype)
 
 
