@@ -1,5 +1,5 @@
 """Fast versions of plain functions: change them freely, as long as results stay equal to rounding.
 
 Every public function has a plain twin and a test that holds both equal, listed in
-`spec_tests/test_fast_twins.py`.
+the tests (`test_fast_twins`).
 """
