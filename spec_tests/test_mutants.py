@@ -179,7 +179,9 @@ def test_the_first_argument_that_holds_is_the_one_that_counts() -> None:
 
 def test_an_entry_needs_a_reason_and_places_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "equivalent.toml"
-    for bad in ('why = ""\nplaces = ["a.b"]', 'why = "x"\nplaces = []', 'why = "x"\nplace = ["a"]'):
+    both = 'why = "x"\nplaces = ["a.b"]\ngap = true\noutside = true'
+    empty = 'why = ""\nplaces = ["a.b"]'
+    for bad in (empty, 'why = "x"\nplaces = []', 'why = "x"\nplace = ["a"]', both):
         file.write_text(f"[[argument]]\n{bad}\n", "utf-8")
         with pytest.raises(ValueError, match="an entry has why and places"):
             argued.read(file)
@@ -209,6 +211,13 @@ def test_the_gate_is_98_of_a_hundred() -> None:
     same = [Argument("the same", ("numerics.*",))]
     assert results.problems(outcomes(3, 97), same, mistakes) == []
     assert results.score([]) == 0.0
+
+
+def test_what_golden_files_cannot_judge_is_counted_by_itself() -> None:
+    outside = [Argument("other libraries", ("numerics.*",), outside=True)]
+    (tally,) = results.tallied(outcomes(3, 97), outside).values()
+    assert tally == {"mutants": 100, "killed": 3, "outside": 97}
+    assert results.score([tally]) == 1.0
 
 
 def test_a_survivor_without_an_argument_and_a_mistake_that_nothing_kills_miss_the_gate() -> None:
@@ -255,7 +264,7 @@ def test_the_published_results_pass_the_gate() -> None:
     assert all(record["mistakes"].values())
     survivors = sum(len(entry["mutants"]) for entry in record["survivors"])
     counted = record["modules"].values()
-    assert survivors == sum(each["equivalent"] + each["gaps"] for each in counted)
+    assert survivors == sum(each["equivalent"] + each["outside"] + each["gaps"] for each in counted)
     listed = [
         one for lines in record["mutants"].values() for each in lines.values() for one in each
     ]

@@ -38,7 +38,7 @@ A survivor is a change that no golden case notices.  Either add a case that does
 (spec_tests/support/cases/), or show in spec_tests/mutants/equivalent.toml that nothing could.
 A run that was stopped goes on where it was.  Exit status 1 if the gate is missed: a mistake of the
 bank or the sentinel survives, a survivor is not argued, an argument is stale, or fewer than 98 % of
-the mutants that are not equivalent are killed."""
+the mutants that count are killed: those neither equivalent nor outside of golden files."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,7 +111,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "NumPy": np.__version__, "mutmut": version("mutmut"),
         }  # fmt: skip
         cases = [case.id for case in work.cases]
-        record = results.record(found, why, mistakes, work.unreached, cases, measured)
+        record = results.record(
+            found, why, mistakes, work.conversions, work.unreached, cases, measured
+        )
         page.RECORD.write_text(results.written(record), encoding="utf-8", newline="\n")
         page.PAGE.write_text(page.rendered(record), encoding="utf-8", newline="\n")
     return 1 if said else 0

@@ -2,11 +2,14 @@
 
 An entry names functions (`places`, with wildcards), and of them, where it does not hold for all of
 a function, the lines (`lines`: how they begin) or the changes (`changes`: "this → that", anywhere
-in the line).  `why` is the argument.  An entry with `gap = true` argues that no published case can
-tell, not that the mutant is right; such a survivor counts against the score.
+in the line).  `why` is the argument.  An entry with `gap = true` says that an input would show the
+mutant and no published case does; such a survivor counts against the score.  An entry with
+`outside = true` says that only arrays that golden files do not have would show it: those of other
+libraries, and other data types than float64.  The spec tests alone guard such code, and its
+survivors are counted by themselves.
 
-Every place, line and change of an argument for equivalence has to be needed by a survivor: what is
-not is stale, and an error.  (A gap that is closed is none.)
+Every place, line and change of an entry that is no gap has to be needed by a survivor: what is not
+is stale, and an error.  (A gap that is closed is none.)
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Argument:
     lines: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     gap: bool = False
+    outside: bool = False
 
     def holds_for(self, mutant: Mutant) -> bool:
         """Whether the entry speaks of a mutant."""
@@ -61,8 +65,9 @@ def read(path: Path = ARGUMENTS) -> tuple[Argument, ...]:
     found = []
     for record in tomllib.loads(path.read_text("utf-8"))["argument"]:
         lists = {name: tuple(record.pop(name, ())) for name in ("places", "lines", "changes")}
-        argument = Argument(record.pop("why"), gap=record.pop("gap", False), **lists)
-        if record or not argument.why.strip() or not argument.places:
+        kind = {name: record.pop(name, False) for name in ("gap", "outside")}
+        argument = Argument(record.pop("why"), **lists, **kind)
+        if record or not argument.why.strip() or not argument.places or all(kind.values()):
             raise ValueError(f"{path.name}: an entry has why and places; see {argument}, {record}")
         found.append(argument)
     return tuple(found)

@@ -6,7 +6,8 @@ Not mutants of an operation, by rule:
 - the text of a refusal: what stands in a `raise`, in a block that ends in one, and in arguments and
   variables called `name`, `letters`, `source` or `advice`.  The contract is the reason code, which
   is the class that is raised; the words are free;
-- citations ("SPEC 1"), which go into such a text;
+- citations ("SPEC 1", and constants such as `_SPEC_1` and `SOURCE` that hold one), which go into
+  such a text, and arguments that are one;
 - a change that compiles to the same instructions.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 import textwrap
 from collections import Counter
@@ -33,6 +35,8 @@ from spec_tests.mutants.mutant import Mutant, compiled, original, same
 
 TEXTS = frozenset({"name", "letters", "source", "advice"})
 """What arguments and variables are called that only go into the text of a refusal."""
+CITATION = re.compile(r"_?SPEC(_\d+)?|SOURCE")
+"""What constants are called that hold a citation."""
 
 
 def mutants_of(module_name: str) -> list[Mutant]:
@@ -97,8 +101,15 @@ def _said(node: Any, module: ModuleType) -> Iterator[Any]:
         elif isinstance(each, cst.Param):
             if each.name.value in TEXTS:
                 yield each
-        elif isinstance(each, cst.SimpleString) and each.value.startswith('"SPEC '):
+        elif _cites(each) or (isinstance(each, cst.Arg) and _cites(each.value)):
             yield each
+
+
+def _cites(expression: Any) -> bool:
+    """Whether an expression is a citation."""
+    if isinstance(expression, cst.Name):
+        return CITATION.fullmatch(expression.value) is not None
+    return isinstance(expression, cst.SimpleString) and expression.value.startswith('"SPEC ')
 
 
 def _ends_in_raise(block: Any) -> bool:

@@ -1,7 +1,7 @@
 """What a run found: the score, what is wrong with it, and the kill matrix.
 
-The score is killed / (mutants − equivalent).  The gate: a score of 98 %, every survivor argued, no
-argument stale, and every mistake of the bank killed.
+The score is killed / (mutants − equivalent − outside).  The gate: a score of 98 %, every survivor
+argued, no argument stale, and every mistake of the bank killed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from spec_tests.mutants.argued import Argument, argument_for
 from spec_tests.mutants.execute import Outcome
 
 GATE = 0.98
-COLUMNS = ("mutants", "killed", "equivalent", "gaps", "unargued")
+COLUMNS = ("mutants", "killed", "equivalent", "outside", "gaps", "unargued")
 _TOKEN = re.compile(r'"[^"]*"|[\w.]+|\s+|.')
 
 
@@ -35,11 +35,13 @@ def _fate(outcome: Outcome, arguments: Sequence[Argument]) -> str:
     argument = argument_for(outcome.mutant, arguments)
     if argument is None:
         return "unargued"
-    return "gaps" if argument.gap else "equivalent"
+    if argument.gap:
+        return "gaps"
+    return "outside" if argument.outside else "equivalent"
 
 
 def score(tallies: Iterable[Mapping[str, int]]) -> float:
-    """killed / (mutants − equivalent); 0 of nothing, since nothing was shown.
+    """killed / (mutants − equivalent − outside); 0 of nothing, since nothing was shown.
 
     >>> score([{"mutants": 60, "killed": 49, "equivalent": 10, "unargued": 1}])
     0.98
@@ -47,7 +49,7 @@ def score(tallies: Iterable[Mapping[str, int]]) -> float:
     total: Counter[str] = Counter()
     for tally in tallies:
         total.update(tally)
-    judged = total["mutants"] - total["equivalent"]
+    judged = total["mutants"] - total["equivalent"] - total["outside"]
     return total["killed"] / judged if judged else 0.0
 
 
@@ -75,6 +77,7 @@ def record(
     found: Sequence[Outcome],
     arguments: Sequence[Argument],
     mistakes: Mapping[str, Sequence[str]],
+    conversions: Mapping[str, int],
     unreached: Mapping[str, int],
     cases: Sequence[str],
     measured: Mapping[str, Any],
@@ -95,10 +98,12 @@ def record(
             name: {column: tally[column] for column in COLUMNS[:-1]}
             for name, tally in tallied(found, arguments).items()
         },
+        "conversions": dict(conversions),
         "unreached": dict(unreached),
         "survivors": [
             {
                 "why": " ".join(argument.why.split()), "gap": argument.gap,
+                "outside": argument.outside,
                 "mutants": [m.name for m in survivors if argument_for(m, arguments) is argument],
             }
             for argument in arguments

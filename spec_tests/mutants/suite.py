@@ -27,6 +27,10 @@ Place = tuple[str, str]
 NOT_OPERATIONS = ("saffu.conformance", "saffu.errors")
 """Modules that cases go through and that compute nothing: they name things, or write messages."""
 
+CONVERSIONS = ("saffu.arrays.operation",)
+"""Modules that read containers and data types at the door.  A golden file has one container and one
+data type, so it cannot judge them: their mutants are counted and not run."""
+
 JUDGES = ("operations", "reference", "judging.tolerance")
 """Modules of `saffu.conformance` that decide whether a case is answered rightly."""
 

@@ -110,6 +110,32 @@ def test_the_texts_of_refusals_are_left_alone(made: Made) -> None:
     ]
 
 
+def test_constants_that_hold_a_citation_are_left_alone(made: Made) -> None:
+    text = """
+        from saffu import checks
+
+        _SPEC = "SPEC 1"
+        _SPEC_2 = "SPEC 2"
+        SOURCE = "SPEC 3"
+
+        def one(a, width, refuse):
+            checks.samples("a", a, _SPEC)
+            checks.features(a, "a", _SPEC_2)
+            checks.samples("a", a, source=SOURCE)
+            refuse(width, _SPEC)
+        """
+    assert made(text) == [
+        'one: checks.samples("a", a, _SPEC) → checks.samples("a", None, _SPEC)',
+        'one: checks.samples("a", a, _SPEC) → checks.samples("a", _SPEC)',
+        'one: checks.features(a, "a", _SPEC_2) → checks.features(None, "a", _SPEC_2)',
+        'one: checks.features(a, "a", _SPEC_2) → checks.features("a", _SPEC_2)',
+        'one: checks.samples("a", a, source=SOURCE) → checks.samples("a", None, source=SOURCE)',
+        'one: checks.samples("a", a, source=SOURCE) → checks.samples("a", source=SOURCE)',
+        "one: refuse(width, _SPEC) → refuse(None, _SPEC)",
+        "one: refuse(width, _SPEC) → refuse(_SPEC)",
+    ]
+
+
 def test_a_condition_before_a_refusal_is_changed(made: Made) -> None:
     text = """
         def one(a):

@@ -23,10 +23,13 @@ class Work:
         self.modules = generate.modules_below("saffu.", places)
         self.mutants: list[Mutant] = []
         self.unreached: Counter[str] = Counter()
+        self.conversions: Counter[str] = Counter()
         chosen = [name for name in self.modules if not only or name.removeprefix("saffu.") in only]
         for name in tqdm(chosen, desc="making mutants", unit="module"):
             for mutant in generate.mutants_of(name):
-                if (name, mutant.function) in places:
+                if name in suite.CONVERSIONS:
+                    self.conversions[mutant.place] += 1
+                elif (name, mutant.function) in places:
                     self.mutants.append(mutant)
                 else:
                     self.unreached[mutant.place] += 1
