@@ -4,9 +4,10 @@ An entry names functions (`places`, with wildcards), and of them, where it does 
 a function, the lines (`lines`: how they begin) or the changes (`changes`: "this → that", anywhere
 in the line).  `why` is the argument.  An entry with `gap = true` says that an input would show the
 mutant and no published case does; such a survivor counts against the score.  An entry with
-`outside = true` says that only arrays that golden files do not have would show it: those of other
-libraries, and other data types than float64.  The spec tests alone guard such code, and its
-survivors are counted by themselves.
+`outside = true` says that only what a golden file cannot hold would show it: arrays of other
+libraries or data types, and defaults, arguments and results of Python functions that no operation
+of the contract has.  The spec tests alone guard such code, and its survivors are counted by
+themselves.
 
 Every place, line and change of an entry that is no gap has to be needed by a survivor: what is not
 is stale, and an error.  (A gap that is closed is none.)
@@ -65,9 +66,9 @@ def read(path: Path = ARGUMENTS) -> tuple[Argument, ...]:
     found = []
     for record in tomllib.loads(path.read_text("utf-8"))["argument"]:
         lists = {name: tuple(record.pop(name, ())) for name in ("places", "lines", "changes")}
-        kind = {name: record.pop(name, False) for name in ("gap", "outside")}
-        argument = Argument(record.pop("why"), **lists, **kind)
-        if record or not argument.why.strip() or not argument.places or all(kind.values()):
+        gap, outside = record.pop("gap", False), record.pop("outside", False)
+        argument = Argument(record.pop("why"), gap=gap, outside=outside, **lists)
+        if record or not argument.why.strip() or not argument.places or (gap and outside):
             raise ValueError(f"{path.name}: an entry has why and places; see {argument}, {record}")
         found.append(argument)
     return tuple(found)

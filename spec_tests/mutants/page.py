@@ -43,8 +43,9 @@ results/mutation.json.
 - Two mutants guard the harness: `softmax` that returns zeros has to be killed, and `softmax` as it
   is has to survive.
 - A survivor is shown to be *equivalent*: no input tells it from the original; or it is *outside*:
-  only arrays of another library, or of another data type than float64, would tell, and golden files
-  have none; or it is a *gap*: an input tells, and no published case does.  The score is
+  only what a golden file cannot hold would tell (arrays of other libraries or data types, and
+  defaults, arguments and results of Python functions that no operation of the contract has); or it
+  is a *gap*: an input tells, and no published case does.  The score is
   killed / (mutants − equivalent − outside).  A survivor without an argument fails the run, and so
   does an argument that no survivor needs.
 """
@@ -121,7 +122,8 @@ def _not_judged(record: Mapping[str, Any]) -> str:
         "float64, integers and booleans, so it does not judge the conversion of containers and "
         f"data types at the door, whose {sum(record['conversions'].values())} mutants are neither "
         f"run nor counted: {names}.  Nor does it judge what only matters for other libraries and "
-        f"other data types: the {outside} survivors that are called *outside* below.\n"
+        "data types, or for callers in Python who use more than the contract has: the "
+        f"{outside} survivors that are called *outside* below.\n"
     )
 
 
