@@ -81,6 +81,7 @@ OUTSIDE = {
     errors.NotUtf8: OSError,
     errors.Missing: ImportError,
     errors.WorkerLost: RuntimeError,
+    errors.ProcessFailed: RuntimeError,
     errors.NoScheduler: ConnectionError,
     errors.Interrupted: KeyboardInterrupt,
     errors.TrainingInterrupted: KeyboardInterrupt,
