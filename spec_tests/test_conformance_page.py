@@ -184,7 +184,8 @@ def test_all_that_is_needed_to_repeat_the_run_is_there() -> None:
         for row in page("bad").by_id("run").all("div")
     }
     assert set(rows) == {
-        "Port", "Language", "Device", "Precision", "Has", "Command", "Challenge", "Asked for",
+        "Port", "Language", "Process", "Device", "Precision", "Has", "Command", "Challenge",
+        "Asked for",
         "Suite", "Started", "Took", "System", "Processor", "Python", "NumPy", "saffu",
     }  # fmt: skip
     assert all(rows.values())

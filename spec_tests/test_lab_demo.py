@@ -322,7 +322,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_few_texts_are_refused(path: Path) -> None:
-    with pytest.raises(BadOption, match="a text for every part"):
+    with pytest.raises(BadOption, match="every part gets one of the 1 distinct texts"):
         run_demo([path], tiny=True, unit="file")
 
 

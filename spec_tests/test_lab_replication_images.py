@@ -94,7 +94,7 @@ def test_whole_plan_stopped_and_resumed(tmp_path: Path) -> None:
     chapter = images.chapter(lines)
     assert all(name in chapter.text for name in NAMES.values())
     assert {claim.verdict for claim in chapter.claims}.isdisjoint({"not measured"})
-    assert "MNIST was not there" in chapter.text
+    assert "MNIST was not available" in chapter.text
     for draw in chapter.pictures.values():
         assert len(draw().axes) == 2
 
@@ -199,4 +199,4 @@ def test_one_seed_has_no_interval_over_seeds() -> None:
 def test_nothing_measured_is_said() -> None:
     chapter = images.chapter([])
     assert {claim.verdict for claim in chapter.claims} == {"not measured"}
-    assert "MNIST was not there" in chapter.text
+    assert "MNIST was not available" in chapter.text

@@ -154,7 +154,7 @@ def test_an_embedding_off_the_simplex_is_refused_unless_signed(context: ContextM
     configuration = small([context], 2)
     parameters, batch = signed_parameters(configuration), whole(TEXT, configuration)
     for call in (model_forward, model_loss, model_gradient):
-        with pytest.raises(SignedInput, match=r"is -0\.\d+:.*signed=True"):
+        with pytest.raises(SignedInput, match=r"must be >= 0, got -0\.\d+:.*signed=True"):
             call(parameters, batch, configuration.layer)
     logits = model_forward(parameters, batch, configuration.layer, signed=True).logits
     expected = naive_logits(parameters, TEXT, configuration)

@@ -168,7 +168,7 @@ def test_the_chosen_settings_repeat_the_model_in_the_plain_version(by_slot: bool
 
 def test_settings_are_for_one_way_only() -> None:
     model = SaffuTransformer(SHAPE, TOKENISER, VOCABULARY)
-    with pytest.raises(BadOption, match="None together with settings"):
+    with pytest.raises(BadOption, match="search must be None when settings are given"):
         model.warm_start(TRAIN, HELD, settings=WarmSettings(), search=Search())  # type: ignore[call-overload]
     direct = SaffuTransformer(DIRECT, TOKENISER, VOCABULARY)
     with pytest.raises(BadOption, match="None with output='direct'"):

@@ -60,7 +60,7 @@ BEGIN = """\
 import signal, sys
 from dataclasses import replace
 from pathlib import Path
-from saffu.progress import interruptible
+from saffu.progress.interruption import interruptible
 from spec_tests.support.texts import corpora
 """
 END = """
