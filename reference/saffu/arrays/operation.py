@@ -264,7 +264,7 @@ def numbers(name: str, x: Any) -> Array:
     [1.0, 0.0]
     >>> numbers("x", np.array([2**53 + 1]))
     Traceback (most recent call last):
-    saffu.errors.InexactEntry: x[0] is 9007199254740993: expected a number that float64 holds ...
+    saffu.errors.InexactEntry: x[0] must be a number that float64 holds exactly, ...
     """
     if type(x) is np.ndarray and x.dtype in PLAIN:
         return x
