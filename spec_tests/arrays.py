@@ -55,6 +55,7 @@ OF_TEXT: Final = frozenset({
 
 WITHIN: Final = frozenset({
     "embedding.normalise_or_fall_back", "explicit.smoothing.refuse_fractions",
+    "explicit.smoothing.smooth_computed",
     "explicit.temper.largest_spread", "layer.check_context", "layer.check_inputs",
     "layer.check_weights", "numerics.check_logits", "warm.start.solve_tower", "optim.check_adam",
 })  # fmt: skip
