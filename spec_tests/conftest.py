@@ -14,6 +14,7 @@ Another is chosen with `--hypothesis-profile=NAME`.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -44,7 +45,10 @@ WITNESSES = ("torch", "sklearn")
 
 
 def pytest_configure() -> None:
-    """Where witnesses are required, a missing one is a failure and not a skipped test."""
+    """Programs that tests start hear Ctrl-C; a witness that is required may not be missing."""
+    # a run that was started in the background ignores Ctrl-C, and so would every program it starts
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.environ.get("SAFFU_REQUIRE_WITNESS") != "1":
         return
     for witness in WITNESSES:
